@@ -1,0 +1,195 @@
+"""The tree of errors: each knows its outcome, its exit code, what failed, and what to type next.
+
+ShipitError
+├── Usage              2  bad flags or configuration
+├── Refused            3  found before anything changed
+├── MigrationFailed    4  the app is untouched
+├── MigrationTimedOut  5  the app is untouched
+├── UpgradeFailed      6  the migration is done
+├── Busy               7  somebody else deploys, migrates or moved the release
+├── Unknown            8  the truth could not be learned
+│   └── ApiError          an answer of the API server, or its silence (see its subclasses)
+├── AfterFailed        9  the app is upgraded, what runs after it failed
+├── HelmFailed            helm's own exit, translated by whoever asked for it
+└── Interrupted  130, 143 SIGINT, SIGTERM
+"""
+
+from __future__ import annotations
+
+import signal
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Outcome(StrEnum):
+    """How a command ended; its exit code is part of the contract with scripts."""
+
+    DEPLOYED = "deployed"
+    INTERNAL_ERROR = "internal_error"
+    USAGE = "usage"
+    REFUSED = "refused"
+    MIGRATION_FAILED = "migration_failed"
+    MIGRATION_TIMED_OUT = "migration_timed_out"
+    UPGRADE_FAILED = "upgrade_failed"
+    BUSY = "busy"
+    UNKNOWN = "unknown"
+    AFTER_FAILED = "after_failed"
+    INTERRUPTED = "interrupted"
+
+
+EXIT_CODES = {
+    Outcome.DEPLOYED: 0,
+    Outcome.INTERNAL_ERROR: 1,
+    Outcome.USAGE: 2,
+    Outcome.REFUSED: 3,
+    Outcome.MIGRATION_FAILED: 4,
+    Outcome.MIGRATION_TIMED_OUT: 5,
+    Outcome.UPGRADE_FAILED: 6,
+    Outcome.BUSY: 7,
+    Outcome.UNKNOWN: 8,
+    Outcome.AFTER_FAILED: 9,
+    Outcome.INTERRUPTED: 130,
+}
+
+
+class ShipitError(Exception):
+    """What failed and why (`message`), the evidence (`details`), what to type next (`hint`).
+
+    `details` are lines of foreign text (last log lines, helm's stderr): show them as they are, never as markup.
+    """
+
+    outcome: ClassVar[Outcome] = Outcome.INTERNAL_ERROR
+
+    def __init__(self, message: str, *, hint: str = "", details: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.details = details
+
+    @property
+    def exit_code(self) -> int:
+        return EXIT_CODES[self.outcome]
+
+
+class Usage(ShipitError):
+    """Bad flags or configuration."""
+
+    outcome = Outcome.USAGE
+
+
+class Refused(ShipitError):
+    """Found before anything changed."""
+
+    outcome = Outcome.REFUSED
+
+
+class MigrationFailed(ShipitError):
+    """What runs before the upgrade failed or could not start; the app is untouched."""
+
+    outcome = Outcome.MIGRATION_FAILED
+
+
+class MigrationTimedOut(ShipitError):
+    """What runs before the upgrade ran past its timeout; the app is untouched."""
+
+    outcome = Outcome.MIGRATION_TIMED_OUT
+
+
+class UpgradeFailed(ShipitError):
+    """The migration is done, the upgrade or its rollout failed."""
+
+    outcome = Outcome.UPGRADE_FAILED
+
+
+class Busy(ShipitError):
+    """Another deploy holds the lock, another migration runs, or someone else moved the release."""
+
+    outcome = Outcome.BUSY
+
+
+class Unknown(ShipitError):
+    """The truth could not be learned: the message says what to look at."""
+
+    outcome = Outcome.UNKNOWN
+
+
+class AfterFailed(ShipitError):
+    """The app is upgraded; something that runs after the upgrade failed or timed out."""
+
+    outcome = Outcome.AFTER_FAILED
+
+
+class Interrupted(ShipitError):
+    """A signal asked shipit to stop; `message` says what still runs."""
+
+    outcome = Outcome.INTERRUPTED
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        signum: int = signal.SIGINT,
+        hint: str = "",
+        details: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message, hint=hint, details=details)
+        self.signum = signum
+
+    @property
+    def exit_code(self) -> int:
+        return 128 + self.signum
+
+
+class HelmFailed(ShipitError):
+    """helm ended with an error: `details` are its words, secrets cut out. Translated by whoever ran it."""
+
+    outcome = Outcome.REFUSED
+
+
+class ApiError(Unknown):
+    """The API server said no, or said nothing that could be used.
+
+    `status` is the HTTP status, None when there was no answer; `reason` is the Status object's reason
+    (`AlreadyExists`, `Forbidden`, …), "" when there was none.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        reason: str = "",
+        hint: str = "",
+        details: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message, hint=hint, details=details)
+        self.status = status
+        self.reason = reason
+
+
+class Conflict(ApiError):
+    """409: a precondition (UID, resourceVersion) did not hold."""
+
+
+class AlreadyExists(Conflict):
+    """409 with reason AlreadyExists: an object of that name is there."""
+
+
+class NotFound(ApiError):
+    """404: the object, its namespace or its kind is not there."""
+
+
+class Forbidden(ApiError):
+    """403: RBAC, quota or an admission plugin said no."""
+
+
+class Unauthorized(ApiError):
+    """401, after the credentials were renewed once."""
+
+
+class Invalid(ApiError):
+    """400 or 422: the API server does not accept the object."""
+
+
+class Unreachable(ApiError):
+    """No usable answer within the deadline: refused, reset, TLS, timeout, 429 and 5xx to the end."""

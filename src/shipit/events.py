@@ -1,0 +1,147 @@
+"""What happens during a command, as facts: frozen dataclasses in the past tense, one union, one way to tell them.
+
+Only `render/` turns them into text. The JSON of the contract is made from them by `render/jsonl.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A command began. `context` is the kubeconfig's, "" when it isn't known yet."""
+
+    command: str
+    run: str
+    release: str
+    namespace: str
+    tag: str
+    context: str = ""
+    helm: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StepChanged:
+    """A step of the sequence: `step` is prepare, clear, upgrade, rollout, rollback, handover, lock, or the name of
+    a migration or hook. `timeout` in seconds is how long it may take, None when it has no bound of its own."""
+
+    step: str
+    state: Literal["started", "done", "failed", "skipped"]
+    message: str = ""
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line that a migration or hook wrote, without its newline; `attempt` counts its pods from 1."""
+
+    step: str
+    pod: str
+    container: str
+    attempt: int
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class AppLogLine:
+    """A line that the app wrote, shown when its rollout fails."""
+
+    pod: str
+    container: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobChanged:
+    """`state` is created, attached, running, suspended, complete, failed, deleting or deleted."""
+
+    step: str
+    job: str
+    state: str
+    active: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PodChanged:
+    """`state` is the pod's phase or, while it waits or has failed, the reason (`ImagePullBackOff`, `OOMKilled`)."""
+
+    step: str
+    pod: str
+    state: str
+    attempt: int = 1
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutChanged:
+    """A workload of the app; `reason` says why its pods aren't ready, "" when there is nothing to say."""
+
+    kind: str
+    name: str
+    ready: int
+    desired: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The error that ends the command: what failed and why, the evidence, what to type next."""
+
+    outcome: str
+    message: str
+    hint: str = ""
+    details: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationResult:
+    """`outcome` is succeeded, failed, timed_out, skipped, resumed (accepted from an earlier try) or unknown."""
+
+    name: str
+    job: str
+    outcome: str
+    duration: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Last and always. `revision` is 0 when none was made."""
+
+    outcome: str
+    exit_code: int
+    release: str
+    namespace: str
+    tag: str
+    revision: int
+    duration: float
+    migrations: tuple[MigrationResult, ...] = ()
+    message: str = ""
+    hint: str = ""
+
+
+Event = (
+    Started
+    | StepChanged
+    | LogLine
+    | AppLogLine
+    | JobChanged
+    | PodChanged
+    | RolloutChanged
+    | Warned
+    | Failed
+    | Ended
+)
+
+Emit = Callable[[Event], None]

@@ -1,0 +1,145 @@
+"""All that shipit does outside itself, on one page: Helm, the cluster, the clock.
+
+The real ones are `helm.py` and `cluster/`; tests hand over small fakes. Every call is bounded in time and raises
+only errors of `errors.py`: `ApiError` and its subclasses from the cluster, `HelmFailed` from Helm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from shipit.model import HelmExit, HelmVersion, Job, Json, KubeEvent, Pod, Ref, Rendered, Revision, Workload
+
+
+class Clock(Protocol):
+    """Time as an argument."""
+
+    def now(self) -> datetime:
+        """The wall clock, in UTC: for people to read, never to measure with."""
+
+    def monotonic(self) -> float:
+        """Seconds that only grow: for deadlines."""
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+class HelmProcess(Protocol):
+    """A helm that runs in a process group of its own and never outlives shipit."""
+
+    def poll(self) -> HelmExit | None:
+        """None while it runs."""
+
+    def wait(self, timeout: float) -> HelmExit | None:
+        """Wait up to that many seconds; None when it still runs then."""
+
+    def stop(self) -> HelmExit:
+        """Interrupt, then terminate, then kill it with its children; bounded, about 20 s at the worst."""
+
+
+class Helm(Protocol):
+    """Helm for one release in one namespace of one context; values are handed over in private files."""
+
+    @property
+    def version(self) -> HelmVersion: ...
+
+    def render(self, chart: str, values: Sequence[Path]) -> Rendered:
+        """Render like the real upgrade, with the API server's answers to `lookup`, changing nothing."""
+
+    def history(self) -> tuple[Revision, ...]:
+        """The newest revisions, oldest first; empty when there is no release."""
+
+    def manifest(self, revision: int) -> str:
+        """The manifest stored with a revision: documents under `# Source:` comments, hooks left out."""
+
+    def upgrade(
+        self, chart: Path, values: Sequence[Path], *, timeout: float, wait: bool, description: str = ""
+    ) -> HelmProcess:
+        """Start `helm upgrade --install --no-hooks` of a frozen chart. Never with Helm's own rollback flags."""
+
+    def rollback(self, revision: int, *, timeout: float) -> HelmProcess:
+        """Start `helm rollback --no-hooks --wait`."""
+
+
+class Changes(Protocol):
+    """A watch used as an alarm clock: what it says is never believed, only looked up."""
+
+    def wait(self, timeout: float) -> None:
+        """Return when something changed, or after that many seconds."""
+
+    def close(self) -> None: ...
+
+
+class Cluster(Protocol):
+    """The API server. Reads are retried within their deadline; a write is tried again only where that is safe."""
+
+    @property
+    def context(self) -> str: ...
+
+    def check(self) -> str:
+        """The server's version; raises Unreachable or Unauthorized."""
+
+    def get(self, ref: Ref) -> Json | None:
+        """The object, None when it (or its kind) isn't there."""
+
+    def find(self, api_version: str, kind: str, namespace: str, selector: str) -> tuple[Json, ...]:
+        """The objects that a label selector finds."""
+
+    def create(self, manifest: Json, *, dry_run: bool = False) -> Json:
+        """POST. `AlreadyExists` when the name is taken; when the answer is lost, the truth is looked up: the object
+        counts as ours when it carries the same `shipit/run` and `shipit/hash` annotations."""
+
+    def replace(self, manifest: Json, *, dry_run: bool = False) -> Json:
+        """PUT. `Conflict` when its `metadata.resourceVersion` is not the newest."""
+
+    def apply(self, manifest: Json, *, dry_run: bool = False) -> Json:
+        """Server-side apply as field manager `helm`, without force."""
+
+    def patch(self, ref: Ref, patch: Json, *, uid: str) -> Json:
+        """A merge patch of the object with that UID; `Conflict` when it is another one by now."""
+
+    def delete(self, ref: Ref, *, uid: str, propagation: str = "Foreground") -> None:
+        """Ask for the deletion of the object with that UID; nothing when it is gone, `Conflict` for a successor."""
+
+    def may(self, verb: str, group: str, resource: str, namespace: str, name: str = "") -> bool:
+        """SelfSubjectAccessReview. `resource` may name a subresource: `pods/log`."""
+
+    def namespaced(self, api_version: str, kind: str) -> bool | None:
+        """Whether objects of that kind live in a namespace; None when the API server doesn't know the kind."""
+
+    def job(self, namespace: str, name: str) -> Job | None: ...
+
+    def jobs(self, namespace: str, selector: str) -> tuple[Job, ...]: ...
+
+    def pod(self, namespace: str, name: str) -> Pod | None: ...
+
+    def pods(self, namespace: str, selector: str) -> tuple[Pod, ...]: ...
+
+    def workload(self, ref: Ref) -> Workload | None:
+        """A Deployment, StatefulSet or DaemonSet; None when it isn't there."""
+
+    def events(self, namespace: str, uid: str) -> tuple[KubeEvent, ...]:
+        """The Events about the object with that UID, oldest first."""
+
+    def changes(self, namespace: str, selector: str) -> Changes:
+        """Watch the Jobs and pods that a selector finds."""
+
+    def log(
+        self, namespace: str, pod: str, container: str, *, since: datetime | None = None, follow: bool = True
+    ) -> AbstractContextManager[Iterator[bytes]]:
+        """A container's log as chunks of bytes, each line led by the kubelet's RFC 3339 time and a blank.
+
+        It ends when the stream ends, for whatever reason: only the container's state tells whether there is more.
+        Raises `NotFound` when the pod is gone, another ApiError when the log can't be opened.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    helm: Helm
+    cluster: Cluster
+    clock: Clock
