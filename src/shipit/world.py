@@ -6,7 +6,7 @@ only errors of `errors.py`: `ApiError` and its subclasses from the cluster, `Hel
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,6 +39,9 @@ class HelmProcess(Protocol):
 
     def stop(self) -> HelmExit:
         """Interrupt, then terminate, then kill it with its children; bounded, about 20 s at the worst."""
+
+    def keep_alive(self) -> None:
+        """Tell its guardian that shipit still is there and in charge."""
 
 
 class Helm(Protocol):
@@ -74,6 +77,13 @@ class Changes(Protocol):
     def close(self) -> None: ...
 
 
+class Departures(Protocol):
+    """A watch, opened before pods are made to leave, that keeps what was last seen of each."""
+
+    def wait(self, timeout: float) -> tuple[Pod, ...] | None:
+        """The last status of every pod, once all of them are gone; None when that can't be said in time."""
+
+
 class Cluster(Protocol):
     """The API server. Reads are retried within their deadline; a write is tried again only where that is safe."""
 
@@ -82,6 +92,9 @@ class Cluster(Protocol):
 
     def check(self) -> str:
         """The server's version; raises Unreachable or Unauthorized."""
+
+    def now(self) -> datetime:
+        """The API server's clock, as of its last answer: for the age of what it made, whatever our clock says."""
 
     def get(self, ref: Ref) -> Json | None:
         """The object, None when it (or its kind) isn't there."""
@@ -128,6 +141,9 @@ class Cluster(Protocol):
     def changes(self, namespace: str, selector: str) -> Changes:
         """Watch the Jobs and pods that a selector finds."""
 
+    def departures(self, namespace: str, selector: str) -> AbstractContextManager[Departures]:
+        """Watch the pods that a selector finds until they are deleted."""
+
     def log(
         self, namespace: str, pod: str, container: str, *, since: datetime | None = None, follow: bool = True
     ) -> AbstractContextManager[Iterator[bytes]]:
@@ -138,8 +154,16 @@ class Cluster(Protocol):
         """
 
 
+class Mask(Protocol):
+    """What must never be shown."""
+
+    def add(self, secrets: Iterable[str]) -> None:
+        """Replace these in everything that is shown from now on, plain and base64."""
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     helm: Helm
     cluster: Cluster
     clock: Clock
+    mask: Mask

@@ -1,0 +1,131 @@
+"""The world as the holder of a lock may use it: every change proves the lock first, and helm lives by it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from shipit.lock import Lease
+from shipit.model import HelmExit, HelmVersion, Json, Ref, Rendered, Revision
+from shipit.world import Cluster, Helm, HelmProcess, World
+
+
+def guarded(world: World, lease: Lease) -> World:
+    """The same world, in which every write raises Busy or Unknown once the lock can't be proven."""
+    return replace(world, helm=_Helm(world.helm, lease), cluster=_cluster(world.cluster, lease))
+
+
+def _cluster(cluster: Cluster, lease: Lease) -> Cluster:
+    return _Cluster(cluster, lease)
+
+
+@dataclass(frozen=True, slots=True)
+class _Process:
+    """A helm that is told with every look at it that the lock still is ours, and stopped when it isn't."""
+
+    inner: HelmProcess
+    lease: Lease
+
+    def poll(self) -> HelmExit | None:
+        self._vouch()
+        return self.inner.poll()
+
+    def wait(self, timeout: float) -> HelmExit | None:
+        self._vouch()
+        return self.inner.wait(timeout)
+
+    def stop(self) -> HelmExit:
+        return self.inner.stop()
+
+    def keep_alive(self) -> None:
+        self.inner.keep_alive()
+
+    def _vouch(self) -> None:
+        try:
+            self.lease.prove()
+        except BaseException:
+            self.inner.stop()
+            raise
+        self.inner.keep_alive()
+
+
+@dataclass(frozen=True, slots=True)
+class _Helm:
+    inner: Helm
+    lease: Lease
+
+    @property
+    def version(self) -> HelmVersion:
+        return self.inner.version
+
+    def render(self, chart: str, values: Sequence[Path]) -> Rendered:
+        return self.inner.render(chart, values)
+
+    def history(self) -> tuple[Revision, ...]:
+        return self.inner.history()
+
+    def manifest(self, revision: int) -> str:
+        return self.inner.manifest(revision)
+
+    def upgrade(
+        self, chart: Path, values: Sequence[Path], *, timeout: float, wait: bool, description: str = ""
+    ) -> HelmProcess:
+        self.lease.prove()
+        started = self.inner.upgrade(chart, values, timeout=timeout, wait=wait, description=description)
+        return _Process(started, self.lease)
+
+    def rollback(self, revision: int, *, timeout: float) -> HelmProcess:
+        self.lease.prove()
+        return _Process(self.inner.rollback(revision, timeout=timeout), self.lease)
+
+
+class _Cluster:
+    """Reads go through as they are; writes that are no dry run prove the lock first."""
+
+    def __init__(self, inner: Cluster, lease: Lease) -> None:
+        self._inner = inner
+        self._lease = lease
+        self.check = inner.check
+        self.now = inner.now
+        self.get = inner.get
+        self.find = inner.find
+        self.may = inner.may
+        self.namespaced = inner.namespaced
+        self.job = inner.job
+        self.jobs = inner.jobs
+        self.pod = inner.pod
+        self.pods = inner.pods
+        self.workload = inner.workload
+        self.events = inner.events
+        self.changes = inner.changes
+        self.departures = inner.departures
+        self.log = inner.log
+
+    @property
+    def context(self) -> str:
+        return self._inner.context
+
+    def create(self, manifest: Json, *, dry_run: bool = False) -> Json:
+        self._prove(dry_run=dry_run)
+        return self._inner.create(manifest, dry_run=dry_run)
+
+    def replace(self, manifest: Json, *, dry_run: bool = False) -> Json:
+        self._prove(dry_run=dry_run)
+        return self._inner.replace(manifest, dry_run=dry_run)
+
+    def apply(self, manifest: Json, *, dry_run: bool = False) -> Json:
+        self._prove(dry_run=dry_run)
+        return self._inner.apply(manifest, dry_run=dry_run)
+
+    def patch(self, ref: Ref, patch: Json, *, uid: str) -> Json:
+        self._lease.prove()
+        return self._inner.patch(ref, patch, uid=uid)
+
+    def delete(self, ref: Ref, *, uid: str, propagation: str = "Foreground") -> None:
+        self._lease.prove()
+        self._inner.delete(ref, uid=uid, propagation=propagation)
+
+    def _prove(self, *, dry_run: bool) -> None:
+        if not dry_run:
+            self._lease.prove()

@@ -1,0 +1,333 @@
+"""The lock of a release: a Lease that is taken, kept, noted on, lost or given back.
+
+A holder is judged by whether its Lease changes while we look, never by comparing clocks. A holder that cannot prove
+its Lease any more stops before its next change: `Lease.prove` is called by `guard.py` ahead of every write.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from shipit.errors import ApiError, Busy, Conflict, NotFound, Refused, Unknown
+from shipit.events import Emit, StepChanged, Warned
+from shipit.model import Identity, Json, Ref
+from shipit.world import Clock, Cluster
+
+DURATION = 15.0
+"""Seconds without a change after which a holder counts as dead."""
+RENEWAL = 3.0
+"""Seconds between renewals."""
+PROVEN_FOR = 9.0
+"""Seconds after a renewal was sent during which the lock is certainly ours: well below DURATION."""
+POLL = 0.5
+END_WITHIN = 5.0
+"""Seconds that giving the lock back may take on the way out."""
+_PREFIX = "shipit/"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a deploy has come, noted on its Lease so that a successor can finish what it owes.
+
+    `stage` is upgrade once helm may have begun, after once helm has ended well; `revision` is the one that the
+    upgrade makes, `digest` the manifest's.
+    """
+
+    stage: str
+    tag: str
+    revision: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a Lease says of its holder. `run` is "" when nobody holds it, `since` is a moment of the holder's clock."""
+
+    run: str
+    tag: str
+    identity: Identity
+    since: str = ""
+    progress: Progress | None = None
+
+    def __str__(self) -> str:
+        what = f"deploys {self.tag} " if self.tag else "holds the lock "
+        why = f" ({self.identity.message})" if self.identity.message else ""
+        return f"{self.identity.who} {what}from {self.identity.where} since {self.since}{why}"
+
+
+def name_of(release: str) -> str:
+    return f"shipit-{release}"
+
+
+class Lease:
+    """A lock that is held. `inherited` is what an earlier holder had noted and not cleared."""
+
+    def __init__(self, cluster: Cluster, clock: Clock, body: Json, claim: Claim, sent: float) -> None:
+        self._cluster = cluster
+        self._clock = clock
+        self._body = body
+        self._claim = claim
+        self._renewed = sent
+        self._guard = threading.Lock()
+        self._lost: Claim | None = None
+        self._ended = threading.Event()
+        self.inherited = claim.progress
+
+    def prove(self) -> None:
+        """Make sure that the lock is ours for the next seconds. Raises Busy (somebody else has it) or Unknown."""
+        if self._lost is None and self._clock.monotonic() - self._renewed < PROVEN_FOR:
+            return
+        self._renew()
+
+    def note(self, progress: Progress | None) -> None:
+        """Write how far we are onto the Lease, at once. Raises as `prove`."""
+        self._claim = replace(self._claim, progress=progress)
+        self._renew()
+
+    def keep(self) -> None:
+        """Renew until the end, in a thread of its own; trouble shows at the next `prove`."""
+        while not self._ended.wait(RENEWAL):
+            with contextlib.suppress(ApiError, Busy):
+                self._renew()
+
+    def end(self) -> None:
+        """Give the lock back; what was noted stays for a successor. Never raises: a Lease runs out by itself."""
+        self._ended.set()
+        giving_back = threading.Thread(target=self._give_back, name="lease-end", daemon=True)
+        giving_back.start()
+        giving_back.join(END_WITHIN)
+
+    def _give_back(self) -> None:
+        with self._guard, contextlib.suppress(ApiError):
+            if self._lost is None:
+                self._cluster.replace(_freed(self._body, self._claim))
+
+    def _renew(self) -> None:
+        with self._guard:
+            if self._lost is not None:
+                raise _lost_to(self._lost)
+            sent = self._clock.monotonic()
+            try:
+                self._body = self._cluster.replace(_dressed(self._body, self._claim, self._clock.now()))
+            except (Conflict, NotFound):
+                self._look()
+            except ApiError as error:
+                raise Unknown(
+                    f"the lock of the release could not be renewed: {error.message}",
+                    hint="shipit status",
+                ) from error
+            self._renewed = sent
+
+    def _look(self) -> None:
+        """After a conflict: ours still (an answer was lost), or somebody else's."""
+        ref = ref_of(self._body)
+        body = self._cluster.get(ref)
+        holder = claim_of(body) if body else None
+        if body is None or holder is None or holder.run != self._claim.run:
+            self._lost = holder or Claim("", "", Identity("nobody", "nowhere"))
+            raise _lost_to(self._lost)
+        self._body = self._cluster.replace(_dressed(body, self._claim, self._clock.now()))
+
+
+def _lost_to(claim: Claim) -> Busy:
+    text = f"{claim}" if claim.run else "it was broken or removed"
+    return Busy(f"the lock of the release was lost: {text}", hint="shipit status")
+
+
+@contextlib.contextmanager
+def held(
+    cluster: Cluster,
+    clock: Clock,
+    namespace: str,
+    release: str,
+    claim: Claim,
+    emit: Emit,
+    *,
+    wait: float = 0.0,
+) -> Iterator[Lease]:
+    """Hold the release's lock. `wait` is how many seconds to wait for a living holder.
+
+    Raises Busy when a living holder keeps it, Refused when the Lease can't be used at all.
+    """
+    lease = take(cluster, clock, namespace, release, claim, emit, wait=wait)
+    keeper = threading.Thread(target=lease.keep, name="lease", daemon=True)
+    keeper.start()
+    try:
+        yield lease
+    finally:
+        lease.end()
+
+
+def take(
+    cluster: Cluster, clock: Clock, namespace: str, release: str, claim: Claim, emit: Emit, *, wait: float
+) -> Lease:
+    """Take the lock, from nobody or from a dead holder; see `held`."""
+    ref = Ref("coordination.k8s.io/v1", "Lease", namespace, name_of(release))
+    started = clock.monotonic()
+    watcher = _Watcher(clock)
+    announced = ""
+    while True:
+        body = _read(cluster, ref)
+        holder = claim_of(body)
+        if not holder.run or holder.run == claim.run or watcher.dead(body):
+            sent = clock.monotonic()
+            ours = replace(claim, progress=holder.progress)
+            taken = _try_take(cluster, clock, body, ours)
+            if taken is not None:
+                if holder.run and holder.run != claim.run:
+                    emit(Warned(f"the lock was taken over from a dead holder: {holder}"))
+                return Lease(cluster, clock, taken, ours, sent)
+            watcher = _Watcher(clock)
+            continue
+        waited = clock.monotonic() - started
+        if watcher.alive and waited >= wait:
+            raise Busy(
+                f"another deploy holds the lock of {release}: {holder}",
+                hint="shipit logs --follow   (or wait for it: --lock-wait 10m; a dead holder is taken over by itself)",
+            )
+        if watcher.alive and announced != holder.run:
+            announced = holder.run
+            emit(StepChanged("lock", "started", f"waiting for {holder}", timeout=wait - waited))
+        clock.sleep(POLL)
+
+
+class _Watcher:
+    """Watches a Lease that somebody holds: a change means alive, none for its duration means dead."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._seen = ""
+        self._since = 0.0
+        self.alive = False
+
+    def dead(self, body: Json) -> bool:
+        version = str(body["metadata"].get("resourceVersion", ""))
+        now = self._clock.monotonic()
+        if version != self._seen:
+            self.alive = bool(self._seen)
+            self._seen, self._since = version, now
+            return False
+        duration = body.get("spec", {}).get("leaseDurationSeconds") or DURATION
+        return now - self._since >= float(duration)
+
+
+def _read(cluster: Cluster, ref: Ref) -> Json:
+    """The Lease, made (held by nobody) when it isn't there."""
+    body = cluster.get(ref)
+    if body is not None:
+        return body
+    fresh: Json = {
+        "apiVersion": ref.api_version,
+        "kind": ref.kind,
+        "metadata": {"name": ref.name, "namespace": ref.namespace},
+        "spec": {},
+    }
+    try:
+        return cluster.create(fresh)
+    except Conflict:
+        return cluster.get(ref) or fresh
+    except NotFound as error:
+        raise Refused(
+            f"namespace {ref.namespace} does not exist",
+            hint=f"kubectl create namespace {ref.namespace}   (or set create_namespace = true under [release])",
+        ) from error
+
+
+def _try_take(cluster: Cluster, clock: Clock, body: Json, claim: Claim) -> Json | None:
+    """The Lease with us as its holder, None when somebody was faster."""
+    try:
+        return cluster.replace(_dressed(body, claim, clock.now(), acquire=True))
+    except Conflict:
+        latest = cluster.get(ref_of(body))
+        return latest if latest is not None and claim_of(latest).run == claim.run else None
+
+
+def unlock(cluster: Cluster, namespace: str, release: str, seen: Json) -> None:
+    """Break the lock that was seen, by compare-and-swap. Raises Conflict when it changed hands meanwhile."""
+    current = read(cluster, namespace, release)
+    if current is None or not claim_of(current).run:
+        return
+    if claim_of(current).run != claim_of(seen).run:
+        raise Conflict("the lock changed hands meanwhile", hint="shipit unlock")
+    cluster.replace(_freed(current, claim_of(current)))
+
+
+def read(cluster: Cluster, namespace: str, release: str) -> Json | None:
+    """The Lease as it is, None when there has never been one."""
+    return cluster.get(Ref("coordination.k8s.io/v1", "Lease", namespace, name_of(release)))
+
+
+def ref_of(body: Json) -> Ref:
+    meta = body["metadata"]
+    return Ref("coordination.k8s.io/v1", "Lease", meta["namespace"], meta["name"])
+
+
+def claim_of(body: Json | None) -> Claim:
+    """What a Lease says; an unreadable note counts as none."""
+    body = body or {}
+    notes: dict[str, str] = body.get("metadata", {}).get("annotations") or {}
+    spec: dict[str, Any] = body.get("spec") or {}
+    identity = Identity(
+        notes.get(_PREFIX + "who", "somebody"),
+        notes.get(_PREFIX + "where", "somewhere"),
+        notes.get(_PREFIX + "message", ""),
+    )
+    return Claim(
+        run=spec.get("holderIdentity") or "",
+        tag=notes.get(_PREFIX + "tag", ""),
+        identity=identity,
+        since=str(spec.get("acquireTime") or ""),
+        progress=_progress_of(notes.get(_PREFIX + "progress", "")),
+    )
+
+
+def _progress_of(text: str) -> Progress | None:
+    try:
+        return Progress(**json.loads(text)) if text else None
+    except (ValueError, TypeError):
+        return None
+
+
+def _dressed(body: Json, claim: Claim, now: datetime, *, acquire: bool = False) -> Json:
+    stamp = now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    spec = dict(body.get("spec") or {})
+    if acquire and spec.get("holderIdentity") != claim.run:
+        spec["leaseTransitions"] = int(spec.get("leaseTransitions") or 0) + 1
+    if acquire:
+        spec["acquireTime"] = stamp
+    spec |= {"holderIdentity": claim.run, "leaseDurationSeconds": int(DURATION), "renewTime": stamp}
+    return {**body, "metadata": {**body["metadata"], "annotations": _notes(body, claim)}, "spec": spec}
+
+
+def _notes(body: Json, claim: Claim) -> dict[str, str]:
+    old: dict[str, str] = dict(body["metadata"].get("annotations") or {})
+    own = {
+        "who": claim.identity.who,
+        "where": claim.identity.where,
+        "message": claim.identity.message,
+        "tag": claim.tag,
+    }
+    notes = old | {_PREFIX + key: value for key, value in own.items()}
+    if claim.progress is not None:
+        p = claim.progress
+        notes[_PREFIX + "progress"] = json.dumps(
+            {"stage": p.stage, "tag": p.tag, "revision": p.revision, "digest": p.digest}
+        )
+    else:
+        notes.pop(_PREFIX + "progress", None)
+    return notes
+
+
+def _freed(body: Json, claim: Claim) -> Json:
+    spec = {key: value for key, value in (body.get("spec") or {}).items() if key != "holderIdentity"}
+    return {
+        **body,
+        "metadata": {**body["metadata"], "annotations": _notes(body, claim)},
+        "spec": spec,
+    }
