@@ -17,7 +17,7 @@ from typing import Any
 from shipit.errors import ApiError, Busy, Conflict, NotFound, Refused, Unknown
 from shipit.events import Emit, StepChanged, Warned
 from shipit.model import Identity, Json, Ref
-from shipit.world import Clock, Cluster
+from shipit.world import Clock, Cluster, World
 
 DURATION = 15.0
 """Seconds without a change after which a holder counts as dead."""
@@ -59,10 +59,6 @@ class Claim:
         what = f"deploys {self.tag} " if self.tag else "holds the lock "
         why = f" ({self.identity.message})" if self.identity.message else ""
         return f"{self.identity.who} {what}from {self.identity.where} since {self.since}{why}"
-
-
-def name_of(release: str) -> str:
-    return f"shipit-{release}"
 
 
 class Lease:
@@ -126,7 +122,7 @@ class Lease:
 
     def _look(self) -> None:
         """After a conflict: ours still (an answer was lost), or somebody else's."""
-        ref = ref_of(self._body)
+        ref = _ref_of(self._body)
         body = self._cluster.get(ref)
         holder = claim_of(body) if body else None
         if body is None or holder is None or holder.run != self._claim.run:
@@ -140,22 +136,18 @@ def _lost_to(claim: Claim) -> Busy:
     return Busy(f"the lock of the release was lost: {text}", hint="shipit status")
 
 
-@contextlib.contextmanager
-def held(
-    cluster: Cluster,
-    clock: Clock,
-    namespace: str,
-    release: str,
-    claim: Claim,
-    emit: Emit,
-    *,
-    wait: float = 0.0,
-) -> Iterator[Lease]:
-    """Hold the release's lock. `wait` is how many seconds to wait for a living holder.
+def ref_for(namespace: str, release: str) -> Ref:
+    """Names the Lease of a release."""
+    return Ref("coordination.k8s.io/v1", "Lease", namespace, f"shipit-{release}")
 
-    Raises Busy when a living holder keeps it, Refused when the Lease can't be used at all.
+
+@contextlib.contextmanager
+def held(world: World, ref: Ref, claim: Claim, emit: Emit, *, wait: float = 0.0) -> Iterator[Lease]:
+    """Hold a release's lock. `wait` is how many seconds to wait for a living holder.
+
+    Raises Busy when a living holder keeps it, Refused when its namespace isn't there.
     """
-    lease = take(cluster, clock, namespace, release, claim, emit, wait=wait)
+    lease = take(world, ref, claim, emit, wait=wait)
     keeper = threading.Thread(target=lease.keep, name="lease", daemon=True)
     keeper.start()
     try:
@@ -164,36 +156,30 @@ def held(
         lease.end()
 
 
-def take(
-    cluster: Cluster, clock: Clock, namespace: str, release: str, claim: Claim, emit: Emit, *, wait: float
-) -> Lease:
+def take(world: World, ref: Ref, claim: Claim, emit: Emit, *, wait: float) -> Lease:
     """Take the lock, from nobody or from a dead holder; see `held`."""
-    ref = Ref("coordination.k8s.io/v1", "Lease", namespace, name_of(release))
+    clock, watcher, announced = world.clock, _Watcher(world.clock), ""
     started = clock.monotonic()
-    watcher = _Watcher(clock)
-    announced = ""
     while True:
-        body = _read(cluster, ref)
+        body = _read(world.cluster, ref)
         holder = claim_of(body)
         if not holder.run or holder.run == claim.run or watcher.dead(body):
-            sent = clock.monotonic()
-            ours = replace(claim, progress=holder.progress)
-            taken = _try_take(cluster, clock, body, ours)
-            if taken is not None:
+            lease = _try_take(world, body, claim, holder)
+            if lease is not None:
                 if holder.run and holder.run != claim.run:
                     emit(Warned(f"the lock was taken over from a dead holder: {holder}"))
-                return Lease(cluster, clock, taken, ours, sent)
+                return lease
             watcher = _Watcher(clock)
             continue
-        waited = clock.monotonic() - started
-        if watcher.alive and waited >= wait:
+        left = wait - (clock.monotonic() - started)
+        if watcher.alive and left <= 0:
             raise Busy(
-                f"another deploy holds the lock of {release}: {holder}",
-                hint="shipit logs --follow   (or wait for it: --lock-wait 10m; a dead holder is taken over by itself)",
+                f"another deploy holds the lock: {holder}",
+                hint="shipit logs --follow   (--lock-wait 10m waits for it; a dead holder is taken over by itself)",
             )
         if watcher.alive and announced != holder.run:
             announced = holder.run
-            emit(StepChanged("lock", "started", f"waiting for {holder}", timeout=wait - waited))
+            emit(StepChanged("lock", "started", f"waiting for {holder}", timeout=left))
         clock.sleep(POLL)
 
 
@@ -239,31 +225,35 @@ def _read(cluster: Cluster, ref: Ref) -> Json:
         ) from error
 
 
-def _try_take(cluster: Cluster, clock: Clock, body: Json, claim: Claim) -> Json | None:
+def _try_take(world: World, body: Json, claim: Claim, holder: Claim) -> Lease | None:
     """The Lease with us as its holder, None when somebody was faster."""
+    ours = replace(claim, progress=holder.progress)
+    sent = world.clock.monotonic()
     try:
-        return cluster.replace(_dressed(body, claim, clock.now(), acquire=True))
+        taken = world.cluster.replace(_dressed(body, ours, world.clock.now(), acquire=True))
     except Conflict:
-        latest = cluster.get(ref_of(body))
-        return latest if latest is not None and claim_of(latest).run == claim.run else None
+        latest = world.cluster.get(_ref_of(body))
+        if latest is None or claim_of(latest).run != claim.run:
+            return None
+        taken = latest
+    return Lease(world.cluster, world.clock, taken, ours, sent)
 
 
-def unlock(cluster: Cluster, namespace: str, release: str, seen: Json) -> None:
-    """Break the lock that was seen, by compare-and-swap. Raises Conflict when it changed hands meanwhile."""
-    current = read(cluster, namespace, release)
-    if current is None or not claim_of(current).run:
+def unlock(cluster: Cluster, ref: Ref, seen: Claim) -> None:
+    """Break the lock that was seen, by compare-and-swap. Raises Busy when it changed hands meanwhile."""
+    current = cluster.get(ref)
+    holder = claim_of(current)
+    if current is None or not holder.run:
         return
-    if claim_of(current).run != claim_of(seen).run:
-        raise Conflict("the lock changed hands meanwhile", hint="shipit unlock")
-    cluster.replace(_freed(current, claim_of(current)))
+    try:
+        if holder.run != seen.run:
+            raise Conflict("changed hands")
+        cluster.replace(_freed(current, holder))
+    except Conflict as error:
+        raise Busy(f"the lock changed hands meanwhile: {holder}", hint="shipit unlock") from error
 
 
-def read(cluster: Cluster, namespace: str, release: str) -> Json | None:
-    """The Lease as it is, None when there has never been one."""
-    return cluster.get(Ref("coordination.k8s.io/v1", "Lease", namespace, name_of(release)))
-
-
-def ref_of(body: Json) -> Ref:
+def _ref_of(body: Json) -> Ref:
     meta = body["metadata"]
     return Ref("coordination.k8s.io/v1", "Lease", meta["namespace"], meta["name"])
 
