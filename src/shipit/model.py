@@ -155,8 +155,37 @@ class Container:
         )
 
 
+class Marked:
+    """What shipit notes on the Jobs and Pods that it makes."""
+
+    __slots__ = ()
+    annotations: dict[str, str]
+
+    @property
+    def never_started(self) -> bool:
+        return NEVER_STARTED_ANNOTATION in self.annotations
+
+    @property
+    def tag(self) -> str:
+        return self.annotations.get(TAG_ANNOTATION, "")
+
+    @property
+    def hash(self) -> str:
+        return self.annotations.get(HASH_ANNOTATION, "")
+
+    @property
+    def run(self) -> str:
+        return self.annotations.get(RUN_ANNOTATION, "")
+
+    @property
+    def revision(self) -> int:
+        """The revision that its upgrade was to make; 0 when it isn't noted."""
+        text = self.annotations.get(REVISION_ANNOTATION, "")
+        return int(text) if text.isdecimal() else 0
+
+
 @dataclass(frozen=True, slots=True)
-class Pod:
+class Pod(Marked):
     """A pod. `owner_uid` is its controller's UID, "" for a bare one; `containers` hold init containers first."""
 
     name: str
@@ -184,6 +213,10 @@ class Pod:
         return found is not None and found.status == "True"
 
     @property
+    def complete(self) -> bool:
+        return self.phase == "Succeeded"
+
+    @property
     def finished(self) -> bool:
         return self.phase in ("Succeeded", "Failed")
 
@@ -193,7 +226,7 @@ class Pod:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class Job(Marked):
     """A Job. Counts are the status' own: `failed` > 0 is no failure while the backoff limit allows another pod."""
 
     name: str
@@ -228,28 +261,6 @@ class Job:
     @property
     def finished(self) -> bool:
         return self.complete or self.failure is not None
-
-    @property
-    def never_started(self) -> bool:
-        return NEVER_STARTED_ANNOTATION in self.annotations
-
-    @property
-    def tag(self) -> str:
-        return self.annotations.get(TAG_ANNOTATION, "")
-
-    @property
-    def hash(self) -> str:
-        return self.annotations.get(HASH_ANNOTATION, "")
-
-    @property
-    def run(self) -> str:
-        return self.annotations.get(RUN_ANNOTATION, "")
-
-    @property
-    def revision(self) -> int:
-        """The revision that its upgrade was to make; 0 when it isn't noted."""
-        text = self.annotations.get(REVISION_ANNOTATION, "")
-        return int(text) if text.isdecimal() else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,13 +339,16 @@ class Plan:
     """Everything that can be known before anything changes.
 
     `revision` is the one that the upgrade will make, `live` the newest one there was when it was rendered (0: none).
-    `chart` is the frozen chart that Helm gets; `handover` the frozen chart of the live manifest without the
-    migration's Job, applied first when the live revision was made by bare Helm and lists it.
+    `chart` is the frozen chart that Helm gets, with `values`; `handover` the frozen chart of the live manifest
+    without the migration's Job, applied first when the live revision was made by bare Helm and lists it.
     `digest` names the app's manifest: two renders with the same digest are the same app.
+    `rollback_to` is the revision to go back to when the upgrade fails, 0 for never. `foreign` are Jobs of earlier
+    revisions that must not run beside this deploy's.
     """
 
     release: str
     namespace: str
+    run: str
     tag: str
     revision: int
     live: int
@@ -342,11 +356,22 @@ class Plan:
     before: tuple[Step, ...]
     after: tuple[Step, ...]
     chart: Path
+    values: tuple[Path, ...]
     digest: str
     workloads: tuple[Ref, ...]
+    timeout: float
     handover: Path | None = None
     rollback_to: int = 0
-    warnings: tuple[str, ...] = ()
+    foreign: tuple[Ref, ...] = ()
+    rerun: bool = False
+    replace_running: bool = False
+    waits: bool = True
+    skipped: tuple[str, ...] = ()
+
+    @property
+    def app_now(self) -> str:
+        """The state of the app as long as no upgrade has begun."""
+        return f"the app is untouched (revision {self.live})" if self.live else "the app is not installed"
 
 
 @dataclass(frozen=True, slots=True)
