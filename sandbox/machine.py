@@ -1,0 +1,84 @@
+"""Is this machine able to run the sandbox? Says what is missing and what to do instead."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from sandbox.errors import SandboxError
+from sandbox.progress import Progress
+
+INSTEAD = "or use a cluster of your own: SANDBOX_KUBECONFIG=… (and SANDBOX_CONTEXT=…)"
+# A program, and the Debian package that has it. Programs that are there are not installed again.
+PROGRAMS = {
+    "containerd": "containerd",
+    "runc": "runc",
+    "/usr/lib/cni/ptp": "containernetworking-plugins",
+    "iptables": "iptables",
+    "ip": "iproute2",
+    "nsenter": "util-linux",
+    "mount": "mount",
+    "openssl": "openssl",
+    "busybox": "busybox-static",
+    "mmdebstrap": "mmdebstrap",
+}
+RUN_BYTES = 2 << 30
+SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def find(program: str) -> str | None:
+    """Where a program is, system folders included: root's PATH may lack them."""
+    return shutil.which(program, path=f"{os.environ.get('PATH', '')}:{SEARCH}")
+
+
+def packages_for(programs: dict[str, str], found: Callable[[str], str | None]) -> list[str]:
+    return sorted({package for program, package in programs.items() if not found(program)})
+
+
+def require(cache: Path, progress: Progress) -> None:
+    """Root on Linux with room and the Debian packages, which are installed if they are missing."""
+    if not sys.platform.startswith("linux"):
+        raise SandboxError(f"the sandbox runs on Linux only, this is {sys.platform}", f"use Linux, {INSTEAD}")
+    if os.geteuid() != 0:
+        raise SandboxError("the sandbox needs root (namespaces, mounts, cgroups)", f"run it as root, {INSTEAD}")
+    cache.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(cache).free
+    if free < RUN_BYTES:
+        raise SandboxError(
+            f"the sandbox needs {RUN_BYTES >> 30} GB of disk, {cache} has {free >> 30} GB",
+            f"free some, or move it with SHIPIT_SANDBOX_CACHE, {INSTEAD}",
+        )
+    if packages := packages_for(PROGRAMS, find):
+        install(packages, progress)
+
+
+def install(packages: Iterable[str], progress: Progress) -> None:
+    wanted = list(packages)
+    if not find("apt-get"):
+        raise SandboxError(
+            f"missing: {', '.join(wanted)} (Debian's names), and no apt-get to install them",
+            f"install them, {INSTEAD}",
+        )
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    commands = [
+        ["apt-get", "update", "-qq"],
+        ["apt-get", "install", "-qq", "--yes", "--no-install-recommends", *wanted],
+    ]
+    with progress.step(f"installing {' '.join(wanted)}"):
+        for command in commands:
+            done = subprocess.run(command, env=env, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SandboxError(
+            f"apt-get could not install {', '.join(wanted)}: {done.stderr.strip()[-400:]}",
+            f"install them, {INSTEAD}",
+        )
+
+
+def snapshotter(folder: Path) -> str:
+    """containerd's way to stack layers: overlays can't lie on an overlay, as inside a container."""
+    done = subprocess.run(["stat", "-f", "-c", "%T", str(folder)], capture_output=True, text=True)
+    return "native" if done.stdout.strip() == "overlayfs" else "overlayfs"
