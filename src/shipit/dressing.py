@@ -1,0 +1,104 @@
+"""An object as shipit creates it: where it lives, whose it is, which deploy made it, and a hash to know it again."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+
+from shipit.manifest import canonical, ref_of
+from shipit.model import (
+    HASH_ANNOTATION,
+    RELEASE_LABEL,
+    REVISION_ANNOTATION,
+    RUN_ANNOTATION,
+    TAG_ANNOTATION,
+    Json,
+)
+from shipit.podtemplate import as_json
+
+MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
+RELEASE_NAME_ANNOTATION = "meta.helm.sh/release-name"
+RELEASE_NAMESPACE_ANNOTATION = "meta.helm.sh/release-namespace"
+RESOURCE_POLICY_ANNOTATION = "helm.sh/resource-policy"
+
+HASH_DIGITS = 16
+
+# What the same Job may differ in from one render to the next: its place, what dresses it, and its name, which
+# charts make from random characters or the date.
+_UNHASHED = ("name", "generateName", "namespace", "labels", "annotations")
+_DRESSING = frozenset(
+    {
+        MANAGED_BY_LABEL,
+        RELEASE_NAME_ANNOTATION,
+        RELEASE_NAMESPACE_ANNOTATION,
+        RESOURCE_POLICY_ANNOTATION,
+    }
+)
+
+
+def dressed(
+    body: Json, *, release: str, namespace: str, run: str, tag: str, hash: str, revision: int
+) -> Json:
+    """A Job or Pod as it is created; any other hook's object only gets its namespace.
+
+    Helm's ownership metadata lets a later `helm upgrade` of a chart that lists the Job pass, and
+    `helm.sh/resource-policy: keep` stops Helm from deleting it. The pod template stays as it was rendered: a Job's
+    pods are found by its UID. Two deploys give the same Job the same name, so that only one can create it.
+    """
+    found = placed(body, namespace)
+    if found.get("kind") not in ("Job", "Pod"):
+        return found
+    metadata = as_json(found["metadata"])
+    metadata["labels"] = {
+        **as_json(metadata.get("labels")),
+        MANAGED_BY_LABEL: "Helm",
+        RELEASE_LABEL: release,
+    }
+    metadata["annotations"] = {
+        **as_json(metadata.get("annotations")),
+        RELEASE_NAME_ANNOTATION: release,
+        RELEASE_NAMESPACE_ANNOTATION: namespace,
+        RESOURCE_POLICY_ANNOTATION: "keep",
+        RUN_ANNOTATION: run,
+        TAG_ANNOTATION: tag,
+        HASH_ANNOTATION: hash,
+        REVISION_ANNOTATION: str(revision),
+    }
+    return found
+
+
+def placed(body: Json, namespace: str) -> Json:
+    """A copy with the namespace it will live in and a name of its own; no namespace for a kind that has none.
+
+    `generateName: shop-migrate-` becomes `shop-migrate`: a fixed name is what keeps two from running at once.
+    """
+    found = copy.deepcopy(body)
+    metadata = dict(as_json(found.get("metadata")))
+    prefix = metadata.pop("generateName", "")
+    if not metadata.get("name") and isinstance(prefix, str) and prefix:
+        metadata["name"] = prefix.rstrip("-.")
+    found["metadata"] = metadata
+    metadata.pop("namespace", None)
+    if place := ref_of(body, namespace).namespace:
+        metadata["namespace"] = place
+    return found
+
+
+def job_hash(body: Json) -> str:
+    """Names what a Job or Pod does, as 16 hexadecimal digits; the same before and after it was dressed.
+
+    Its name doesn't count. Of two steps that do the very same, each Job is still one step's only.
+    """
+    metadata = as_json(body.get("metadata"))
+    kept = {key: value for key, value in metadata.items() if key not in _UNHASHED}
+    for part in ("labels", "annotations"):
+        own = {k: v for k, v in as_json(metadata.get(part)).items() if not _is_dressing(str(k))}
+        kept |= {part: own} if own else {}
+    plain = {key: value for key, value in body.items() if key not in ("metadata", "status")} | {
+        "metadata": kept
+    }
+    return hashlib.sha256(canonical(plain).encode("utf-8", "surrogatepass")).hexdigest()[:HASH_DIGITS]
+
+
+def _is_dressing(key: str) -> bool:
+    return key in _DRESSING or key.startswith("shipit/")

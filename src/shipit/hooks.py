@@ -1,0 +1,103 @@
+"""Which hooks run at an event, in which order, and which of them are deleted, by Helm's rules.
+
+The rules are those of Helm's `pkg/action/hooks.go`, the same in 3.13, 3.22 and 4.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from shipit.model import Hook
+
+Event = Literal["pre-install", "post-install", "pre-upgrade", "post-upgrade", "pre-rollback", "post-rollback"]
+
+# Helm's InstallOrder (pkg/release/v1/util/kind_sorter.go of 4.3; 3.22 lacks the two webhook configurations, which
+# sorts them last just the same). A kind that isn't listed comes after these, by its name.
+INSTALL_ORDER = (
+    "PriorityClass",
+    "Namespace",
+    "NetworkPolicy",
+    "ResourceQuota",
+    "LimitRange",
+    "PodSecurityPolicy",
+    "PodDisruptionBudget",
+    "ServiceAccount",
+    "Secret",
+    "SecretList",
+    "ConfigMap",
+    "StorageClass",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "CustomResourceDefinition",
+    "ClusterRole",
+    "ClusterRoleList",
+    "ClusterRoleBinding",
+    "ClusterRoleBindingList",
+    "Role",
+    "RoleList",
+    "RoleBinding",
+    "RoleBindingList",
+    "Service",
+    "DaemonSet",
+    "Pod",
+    "ReplicationController",
+    "ReplicaSet",
+    "Deployment",
+    "HorizontalPodAutoscaler",
+    "StatefulSet",
+    "Job",
+    "CronJob",
+    "IngressClass",
+    "Ingress",
+    "APIService",
+    "MutatingWebhookConfiguration",
+    "ValidatingWebhookConfiguration",
+)
+_RANK = {kind: rank for rank, kind in enumerate(INSTALL_ORDER)}
+
+
+def for_event(hooks: Sequence[Hook], event: Event) -> tuple[Hook, ...]:
+    """The hooks of one event in the order in which Helm runs them: by weight, then name, then kind.
+
+    Helm sorts all hooks by kind, then those of an event, stably, by weight and name: `hookByWeight` compares names
+    before the kind can count. Documentation has it the other way round. Test hooks, and those of events that Helm
+    doesn't know (it drops them when it renders), never match.
+    """
+    chosen = [hook for hook in hooks if event in hook.events]
+    return tuple(sorted(chosen, key=lambda hook: (hook.weight, hook.name, install_rank(hook.kind))))
+
+
+def install_rank(kind: str) -> tuple[int, str]:
+    """Where Helm installs a kind: a key to sort by."""
+    rank = _RANK.get(kind)
+    return (len(_RANK), kind) if rank is None else (rank, "")
+
+
+def delete_policies(hook: Hook) -> tuple[str, ...]:
+    """The hook's policies; `before-hook-creation` when it sets none. A CustomResourceDefinition is never deleted."""
+    if hook.kind == "CustomResourceDefinition":
+        return ()
+    return hook.delete_policies or ("before-hook-creation",)
+
+
+def deletes_before(hook: Hook) -> bool:
+    """Whether the object of an earlier run is deleted before this one is created."""
+    return "before-hook-creation" in delete_policies(hook)
+
+
+def deletes_after(hook: Hook, *, succeeded: bool) -> bool:
+    """Whether the object is deleted at the end of its event."""
+    return ("hook-succeeded" if succeeded else "hook-failed") in delete_policies(hook)
+
+
+def deleted_at_the_end(succeeded: Sequence[Hook], failed: Hook | None = None) -> tuple[Hook, ...]:
+    """What Helm deletes when an event is over, in its order: the failed hook first, then those that succeeded.
+
+    `succeeded` in the order in which they ran. When all went well Helm deletes backwards, the newest first; after a
+    failure forwards. Nothing is deleted earlier: a hook may need what one before it created.
+    """
+    ended = [hook for hook in succeeded if deletes_after(hook, succeeded=True)]
+    if failed is None:
+        return tuple(reversed(ended))
+    return (*((failed,) if deletes_after(failed, succeeded=False) else ()), *ended)

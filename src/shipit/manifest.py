@@ -1,0 +1,206 @@
+"""A rendered manifest: its documents, where each comes from, what it holds, and what is left without some of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from shipit.errors import Refused
+from shipit.goyaml import load_yaml
+from shipit.model import Json, Ref
+
+WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
+
+# Kinds of Kubernetes' own that live in no namespace (`kubectl api-resources --namespaced=false`, 1.27 to 1.34).
+# A chart's own kinds are taken for namespaced until the API server says otherwise.
+CLUSTER_SCOPED = frozenset(
+    {
+        "APIService",
+        "CSIDriver",
+        "CSINode",
+        "CertificateSigningRequest",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "ClusterTrustBundle",
+        "CustomResourceDefinition",
+        "DeviceClass",
+        "FlowSchema",
+        "IPAddress",
+        "IngressClass",
+        "MutatingAdmissionPolicy",
+        "MutatingAdmissionPolicyBinding",
+        "MutatingWebhookConfiguration",
+        "Namespace",
+        "Node",
+        "PersistentVolume",
+        "PodSecurityPolicy",
+        "PriorityClass",
+        "PriorityLevelConfiguration",
+        "ResourceSlice",
+        "RuntimeClass",
+        "ServiceCIDR",
+        "StorageClass",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+        "ValidatingWebhookConfiguration",
+        "VolumeAttachment",
+        "VolumeAttributesClass",
+    }
+)
+
+# Kubernetes ends a document at any line that begins with `---` and drops the rest of that line; Helm, which writes
+# the manifest, leaves nothing else there.
+_SEPARATOR = re.compile(r"^---(?:[ \t].*)?\r?(?:\n|\Z)", re.MULTILINE)
+_SOURCE = re.compile(r"# Source: (?P<source>[^\r\n]*)\r?(?:\n|\Z)")
+_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One object that a document holds. `ref.name` is "" for one that the API server is to name."""
+
+    ref: Ref
+    body: Json
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document of a manifest: `text` is Helm's to the byte, without the `# Source:` line and the last newline.
+
+    `source` is the template's path with the chart in front (`shop/charts/db/templates/x.yaml`), "" when a
+    post-renderer lost it. `resources` is the object itself, or what a `kind: List` holds.
+    """
+
+    source: str
+    text: str
+    body: Json
+    ref: Ref
+    resources: tuple[Resource, ...]
+
+
+def split(manifest: str, namespace: str = "") -> tuple[Document, ...]:
+    """The documents of a manifest as Helm renders it; those that hold nothing are dropped.
+
+    `namespace` is the release's: where an object that names none will live. Raises Refused for what isn't YAML or
+    no object, naming the template and the line.
+    """
+    chunks = (chunk.removesuffix("\n") for chunk in _SEPARATOR.split(manifest))
+    documents = (_document(chunk, namespace) for chunk in chunks)
+    return tuple(document for document in documents if document)
+
+
+def join(documents: Iterable[Document]) -> str:
+    """The manifest that Helm would write for these documents."""
+    return "".join(f"---\n# Source: {each.source}\n{each.text}\n" for each in documents)
+
+
+def ref_of(body: Json, namespace: str = "") -> Ref:
+    """What an object is called, in that namespace when it names none and its kind has one."""
+    metadata = body.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    api_version, kind = _text(body.get("apiVersion")), _text(body.get("kind"))
+    place = "" if cluster_scoped(api_version, kind) else _text(metadata.get("namespace")) or namespace
+    return Ref(api_version, kind, place, _text(metadata.get("name")))
+
+
+def cluster_scoped(api_version: str, kind: str) -> bool:
+    """True for a kind of Kubernetes' own that lives in no namespace."""
+    group = api_version.rpartition("/")[0]
+    return kind in CLUSTER_SCOPED and ("." not in group or group.endswith(".k8s.io"))
+
+
+def from_template(source: str, template: str) -> bool:
+    """Whether a document's source is that template, named from the chart's folder or with the chart in front."""
+    wanted = template.removeprefix("./")
+    return bool(wanted) and wanted in (source, source.partition("/")[2])
+
+
+def resources(documents: Iterable[Document]) -> tuple[Resource, ...]:
+    """Every object, those inside a `kind: List` too."""
+    return tuple(resource for document in documents for resource in document.resources)
+
+
+def candidates(documents: Iterable[Document]) -> tuple[Resource, ...]:
+    """The Jobs that are no hooks: any of them may be the migration."""
+    return tuple(
+        each
+        for each in resources(documents)
+        if each.ref.kind == "Job" and each.ref.api_version.startswith("batch/")
+    )
+
+
+def workloads(documents: Iterable[Document]) -> tuple[Ref, ...]:
+    """The Deployments, StatefulSets and DaemonSets, in the manifest's order."""
+    return tuple(
+        each.ref
+        for each in resources(documents)
+        if each.ref.kind in WORKLOADS and each.ref.api_version.startswith("apps/")
+    )
+
+
+def without(documents: Iterable[Document], refs: Collection[Ref]) -> tuple[Document, ...]:
+    """The documents less these objects; every other document stays as it is, to the byte.
+
+    Only a `kind: List` that also holds something else is written anew.
+    """
+    kept = ((each, tuple(r for r in each.resources if r.ref not in refs)) for each in documents)
+    return tuple(
+        document if rest == document.resources else _rewritten(document, rest)
+        for document, rest in kept
+        if rest or not document.resources
+    )
+
+
+def digest(documents: Iterable[Document]) -> str:
+    """Names what the documents say, as 64 hexadecimal digits; comments, layout, order and templates don't count."""
+    lines = sorted(canonical(each.body) for each in resources(documents))
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def canonical(value: Any) -> str:
+    """JSON that is the same text for the same value."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+
+
+def _document(chunk: str, namespace: str) -> Document | None:
+    matched = _SOURCE.match(chunk)
+    source = matched["source"].strip() if matched else ""
+    text = chunk[matched.end() :] if matched else chunk
+    body = load_yaml(text, source or "the rendered manifest")
+    if body is None:
+        return None
+    if not isinstance(body, dict):
+        raise Refused(f"{source or 'the rendered manifest'}: not a Kubernetes object, but {_kind_of(body)}")
+    found = tuple(Resource(ref_of(each, namespace), each, source) for each in _items(body))
+    return Document(source, text, body, ref_of(body, namespace), found)
+
+
+def _items(body: Json) -> tuple[Json, ...]:
+    items = body.get("items")
+    if not (_text(body.get("kind")).endswith("List") and isinstance(items, list)):
+        return (body,)
+    return tuple(inner for each in items if isinstance(each, dict) for inner in _items(each))
+
+
+def _rewritten(document: Document, rest: tuple[Resource, ...]) -> Document:
+    body = {**document.body, "items": [each.body for each in rest]}
+    # JSON is YAML, but for the characters that YAML wants escaped
+    text = _UNPRINTABLE.sub(_escaped, json.dumps(body, indent=2, ensure_ascii=False))
+    return Document(document.source, text, body, document.ref, rest)
+
+
+def _escaped(matched: re.Match[str]) -> str:
+    return f"\\u{ord(matched[0]):04x}"
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _kind_of(value: Any) -> str:
+    return "a list" if isinstance(value, list) else f"`{str(value)[:60]}`"

@@ -1,0 +1,116 @@
+"""The pod template inside an object: its containers and the images they run."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from shipit.model import Json
+
+
+class Image(NamedTuple):
+    """`registry:5000/team/shop:v2@sha256:…` in its parts; a part that isn't there is ""."""
+
+    repository: str
+    tag: str
+    digest: str
+
+
+def pod_template(body: Json) -> Json | None:
+    """The pod (`metadata`, `spec`) that a Job, CronJob, workload or Pod would run; None for any other kind."""
+    match body.get("kind"):
+        case "Pod":
+            return body
+        case "Job" | "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "ReplicationController":
+            return as_json(as_json(body.get("spec")).get("template"))
+        case "CronJob":
+            job = as_json(as_json(body.get("spec")).get("jobTemplate"))
+            return as_json(as_json(job.get("spec")).get("template"))
+    return None
+
+
+def pod_spec(body: Json) -> Json:
+    """The pod's spec; empty for a kind that runs no pods."""
+    return as_json((pod_template(body) or {}).get("spec"))
+
+
+def containers(body: Json) -> tuple[Json, ...]:
+    """The init containers, then the containers, as the pod lists them."""
+    spec = pod_spec(body)
+    listed = [*as_list(spec.get("initContainers")), *as_list(spec.get("containers"))]
+    return tuple(each for each in listed if isinstance(each, dict))
+
+
+def images(body: Json) -> tuple[str, ...]:
+    """The images of its containers, init containers first, as they are written."""
+    return tuple(image for each in containers(body) if isinstance(image := each.get("image"), str) and image)
+
+
+def image(text: str) -> Image:
+    """The parts of an image reference. A port is no tag: `registry:5000/shop` has none."""
+    named, _, digest = text.partition("@")
+    head, colon, tag = named.rpartition(":")
+    if not colon or "/" in tag:
+        return Image(named, "", digest)
+    return Image(head, tag, digest)
+
+
+def uses_tag(body: Json, tag: str) -> bool:
+    """Whether a container runs exactly this tag: `v2` doesn't occur in `shop:v2.1`, nor in an environment variable.
+
+    `tag` may end with a digest (`v2@sha256:…`), which must then be the image's. An image with a digest of its own
+    runs what the digest says, whatever its tag: see `held_by_digest`.
+    """
+    wanted = image(f"x:{tag}")
+    return any((each.tag, each.digest) == (wanted.tag, wanted.digest) for each in map(image, images(body)))
+
+
+def held_by_digest(body: Json, tag: str) -> tuple[str, ...]:
+    """The images that show this tag, but run what another digest beside it says."""
+    wanted = image(f"x:{tag}")
+    return tuple(
+        text
+        for text in images(body)
+        if (found := image(text)).tag == wanted.tag and found.digest not in ("", wanted.digest)
+    )
+
+
+def coincidences(values: Json, tag: str, tag_keys: tuple[str, ...]) -> tuple[str, ...]:
+    """The values, other than the tag keys, that hold the same tag: `api.image.tag`, `migration.image`.
+
+    One render can't tell whether a tag in it came from the tag keys. When nothing else holds it, it did; when
+    something does, only a render with another tag can tell.
+    """
+    found: list[str] = []
+
+    def look(value: Any, path: str) -> None:
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                look(inner, f"{path}.{key}" if path else str(key))
+        elif isinstance(value, list):
+            for index, inner in enumerate(value):
+                look(inner, f"{path}[{index}]")
+        elif (
+            path not in tag_keys
+            and isinstance(value, str | int | float)
+            and tag in (str(value), _tail(str(value)))
+        ):
+            found.append(path)
+
+    look(values, "")
+    return tuple(found)
+
+
+def _tail(text: str) -> str:
+    """`v2` of `shop:v2`, `v2@sha256:…` of `shop:v2@sha256:…`."""
+    named = image(text)
+    return f"{named.tag}@{named.digest}" if named.digest else named.tag
+
+
+def as_json(value: Any) -> Json:
+    """The map, or an empty one for anything else: a chart can write what it likes."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_list(value: Any) -> list[Any]:
+    """The list, or an empty one for anything else."""
+    return value if isinstance(value, list) else []
