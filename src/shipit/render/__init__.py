@@ -1,0 +1,72 @@
+"""From events to text: a live terminal, plain lines, JSON lines, or a GitHub Actions log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, TextIO, assert_never
+
+from shipit.render.output import Output, Renderer
+from shipit.render.sink import Sink
+from shipit.world import Clock
+
+__all__ = ["Kind", "Output", "open_output"]
+
+Kind = Literal["auto", "rich", "plain", "json", "github"]
+
+
+def open_output(
+    kind: Kind,
+    *,
+    stdout: TextIO,
+    stderr: TextIO,
+    environ: Mapping[str, str],
+    clock: Clock,
+    run: str,
+    quiet: bool = False,
+    verbose: bool = False,
+    no_color: bool = False,
+) -> Output:
+    """The output of that kind; `auto` is github inside Actions, rich on a terminal that can do it, else plain."""
+    out, err = Sink(stdout), Sink(stderr)
+    renderer = _renderer(
+        _choose(out, environ) if kind == "auto" else kind,
+        out,
+        err,
+        environ=environ,
+        clock=clock,
+        run=run,
+        verbose=verbose,
+        no_color=no_color,
+    )
+    return Output(renderer, out=out, err=err, quiet=quiet)
+
+
+def _choose(out: Sink, environ: Mapping[str, str]) -> Literal["rich", "plain", "github"]:
+    if environ.get("GITHUB_ACTIONS") == "true":
+        return "github"
+    return "rich" if out.isatty() and environ.get("TERM", "") not in ("dumb", "unknown") else "plain"
+
+
+def _renderer(
+    kind: Literal["rich", "plain", "json", "github"],
+    out: Sink,
+    err: Sink,
+    *,
+    environ: Mapping[str, str],
+    clock: Clock,
+    run: str,
+    verbose: bool,
+    no_color: bool,
+) -> Renderer:
+    # Imported where they are used: rich costs 40 ms, and a script that reads JSON doesn't need it.
+    match kind:
+        case "json":
+            from shipit.render.jsonl import JsonLines
+
+            return JsonLines(out, clock=clock, run=run)
+        case "plain" | "github" | "rich":  # the last two still to come
+            from shipit.render.plain import Plain
+
+            return Plain(out, err, clock=clock, verbose=verbose)
+        case _:
+            assert_never(kind)

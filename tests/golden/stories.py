@@ -1,0 +1,241 @@
+"""Deploys as lists of events with the time between them: what the golden files show, and a clock to play them by."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from shipit.events import (
+    AppLogLine,
+    Ended,
+    Event,
+    Failed,
+    JobChanged,
+    LogLine,
+    MigrationResult,
+    PodChanged,
+    RolloutChanged,
+    Started,
+    StepChanged,
+    Warned,
+)
+from shipit.render import Output
+
+
+class StoryClock:
+    """Stands still until a story moves it."""
+
+    def __init__(self) -> None:
+        self.at = 0.0
+
+    def now(self) -> datetime:
+        return datetime(2025, 3, 14, 12, 0, 0, 123456, tzinfo=UTC) + timedelta(seconds=self.at)
+
+    def monotonic(self) -> float:
+        return 5000.0 + self.at
+
+    def sleep(self, seconds: float) -> None:
+        self.at += seconds
+
+
+Story = list[tuple[float, Event]]
+"""Seconds since the story's start, and what happened then."""
+
+
+def play(story: Story, output: Output, clock: StoryClock) -> None:
+    """Tell a story to an output, which ticks once a second."""
+    for at, event in story:
+        while clock.at < at:
+            clock.at = min(clock.at + 1, at)
+            output.tick()
+        output.emit(event)
+
+
+def _log(
+    line: str, *, pod: str = "shop-migrate-x2k7d", container: str = "migrate", attempt: int = 1
+) -> LogLine:
+    return LogLine("migrate", pod, container, attempt, line)
+
+
+def _opening(tag: str) -> Story:
+    return [
+        (0, Started("deploy", "r-4f2a", "shop", "shop-prod", tag, "prod-eu", "4.1.0")),
+        (0, StepChanged("lock", "started")),
+        (0.2, StepChanged("lock", "done")),
+        (0.2, StepChanged("prepare", "started")),
+        (1.4, StepChanged("prepare", "done", "revision 12, 1 migration")),
+        (1.4, StepChanged("migrate", "started", timeout=900)),
+        (1.5, JobChanged("migrate", "shop-migrate", "created")),
+        (1.6, PodChanged("migrate", "shop-migrate-x2k7d", "Pending")),
+        (3, PodChanged("migrate", "shop-migrate-x2k7d", "Running")),
+        (3, JobChanged("migrate", "shop-migrate", "running", active=1)),
+    ]
+
+
+def _upgrading() -> Story:
+    return [
+        (45, _log("INFO  [alembic] 100 % of 81234 rows")),
+        (46, PodChanged("migrate", "shop-migrate-x2k7d", "Succeeded")),
+        (46, JobChanged("migrate", "shop-migrate", "complete", succeeded=1)),
+        (46, StepChanged("migrate", "done")),
+        (46, StepChanged("upgrade", "started", timeout=300)),
+        (46.5, StepChanged("rollout", "started", timeout=300)),
+        (47, RolloutChanged("Deployment", "shop", 0, 3, "pod shop-6d9-abcde is ContainerCreating")),
+    ]
+
+
+HAPPY: Story = [
+    *_opening("v2"),
+    (3.1, _log("INFO  [alembic] waiting for the database", container="wait-for-db")),
+    (4, _log("INFO  [alembic] Running upgrade 1a2b -> 3c4d, add a column")),
+    *_upgrading(),
+    (49, RolloutChanged("Deployment", "shop", 2, 3)),
+    (51, RolloutChanged("Deployment", "shop", 3, 3)),
+    (51, StepChanged("rollout", "done")),
+    (51, StepChanged("upgrade", "done", "revision 12")),
+    (51, Warned("backoffLimit of Job shop-migrate is 6: Kubernetes may run it more than once", "set backoffLimit: 0")),
+    (
+        51.2,
+        Ended(
+            "deployed", 0, "shop", "shop-prod", "v2", 12, 51.2,
+            (MigrationResult("migrate", "shop-migrate", "succeeded", 44.6),),
+        ),
+    ),
+]  # fmt: skip
+
+FAILED_MIGRATION: Story = [
+    *_opening("v3"),
+    (4, _log("Traceback (most recent call last):")),
+    (4, _log('sqlalchemy.exc.ProgrammingError: relation "orders" does not exist')),
+    (4.5, PodChanged("migrate", "shop-migrate-x2k7d", "Error", message="container migrate exited with code 1")),
+    (14.5, PodChanged("migrate", "shop-migrate-q9w8e", "Pending", attempt=2)),
+    (16, _log('sqlalchemy.exc.ProgrammingError: relation "orders" does not exist', pod="shop-migrate-q9w8e", attempt=2)),
+    (16.5, PodChanged("migrate", "shop-migrate-q9w8e", "Error", 2, "container migrate exited with code 1")),
+    (17, JobChanged("migrate", "shop-migrate", "failed", failed=2, reason="BackoffLimitExceeded")),
+    (17, StepChanged("migrate", "failed", "container migrate exited with code 1")),
+    (
+        17,
+        Failed(
+            "migration_failed",
+            "migrate failed: container migrate exited with code 1 (Error)\nThe app is untouched: shop still runs v2.",
+            "shipit logs migrate",
+            ("Traceback (most recent call last):", 'sqlalchemy.exc.ProgrammingError: relation "orders" does not exist'),
+        ),
+    ),
+    (
+        17.1,
+        Ended(
+            "migration_failed", 4, "shop", "shop-prod", "v3", 0, 17.1,
+            (MigrationResult("migrate", "shop-migrate", "failed", 15.6),),
+            "migrate failed: container migrate exited with code 1 (Error)", "shipit logs migrate",
+        ),
+    ),
+]  # fmt: skip
+
+TIMEOUT: Story = [
+    *_opening("v4"),
+    (5, _log("rebuilding the index")),
+    (901.4, StepChanged("migrate", "failed", "not complete within 15m")),
+    (
+        901.4,
+        Failed(
+            "migration_timed_out",
+            "migrate is not complete after 15m. Job shop-migrate still runs. The app is untouched: shop still runs v2.",
+            "shipit logs --follow migrate",
+            ("rebuilding the index",),
+        ),
+    ),
+    (
+        901.5,
+        Ended(
+            "migration_timed_out", 5, "shop", "shop-prod", "v4", 0, 901.5,
+            (MigrationResult("migrate", "shop-migrate", "timed_out", 900.0),),
+        ),
+    ),
+]  # fmt: skip
+
+FAILED_ROLLOUT: Story = [
+    *_opening("v5"),
+    *_upgrading(),
+    (50, RolloutChanged("Deployment", "shop", 0, 3, "pod shop-6d9-abcde is in CrashLoopBackOff: exit code 1")),
+    (50, AppLogLine("shop-6d9-abcde", "shop", "KeyError: 'STRIPE_KEY'")),
+    (50, StepChanged("rollout", "failed", "Deployment shop cannot become ready")),
+    (50, StepChanged("upgrade", "failed")),
+    (
+        50,
+        Failed(
+            "upgrade_failed",
+            "Deployment shop cannot become ready: pod shop-6d9-abcde is in CrashLoopBackOff: exit code 1\n"
+            "The migration is done; revision 12 is failed and was not rolled back.",
+            "shipit rollback 11\nor fix the app and deploy again",
+            ("KeyError: 'STRIPE_KEY'",),
+        ),
+    ),
+    (
+        50.3,
+        Ended(
+            "upgrade_failed", 6, "shop", "shop-prod", "v5", 12, 50.3,
+            (MigrationResult("migrate", "shop-migrate", "succeeded", 44.6),),
+        ),
+    ),
+]  # fmt: skip
+
+INTERRUPTED: Story = [
+    *_opening("v2"),
+    (4, _log("INFO  [alembic] Running upgrade 1a2b -> 3c4d, add a column")),
+    (
+        9,
+        Failed(
+            "interrupted",
+            "interrupted by SIGINT. Job shop-migrate still runs. The app is untouched.",
+            "shipit deploy --tag v2 attaches to it",
+        ),
+    ),
+    (
+        9,
+        Ended(
+            "interrupted", 130, "shop", "shop-prod", "v2", 0, 9.0,
+            (MigrationResult("migrate", "shop-migrate", "unknown", 7.6),),
+            "interrupted by SIGINT", "shipit deploy --tag v2 attaches to it",
+        ),
+    ),
+]  # fmt: skip
+
+HOSTILE: Story = [
+    *_opening("v2"),
+    *(
+        (4.0, _log(line))
+        for line in (
+            "::set-output name=tag::evil",
+            "  ::error::not ours",
+            "##[error]red",
+            "progress 1\r::error::hidden behind a return\r\n",
+            "\x1b]0;your title\x07\x1b[2Jcleared \x1b[31mred\x1b[0m \x9b31mC1",
+            "[/red] [bold]markup[/] [link=http://x]",
+            "lone \udc80 surrogate, bidi \u202etxt.exe\u202c, nul \x00, backspace \x08\x08",
+            "a line\u2028separator and\x0cform feed\tand a tab",
+            "<script>alert(1)</script> ``` ~~~ | **bold** ![i](http://x)",
+            "",
+        )
+    ),
+    (5, PodChanged("migrate", "shop-migrate-x2k7d", "Error", message="::warning::kubelet \x1b[1m##[group]")),
+    (5, StepChanged("migrate", "failed", "[/bold]\n::error::second line")),
+    (
+        5,
+        Failed(
+            "migration_failed",
+            "failed, 100% sure: ::error file=x::y\n::set-env name=PATH::/tmp\r::add-mask::e",
+            "shipit logs [/]\n::endgroup::",
+            ("::stop-commands::x", "```", "~~~~ </details> <img src=x>", "\x1b[2J::error::z\r##[error]q"),
+        ),
+    ),
+    (5, Ended("migration_failed", 4, "shop", "shop-prod", "v2", 0, 5.0)),
+]
+
+STORIES = {
+    "happy": HAPPY,
+    "failed_migration": FAILED_MIGRATION,
+    "timeout": TIMEOUT,
+    "failed_rollout": FAILED_ROLLOUT,
+    "interrupted": INTERRUPTED,
+    "hostile": HOSTILE,
+}
