@@ -14,6 +14,8 @@ imagePullPolicy: {{ .Values.image.pullPolicy }}
 env:
   - { name: PGHOST, value: {{ .Values.database.host | quote }} }
   - { name: PGPORT, value: {{ .Values.database.port | quote }} }
+  - { name: PGDATABASE, value: {{ .Values.database.name | quote }} }
+  - { name: PGUSER, value: {{ .Values.database.user | quote }} }
 envFrom:
   - secretRef: { name: {{ .Release.Name }}-database }
 securityContext:
