@@ -1,16 +1,14 @@
 """Which hooks run at an event, in which order, and which of them are deleted, by Helm's rules.
 
-The rules are those of Helm's `pkg/action/hooks.go`, the same in 3.13, 3.22 and 4.3.
+The rules are those of Helm's `pkg/action/hooks.go`: the order is the same in 3.13, 3.22 and 4.3, deletion is that of
+3.22 and 4.3 (3.13 left the hooks that had succeeded in place when a later one failed).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from shipit.model import Hook
-
-Event = Literal["pre-install", "post-install", "pre-upgrade", "post-upgrade", "pre-rollback", "post-rollback"]
 
 # Helm's InstallOrder (pkg/release/v1/util/kind_sorter.go of 4.3; 3.22 lacks the two webhook configurations, which
 # sorts them last just the same). A kind that isn't listed comes after these, by its name.
@@ -57,7 +55,7 @@ INSTALL_ORDER = (
 _RANK = {kind: rank for rank, kind in enumerate(INSTALL_ORDER)}
 
 
-def for_event(hooks: Sequence[Hook], event: Event) -> tuple[Hook, ...]:
+def for_event(hooks: Sequence[Hook], event: str) -> tuple[Hook, ...]:
     """The hooks of one event in the order in which Helm runs them: by weight, then name, then kind.
 
     Helm sorts all hooks by kind, then those of an event, stably, by weight and name: `hookByWeight` compares names
