@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import signal
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 
 class Outcome(StrEnum):
@@ -140,10 +140,35 @@ class Interrupted(ShipitError):
         return 128 + self.signum
 
 
+HelmReason = Literal[
+    "pending",  # another helm works on the release, or was killed while it did
+    "ownership",  # an object exists and belongs to no release, or to another
+    "no-release",
+    "dependencies",
+    "chart",
+    "render",
+    "forbidden",
+    "unreachable",
+    "arguments",
+    "timeout",
+    "interrupted",
+    "other",
+]
+
+
 class HelmFailed(ShipitError):
-    """helm ended with an error: `details` are its words, secrets cut out. Translated by whoever ran it."""
+    """helm ended with an error: `details` are its words, secrets cut out. Translated by whoever ran it.
+
+    `reason` is what its words name as the cause, "other" when they name none that is known.
+    """
 
     outcome = Outcome.REFUSED
+
+    def __init__(
+        self, message: str, *, reason: HelmReason = "other", hint: str = "", details: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(message, hint=hint, details=details)
+        self.reason = reason
 
 
 class ApiError(Unknown):

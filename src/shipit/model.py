@@ -66,6 +66,7 @@ class Rendered:
 
     `revision` is the one that the upgrade will make; `install` is true when there is no release yet;
     `server_side` when Helm would apply server-side (Helm 4's default), False for a three-way merge.
+    `notes` is the rendered NOTES.txt, "" when there is none.
     """
 
     manifest: str
@@ -73,6 +74,7 @@ class Rendered:
     revision: int
     install: bool
     server_side: bool
+    notes: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,6 +381,7 @@ class Verdict:
     """What became of a step. `reason` is in the cluster's own words, `details` are its last log lines.
 
     `never_started`: no container ever ran, proven. `still_running`: it goes on after shipit gave up.
+    `resumed`: an earlier try of this deploy had done it. `images` are the digests that its containers ran.
     """
 
     state: Literal["succeeded", "failed", "timed_out", "unknown"]
@@ -387,5 +390,7 @@ class Verdict:
     details: tuple[str, ...] = ()
     never_started: bool = False
     still_running: bool = False
+    deleted: bool = False
+    resumed: bool = False
     duration: float = 0.0
     images: tuple[str, ...] = ()

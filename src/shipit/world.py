@@ -41,7 +41,10 @@ class HelmProcess(Protocol):
         """Interrupt, then terminate, then kill it with its children; bounded, about 20 s at the worst."""
 
     def keep_alive(self) -> None:
-        """Tell its guardian that shipit still is there and in charge."""
+        """Say that shipit lives and holds its lock; a helm that hears nothing for its lease is interrupted.
+
+        Never blocks and never fails; any thread may call it.
+        """
 
 
 class Helm(Protocol):
@@ -59,10 +62,23 @@ class Helm(Protocol):
     def manifest(self, revision: int) -> str:
         """The manifest stored with a revision: documents under `# Source:` comments, hooks left out."""
 
+    def hooks(self, revision: int) -> str:
+        """The hooks stored with a revision, as documents like the manifest's."""
+
     def upgrade(
-        self, chart: Path, values: Sequence[Path], *, timeout: float, wait: bool, description: str = ""
+        self,
+        chart: Path,
+        values: Sequence[Path],
+        *,
+        timeout: float,
+        wait: bool,
+        description: str = "",
+        reuse_values: bool = False,
     ) -> HelmProcess:
-        """Start `helm upgrade --install --no-hooks` of a frozen chart. Never with Helm's own rollback flags."""
+        """Start `helm upgrade --install --no-hooks` of a frozen chart. Never with Helm's own rollback flags.
+
+        `reuse_values` keeps the live revision's values and takes none of the given ones: for a handover.
+        """
 
     def rollback(self, revision: int, *, timeout: float) -> HelmProcess:
         """Start `helm rollback --no-hooks --wait`."""
@@ -71,8 +87,8 @@ class Helm(Protocol):
 class Changes(Protocol):
     """A watch used as an alarm clock: what it says is never believed, only looked up."""
 
-    def wait(self, timeout: float) -> None:
-        """Return when something changed, or after that many seconds."""
+    def wait(self, timeout: float) -> bool:
+        """Return true when something changed, false after that many seconds."""
 
     def close(self) -> None: ...
 

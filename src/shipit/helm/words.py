@@ -1,0 +1,190 @@
+"""Pure: helm's own words on stderr → clean lines without secrets, and the cause that can be read from them.
+
+helm exits 1 for everything and names no cause but in its text (3.13 to 4.3).
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from shipit.errors import HelmFailed, HelmReason
+
+HIDDEN = "***"
+SHORTEST_SECRET = 6
+
+_NOISE = re.compile(
+    r"WARNING: Kubernetes configuration file is (?:group|world)-readable"
+    r"|Flag --\S+ has been deprecated"
+    r"|Use --debug flag to render out invalid YAML"
+    r"|(?:time=\S+ )?level=(?:WARN|INFO|DEBUG)\b"
+    r"|WARNING: This chart is deprecated"
+    r"|Release \S+ does not exist\. Installing it now"
+)
+_PREFIX = re.compile(r"^(?:Error: )?(?:(?:UPGRADE|INSTALLATION) FAILED: )?")
+
+_TELLING_KEY = (
+    r"pass(?:word|wd|phrase)?|pwd|secret|token|credentials?|private[-_]?key|api[-_]?key|access[-_]?key|dsn"
+)
+_SECRETS = (
+    # what the API server quotes of an object that it can't decode
+    re.compile(r"(?P<kept>error found in #\d+ byte of ).*"),
+    re.compile(r"(?P<kept>\b(?:bearer|basic)\s+)[\w.~+/=-]{6,}", re.IGNORECASE),
+    re.compile(r"(?P<kept>://)[^\s/@]+@"),
+    re.compile(r"(?P<kept>\b)eyJ[\w-]+\.[\w-]+\.[\w-]*"),
+    re.compile(
+        rf"(?P<kept>\b[\w.-]*(?:{_TELLING_KEY})\b[\"']?\s*(?:=|:)\s*)(?:\"[^\"]*\"|'[^']*'|[^\s,;}}]+)",
+        re.IGNORECASE,
+    ),
+)
+_TELLING_NAME = re.compile(_TELLING_KEY, re.IGNORECASE)
+
+
+class Cause(NamedTuple):
+    """What a text of helm's means: when `pattern` is found, `reason`, and what to say and to type."""
+
+    pattern: re.Pattern[str]
+    reason: HelmReason
+    says: str
+    hint: str
+
+
+def _cause(pattern: str, reason: HelmReason, says: str, hint: str = "") -> Cause:
+    return Cause(re.compile(pattern, re.IGNORECASE), reason, says, hint)
+
+
+CAUSES = (
+    _cause(
+        r"another operation \(install/upgrade/rollback\) is in progress",
+        "pending",
+        "another helm works on release {release}, or was killed while it did",
+        "helm history {release} -n {namespace}",
+    ),
+    _cause(
+        r"invalid ownership metadata|cannot be imported into the current release",
+        "ownership",
+        "an object of the chart exists and belongs to no release, or to another one",
+        "delete it, rename it in the chart, or hand it over: label app.kubernetes.io/managed-by=Helm and "
+        "annotations meta.helm.sh/release-name={release}, meta.helm.sh/release-namespace={namespace}",
+    ),
+    _cause(r"release: not found", "no-release", "there is no release {release} in namespace {namespace}"),
+    _cause(
+        r"missing in charts/ directory|dependency build",
+        "dependencies",
+        "the chart's dependencies are missing",
+        "helm dependency build {chart}",
+    ),
+    _cause(
+        r"is forbidden: User|forbidden: user",
+        "forbidden",
+        "the API server forbids what helm needs",
+        "shipit doctor",
+    ),
+    _cause(
+        r"context \S+ does not exist",
+        "unreachable",
+        "there is no such context",
+        "kubectl config get-contexts",
+    ),
+    _cause(
+        r"cluster unreachable|connection refused|no such host|i/o timeout|TLS handshake|Unauthorized",
+        "unreachable",
+        "helm can't reach the cluster",
+        "kubectl cluster-info",
+    ),
+    _cause(
+        r"unknown (?:shorthand )?flag|invalid argument",
+        "arguments",
+        "helm knows no such flag",
+        "see release.helm_args",
+    ),
+    _cause(
+        r"values don't meet the specifications of the schema",
+        "render",
+        "the values don't fit the chart's schema",
+    ),
+    _cause(
+        r"template: \S+:\d+|execution error at \(|parse error at \(|YAML parse error|^\s*executing "
+        r"|error unmarshaling JSON|error converting YAML|post.?render",
+        "render",
+        "the chart does not render",
+    ),
+    _cause(
+        r"no matches for kind|unable to build kubernetes objects",
+        "render",
+        "the chart holds objects that the API server doesn't know",
+        "install the custom resource definitions that it needs, or correct its apiVersions",
+    ),
+    _cause(
+        r"chart requires kubeVersion|cannot load |Chart\.yaml|path .* not found|repo \S+ not found"
+        r"|no cached repo|failed to (?:download|fetch)|could not find protocol handler|chart .* not found"
+        r"|not a valid chart|no such file or directory|not installable",
+        "chart",
+        "helm can't use the chart {chart}",
+    ),
+    _cause(r"has been cancelled|context canceled", "interrupted", "helm was interrupted"),
+    _cause(r"context deadline exceeded|timed out waiting", "timeout", "helm waited in vain"),
+)
+
+
+def clean(text: str, secrets: Iterable[str] = ()) -> tuple[str, ...]:
+    """helm's words, line by line: without `Error:`, without warnings that say nothing about the failure, and with
+    everything cut out that is one of these secrets or looks like one."""
+    hidden = hide(text, secrets)
+    lines = (_PREFIX.sub("", line.rstrip()) for line in hidden.splitlines())
+    return tuple(line for line in lines if line and not _NOISE.match(line))
+
+
+def hide(text: str, secrets: Iterable[str] = ()) -> str:
+    for secret in sorted(_spellings(secrets), key=len, reverse=True):
+        text = text.replace(secret, HIDDEN)
+    for pattern in _SECRETS:
+        text = pattern.sub(rf"\g<kept>{HIDDEN}", text)
+    return text
+
+
+def secrets_in(values: Any, *, under_secret: bool = False) -> Iterator[str]:
+    """The texts in decoded values whose key, or the key of something around them, names a secret."""
+    if isinstance(values, dict):
+        for key, value in values.items():
+            yield from secrets_in(value, under_secret=under_secret or bool(_TELLING_NAME.search(str(key))))
+    elif isinstance(values, list):
+        for value in values:
+            yield from secrets_in(value, under_secret=under_secret)
+    elif under_secret and isinstance(values, str | int) and not isinstance(values, bool):
+        yield str(values)
+
+
+def reason(lines: Iterable[str]) -> HelmReason:
+    """The cause that helm's words name, "other" when they name none that is known."""
+    found = _find("\n".join(lines))
+    return found.reason if found else "other"
+
+
+def failure(
+    lines: tuple[str, ...], doing: str, *, release: str = "", namespace: str = "", chart: str = ""
+) -> HelmFailed:
+    """The error for what helm said while `doing` ("rendering release shop")."""
+    found = _find("\n".join(lines))
+    known = {"release": release, "namespace": namespace, "chart": chart}
+    what = found.says.format(**known) if found else f"helm failed while {doing}"
+    first = lines[0] if lines else "it said nothing"
+    return HelmFailed(
+        f"{what}: {first.rstrip(':')}",
+        reason=found.reason if found else "other",
+        hint=found.hint.format(**known) if found else "",
+        details=lines if len(lines) > 1 else (),
+    )
+
+
+def _find(text: str) -> Cause | None:
+    return next((cause for cause in CAUSES if cause.pattern.search(text)), None)
+
+
+def _spellings(secrets: Iterable[str]) -> Iterator[str]:
+    for secret in secrets:
+        if len(secret) >= SHORTEST_SECRET:
+            yield secret
+            yield base64.b64encode(secret.encode("utf-8", "surrogatepass")).decode()
