@@ -51,7 +51,7 @@ def screen(kind: Kind, story: str, tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("story", STORIES)
-@pytest.mark.parametrize("kind", ["plain", "json"])
+@pytest.mark.parametrize("kind", ["plain", "json", "github", "rich"])
 def test_the_screen_is_the_golden_one(kind: Kind, story: str, tmp_path: Path) -> None:
     shown = screen(kind, story, tmp_path)
     golden = GOLDEN / f"{kind}_{story}.txt"

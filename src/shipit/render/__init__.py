@@ -64,9 +64,17 @@ def _renderer(
             from shipit.render.jsonl import JsonLines
 
             return JsonLines(out, clock=clock, run=run)
-        case "plain" | "github" | "rich":  # the last two still to come
+        case "plain":
             from shipit.render.plain import Plain
 
             return Plain(out, err, clock=clock, verbose=verbose)
+        case "github":
+            from shipit.render.github import GitHub
+
+            return GitHub(out, environ=environ, clock=clock, run=run, verbose=verbose)
+        case "rich":
+            from shipit.render.live import Rich
+
+            return Rich(out, err, environ=environ, clock=clock, verbose=verbose, no_color=no_color)
         case _:
             assert_never(kind)

@@ -1,0 +1,218 @@
+"""A terminal: log lines and changes scroll, below them a footer says what runs, for how long, and how it fares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import IO, assert_never, cast
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
+from rich.text import Text
+
+from shipit.events import (
+    AppLogLine,
+    Ended,
+    Event,
+    Failed,
+    JobChanged,
+    LogLine,
+    PodChanged,
+    RolloutChanged,
+    Started,
+    StepChanged,
+    Warned,
+)
+from shipit.render.clean import one_line, pieces
+from shipit.render.labels import Labels
+from shipit.render.progress import Progress, Silence
+from shipit.render.sink import Sink
+from shipit.render.words import (
+    PodSigns,
+    failure_lines,
+    hanging,
+    job_words,
+    pod_words,
+    result_lines,
+    rollout_words,
+    started_words,
+    step_words,
+)
+from shipit.world import Clock
+
+BATCH = 200
+"""Log lines per print: each print draws the footer anew."""
+
+AT_ONCE = 0.1
+"""Seconds since the last print after which a log line needn't wait for others."""
+
+FOOTER_LINES = 8
+
+
+class Footer:
+    """The running step with its clock, and a line for each thing known of it; never wider than the terminal."""
+
+    def __init__(self, progress: Progress, clock: Clock) -> None:
+        self._progress = progress
+        self._clock = clock
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for text in self._lines():
+            text.truncate(options.max_width, overflow="ellipsis")
+            yield text
+
+    def _lines(self) -> Iterator[Text]:
+        current = self._progress.current
+        if current is None:
+            return
+        yield Text.assemble((one_line(current.step), "bold"), "  ", current.clock(self._clock.monotonic()))
+        facts = self._progress.facts
+        shown = facts if len(facts) < FOOTER_LINES else facts[: FOOTER_LINES - 2]
+        yield from (Text(f"  {fact}", "dim") for fact in shown)
+        if len(shown) < len(facts):
+            yield Text(f"  and {len(facts) - len(shown)} more", "dim")
+
+
+class Rich:
+    """Live on a terminal that can move its cursor; elsewhere the same lines without a footer, and heartbeats.
+
+    Foreign text goes in as `Text`, stripped of control codes: rich sees no markup in it, the terminal no command.
+    """
+
+    interval: float | None = 0.125
+
+    def __init__(
+        self,
+        out: Sink,
+        err: Sink,
+        *,
+        environ: Mapping[str, str],
+        clock: Clock,
+        verbose: bool = False,
+        no_color: bool = False,
+    ) -> None:
+        self._console = _console(out, environ, no_color=no_color)
+        self._errors = _console(err, environ, no_color=no_color)
+        self._clock = clock
+        self._labels = Labels(verbose=verbose)
+        self._signs = PodSigns()
+        self._progress = Progress()
+        self._silence = Silence(clock.monotonic())
+        self._footer = Footer(self._progress, clock)
+        # Its refresh is ours to call: rich's own thread would take its lock and ours in the other order.
+        self._live = Live(
+            console=self._console,
+            get_renderable=lambda: self._footer,
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._waiting: list[Text] = []
+        self._printed_at = clock.monotonic()
+        self._explained = False
+
+    def show(self, event: Event) -> None:
+        at = self._clock.monotonic()
+        if isinstance(event, LogLine | AppLogLine):
+            self._waiting += self._lines(event, at)
+            if len(self._waiting) >= BATCH or at - self._printed_at >= AT_ONCE:
+                self._print_waiting(at)
+            return
+        lines = self._lines(event, at)
+        self._progress.fold(event, at)
+        self._print_waiting(at)
+        if isinstance(event, Failed | Ended):
+            self._live.stop()
+        if isinstance(event, Failed):
+            self._explained = True
+            self._print(self._errors, lines)
+            return
+        self._waiting = lines
+        self._print_waiting(at)
+        if isinstance(event, StepChanged) and self._console.is_interactive:
+            self._live.start()
+
+    def tick(self) -> None:
+        """Print what waits, move the footer's clock on; without a footer, write a heartbeat when one is due."""
+        at = self._clock.monotonic()
+        self._print_waiting(at)
+        if self._live.is_started:
+            self._live.refresh()
+        elif self._progress.current and not self._console.is_interactive and self._silence.due(at):
+            self._print(self._console, [Text(self._progress.heartbeat(at), "dim")])
+
+    def close(self) -> None:
+        """Print what waits and give the terminal back."""
+        try:
+            self._print_waiting(self._clock.monotonic())
+        finally:
+            self._live.stop()
+
+    def _print_waiting(self, at: float) -> None:
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            self._print(self._console, waiting)
+            self._printed_at = at
+            self._silence.broken(at)
+
+    def _print(self, console: Console, lines: list[Text]) -> None:
+        # Neither wrapped nor cropped: the terminal folds a wide line, and a copied one is whole.
+        console.print(Text("\n").join(lines), markup=False, highlight=False, emoji=False, soft_wrap=True)
+
+    def _lines(self, event: Event, at: float) -> list[Text]:
+        match event:
+            case LogLine() | AppLogLine():
+                label = (f"{self._labels.of(event)} | ", "cyan" if isinstance(event, LogLine) else "magenta")
+                return [Text.assemble(label, piece) for piece in pieces(event.line)]
+            case Started():
+                return [Text(started_words(event), "bold")]
+            case StepChanged():
+                words = step_words(event, self._progress.elapsed(event.step, at))
+                return [Text(words, _STEP_STYLES[event.state])]
+            case JobChanged():
+                return [_dim(f"{event.step}: {job_words(event)}")]
+            case PodChanged():
+                return [_dim(f"{event.step}: {self._signs.of(event)}{pod_words(event)}")]
+            case RolloutChanged():
+                return [_dim(f"rollout: {rollout_words(event)}")]
+            case Warned():
+                return [Text(line, "yellow") for line in _warning(event)]
+            case Failed():
+                return [Text(line, _failure_style(line)) for line in failure_lines(event)]
+            case Ended():
+                style = "bold green" if event.exit_code == 0 else "bold red"
+                *before, last = result_lines(event, explain=not self._explained)
+                return [*map(Text, before), Text(last, style)]
+            case _:
+                assert_never(event)
+
+
+_STEP_STYLES = {"started": "bold", "done": "green", "failed": "red", "skipped": "dim"}
+
+
+def _dim(words: str) -> Text:
+    return Text(one_line(words), "dim")
+
+
+def _warning(event: Warned) -> list[str]:
+    return [*hanging("warning: ", event.message), *hanging("  next: ", event.hint)]
+
+
+def _failure_style(line: str) -> str:
+    if line.startswith("error: "):
+        return "bold red"
+    return "bold" if line.startswith("next: ") else ""
+
+
+def _console(sink: Sink, environ: Mapping[str, str], *, no_color: bool) -> Console:
+    terminal = sink.isatty()
+    colors = terminal or bool(environ.get("FORCE_COLOR"))
+    return Console(
+        file=cast("IO[str]", sink),
+        force_terminal=colors,
+        # FORCE_COLOR asks for colours; a footer needs a real terminal that can move its cursor.
+        force_interactive=terminal and environ.get("TERM", "") not in ("dumb", "unknown", ""),
+        no_color=no_color or bool(environ.get("NO_COLOR")),
+        legacy_windows=False,
+        _environ=environ,
+    )

@@ -1,0 +1,123 @@
+"""What a job summary tells of a command, in Markdown: what was deployed, its migrations, why it failed."""
+
+from __future__ import annotations
+
+import re
+
+from shipit.events import Ended, Event, Failed, Started, Warned
+from shipit.render.clean import pieces
+from shipit.render.words import brief
+
+LIMIT = 1024 * 1024
+"""Bytes that GitHub takes per step; above it drops the whole summary."""
+
+WARNINGS = 20
+
+_MARKDOWN = re.compile(r"[\\`*_\[\]<>#|~&$!@]")
+_FENCES = re.compile(r"~{3,}")
+
+
+class Account:
+    """Keeps of a command's events what its summary needs."""
+
+    def __init__(self, run: str) -> None:
+        self._run = run
+        self._started: Started | None = None
+        self._warnings: list[Warned] = []
+        self.failed: Failed | None = None
+
+    def note(self, event: Event) -> None:
+        if isinstance(event, Started):
+            self._started = event
+        elif isinstance(event, Failed):
+            self.failed = event
+        elif isinstance(event, Warned):
+            self._warnings.append(event)
+
+    @property
+    def subject(self) -> str:
+        """`shop v2`, "" before the command started."""
+        return f"{self._started.release} {self._started.tag}".strip() if self._started else ""
+
+    def summary(self, ended: Ended, *, room: int = LIMIT) -> str:
+        """At most `room` bytes of UTF-8: the oldest log lines are left out first; "" when nothing fits."""
+        head = [*self._head(ended), *_migrations(ended), *self._warned(), *self._why()]
+        evidence = self.failed.details if self.failed else ()
+        text = "\n".join(head) + "\n"
+        left = room - len(text.encode())
+        return text + _evidence(evidence, left) if left >= 0 else ""
+
+    def _head(self, ended: Ended) -> list[str]:
+        mark = "✅" if ended.exit_code == 0 else "❌"
+        subject = " ".join(part for part in (ended.release, ended.tag) if part)
+        rows = [
+            ("Outcome", f"{ended.outcome} (exit code {ended.exit_code})"),
+            ("Namespace", ended.namespace),
+            ("Context", self._started.context if self._started else ""),
+            ("Revision", str(ended.revision or "")),
+            ("Duration", brief(ended.duration)),
+            ("Run", self._run),
+        ]
+        return [
+            f"## {mark} {escaped(subject)}: {escaped(ended.outcome)}",
+            "",
+            "| | |",
+            "|---|---|",
+            *(f"| {name} | {escaped(value)} |" for name, value in rows if value),
+            "",
+        ]
+
+    def _warned(self) -> list[str]:
+        if not self._warnings:
+            return []
+        items = [
+            escaped(f"{w.message} ({w.hint})" if w.hint else w.message) for w in self._warnings[:WARNINGS]
+        ]
+        left_out = len(self._warnings) - len(items)
+        more = [f"- and {left_out} more"] if left_out else []
+        return ["### Warnings", "", *(f"- {item}" for item in items), *more, ""]
+
+    def _why(self) -> list[str]:
+        if self.failed is None:
+            return []
+        paragraphs = [line for piece in pieces(self.failed.message) for line in (escaped(piece), "")]
+        hint = ["### Next", "", *_fenced(pieces(self.failed.hint), "sh"), ""] if self.failed.hint else []
+        return ["### Why it failed", "", *paragraphs, *hint]
+
+
+def _migrations(ended: Ended) -> list[str]:
+    if not ended.migrations:
+        return []
+    rows = [
+        "| " + " | ".join([*map(escaped, (m.name, m.job, m.outcome)), brief(m.duration)]) + " |"
+        for m in ended.migrations
+    ]
+    return ["| Migration | Job | Outcome | Duration |", "|---|---|---|---|", *rows, ""]
+
+
+def _evidence(details: tuple[str, ...], room: int) -> str:
+    """The last log lines, as many as fit into `room` bytes."""
+    lines = [piece for detail in details for piece in pieces(detail)]
+    kept: list[str] = []
+    room -= len("\n".join(["### Last log lines", "", *_fenced([], "text"), ""])) + 2 * len(_fence(lines))
+    for line in reversed(lines):
+        room -= len(line.encode()) + 1
+        if room < 0:
+            break
+        kept.append(line)
+    return "\n".join(["### Last log lines", "", *_fenced(kept[::-1], "text"), ""]) if kept else ""
+
+
+def _fenced(lines: list[str], language: str) -> list[str]:
+    fence = _fence(lines)
+    return [f"{fence}{language}", *lines, fence]
+
+
+def _fence(lines: list[str]) -> str:
+    """One that none of the lines can close."""
+    return "~" * max(3, *(len(run) + 1 for line in lines for run in _FENCES.findall(line)), 0)
+
+
+def escaped(text: str) -> str:
+    """Foreign words on one line of Markdown that stay words: no link, image, tag, mention or table cell."""
+    return _MARKDOWN.sub(r"\\\g<0>", " ".join(pieces(text)))
