@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from sandbox import binaries
 from sandbox.cluster import Cluster
+from sandbox.command import must
 from sandbox.config import REGISTRY_NAME
 from sandbox.errors import SandboxError
 from sandbox.places import Places
@@ -86,12 +86,9 @@ def check_external(sandbox: Sandbox) -> None:
     command = [str(sandbox.kubectl), "--kubeconfig", str(sandbox.kubeconfig), "--request-timeout=10s"]
     if sandbox.context:
         command += ["--context", sandbox.context]
-    done = subprocess.run([*command, "get", "--raw", "/readyz"], capture_output=True, text=True)
-    if done.returncode != 0:
-        raise SandboxError(
-            f"the cluster in {sandbox.kubeconfig} does not answer: {done.stderr.strip()[-300:]}",
-            "check SANDBOX_KUBECONFIG and SANDBOX_CONTEXT, or unset them for a cluster on this machine",
-        )
+    failure = f"the cluster in {sandbox.kubeconfig} does not answer"
+    hint = "check SANDBOX_KUBECONFIG and SANDBOX_CONTEXT, or unset them for a cluster on this machine"
+    must([*command, "get", "--raw", "/readyz"], failure, hint=hint)
 
 
 def push_images(sandbox: Sandbox, progress: Progress) -> None:

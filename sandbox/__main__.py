@@ -19,11 +19,13 @@ from sandbox.progress import Progress
 
 def up(args: argparse.Namespace) -> int:
     found = sandbox.ensure_up(Progress(quiet=args.quiet))
-    print(f"up: export KUBECONFIG={found.kubeconfig}" + (f" (context {found.context})" if found.context else ""))
+    print(
+        f"up: export KUBECONFIG={found.kubeconfig}" + (f" (context {found.context})" if found.context else "")
+    )
     return 0
 
 
-def down(args: argparse.Namespace) -> int:
+def down(_: argparse.Namespace) -> int:
     if sandbox.is_external():
         print("the cluster of SANDBOX_KUBECONFIG is yours and is left alone")
         return 0
@@ -32,25 +34,25 @@ def down(args: argparse.Namespace) -> int:
     return 1 if left else 0
 
 
-def status(args: argparse.Namespace) -> int:
+def status(_: argparse.Namespace) -> int:
     if sandbox.is_external():
         sandbox.check_external(sandbox.describe())
         print(f"answers   {sandbox.describe().kubeconfig} (yours, by SANDBOX_KUBECONFIG)")
         return 0
     cluster = Cluster(Places.of())
     for name, state in cluster.states().items():
-        process = cluster.process(name) or cluster.node.holder() if name == "node" else cluster.process(name)
+        process = cluster.process(name)
         print(f"{name:20}{state}" + (f" (pid {process.pid})" if process else ""))
-    answers = cluster.answers()
-    print(f"{'API':20}{'answers' if answers else 'does not answer'}")
+    problem = cluster.problem()
     found = sandbox.describe()
     rows = {"kubeconfig": found.kubeconfig, "registry": found.push_registry, "audit log": found.audit_log}
     for name, value in {**rows, "folder": cluster.places.cluster}.items():
         print(f"{name:20}{value}")
-    return 0 if answers else 1
+    print(f"{'cluster':20}{problem or 'works'}")
+    return 1 if problem else 0
 
 
-def env(args: argparse.Namespace) -> int:
+def env(_: argparse.Namespace) -> int:
     """Lines for `eval "$(python -m sandbox env)"`."""
     found = sandbox.describe()
     values = {"KUBECONFIG": found.kubeconfig, "KUBECTL": found.kubectl, "CRANE": found.crane}
@@ -68,13 +70,15 @@ def build(args: argparse.Namespace) -> int:
     return 0
 
 
-def clean(args: argparse.Namespace) -> int:
+def clean(_: argparse.Namespace) -> int:
     """Remove the cache, unless another checkout's cluster lives in it."""
     places = Places.of()
     if left := Cluster(places).down():
         raise SandboxError(f"could not remove: {', '.join(left)}")
     if others := sorted(folder.name for folder in places.cluster.parent.glob("*/pids")):
-        raise SandboxError(f"{len(others)} other checkouts have a cluster in {places.cache}", "take them down first")
+        raise SandboxError(
+            f"{len(others)} other checkouts have a cluster in {places.cache}", "take them down first"
+        )
     shutil.rmtree(places.cache, ignore_errors=True)
     print(f"removed {places.cache}")
     return 0
@@ -105,7 +109,9 @@ def parser() -> argparse.ArgumentParser:
 
     for run, text in ((up, "start what does not run"), (build, "build the programs into the cache")):
         add(run, text).add_argument("-q", "--quiet", action="store_true", help="no progress")
-    commands.choices["build"].add_argument("--clients", action="store_true", help="only kubectl, crane and the helms")
+    commands.choices["build"].add_argument(
+        "--clients", action="store_true", help="only kubectl, crane and the helms"
+    )
     add(down, "end and remove the cluster of this checkout")
     add(status, "say what runs and where it is; exit 1 unless all of it does")
     add(env, 'print variables for eval "$(python -m sandbox env)"')

@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from sandbox import machine, oci
-from sandbox.errors import SandboxError
+from sandbox.command import must
 
 BUSYBOX_TAGS = ("1", "v1", "v2", "v3", "v4", "v5")
 
 
-def push_base_images(cache: Path, crane: Path, pause: Path, registry: str) -> None:
-    """Make the images, once per cache, and push them to the registry at `host:port`."""
-    busybox = Path(machine.find("busybox") or "/bin/busybox")
+def archives(cache: Path, pause: Path) -> list[tuple[Path, str, Sequence[str]]]:
+    """Make the images, once per cache: archive, name, tags."""
     images = cache / "images"
-    pushed = [
+    busybox = Path(machine.find("busybox") or "/bin/busybox")
+    return [
         (pause_archive(images, pause), "pause", ("1",)),
         (busybox_archive(images, busybox), "busybox", BUSYBOX_TAGS),
     ]
-    for archive, name, tags in pushed:
-        push(crane, archive, f"{registry}/{name}", tags)
 
 
 def push(crane: Path, archive: Path, repository: str, tags: Sequence[str]) -> None:
     """Push an archive under its first tag, and give the image the other tags."""
-    _crane(crane, ["push", str(archive), f"{repository}:{tags[0]}"])
+    must([crane, "push", "--insecure", archive, f"{repository}:{tags[0]}"])
     for tag in tags[1:]:
-        _crane(crane, ["tag", f"{repository}:{tags[0]}", tag])
+        must([crane, "tag", "--insecure", f"{repository}:{tags[0]}", tag])
 
 
 def pause_archive(folder: Path, program: Path) -> Path:
@@ -48,10 +45,10 @@ def busybox_archive(folder: Path, program: Path) -> Path:
     content = program.read_bytes()
     archive = folder / f"busybox-{hashlib.sha256(content).hexdigest()[:12]}.tar"
     if not archive.exists():
-        listed = subprocess.run([program, "--list"], capture_output=True, text=True, check=True)
+        applets = must([program, "--list"]).split()
         layer = folder / "busybox-layer.tar"
         folder.mkdir(parents=True, exist_ok=True)
-        write_busybox_layer(layer, content, listed.stdout.split())
+        write_busybox_layer(layer, content, applets)
         oci.write_archive(archive, [layer], oci.Image(command=["/bin/sh"]))
         layer.unlink()
     return archive
@@ -63,16 +60,12 @@ def write_busybox_layer(layer: Path, program: bytes, applets: Sequence[str]) -> 
         for name in ("bin", "etc", "root", "usr", "usr/bin", "var", "var/run"):
             oci.add_folder(tar, name)
         oci.add_folder(tar, "tmp", 0o1777)
-        oci.add_file(tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n")
+        oci.add_file(
+            tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"
+        )
         oci.add_file(tar, "etc/group", b"root:x:0:\nnogroup:x:65534:\n")
         oci.add_file(tar, "bin/busybox", program, 0o755)
         for applet in applets:
             if applet != "busybox":
                 oci.add_link(tar, f"bin/{applet}", "busybox")
         oci.add_link(tar, "usr/bin/env", "/bin/busybox")
-
-
-def _crane(crane: Path, args: list[str]) -> None:
-    done = subprocess.run([crane, *args, "--insecure"], capture_output=True, text=True)
-    if done.returncode != 0:
-        raise SandboxError(f"crane {args[0]} failed: {done.stderr.strip()[-400:]}")

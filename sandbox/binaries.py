@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
-import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox import toolchain
+from sandbox.command import must
 from sandbox.errors import SandboxError
 from sandbox.places import locked
 from sandbox.progress import Progress
@@ -41,6 +40,7 @@ CLIENTS = (
 SERVERS = (
     Target("pause", "tools", "./pause"),
     Target("registry", "tools", "./registry"),
+    Target("dns", "dns", "."),
     Target("etcd", "tools", "go.etcd.io/etcd/server/v3"),
     *(
         Target(name, "kube", f"{KUBE}/cmd/{name}")
@@ -84,7 +84,7 @@ def stamp(target: Target, modules: Path = MODULES) -> str:
     """A digest of all that decides what the program is: pins, sums, our own sources, flags."""
     folder = modules / target.module
     digest = hashlib.sha256(f"{target.package} {linker_flags(target, _go_mod(folder))}".encode())
-    for file in sorted([folder / "go.mod", folder / "go.sum", *folder.glob("*/*.go")]):
+    for file in sorted([folder / "go.mod", folder / "go.sum", *folder.rglob("*.go")]):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:12]
 
@@ -107,7 +107,7 @@ def ensure(targets: Iterable[Target], cache: Path, progress: Progress) -> Mappin
     if not missing(wanted, cache):
         return paths(wanted, cache)
     cache.mkdir(parents=True, exist_ok=True)
-    with locked(cache / "build.lock"):
+    with locked(cache / "locks" / "build"):
         todo = missing(wanted, cache)
         if todo:
             _require_room(cache)
@@ -129,11 +129,8 @@ def _compile(go: str, target: Target, product: Path) -> None:
     unfinished = product.with_suffix(".unfinished")
     flags = ["-trimpath", "-ldflags", linker_flags(target, _go_mod(folder))]
     command = [go, "build", *flags, "-o", str(unfinished), target.package]
-    done = subprocess.run(command, cwd=folder, env=toolchain.environment(), capture_output=True, text=True)
-    if done.returncode != 0:
-        shutil.rmtree(product.parent, ignore_errors=True)
-        raise SandboxError(f"{target.name} could not be built:\n{done.stderr.strip()[-2000:]}")
-    os.replace(unfinished, product)
+    must(command, f"{target.name} could not be built", cwd=folder, env=toolchain.environment())
+    unfinished.replace(product)
 
 
 def _go_mod(folder: Path) -> str:

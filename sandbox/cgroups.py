@@ -17,7 +17,9 @@ def folders(group: str, root: Path = ROOT) -> list[Path]:
     """The group's folder in each hierarchy: one for v2, one per controller for v1."""
     if (root / "cgroup.controllers").exists():
         return [root / group]
-    return [folder / group for folder in sorted(root.iterdir()) if folder.is_dir() and not folder.is_symlink()]
+    return [
+        folder / group for folder in sorted(root.iterdir()) if folder.is_dir() and not folder.is_symlink()
+    ]
 
 
 def create(group: str, root: Path = ROOT) -> None:

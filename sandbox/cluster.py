@@ -13,7 +13,7 @@ from sandbox.components import BEFORE_THE_API, COMPONENTS, KUBECONFIGS, Setup
 from sandbox.errors import SandboxError
 from sandbox.node import Node
 from sandbox.places import Places, locked
-from sandbox.process import Process, spawn_inner, tail, wait_for
+from sandbox.process import Process, find, spawn_inner, tail, wait_for
 from sandbox.progress import Progress
 from sandbox.subnet import Network
 
@@ -31,6 +31,8 @@ class Cluster:
 
     def up(self, progress: Progress) -> None:
         """Start what does not run; return when pods can be made."""
+        if not binaries.missing(binaries.ALL, self.places.cache) and not self.problem():
+            return
         machine.require(self.places.cache, progress)
         built = binaries.ensure(binaries.ALL, self.places.cache, progress)
         with locked(self.places.lock), progress.step("starting the cluster"):
@@ -51,7 +53,6 @@ class Cluster:
             left = self.node.leftovers()
             if not left:
                 shutil.rmtree(self.places.cluster, ignore_errors=True)
-        self.places.lock.unlink(missing_ok=True)
         return left
 
     def states(self) -> Mapping[str, str]:
@@ -62,11 +63,18 @@ class Cluster:
             found[name] = "stopped" if not process else "frozen" if process.frozen() else "running"
         return found
 
-    def answers(self) -> bool:
-        """Whether every part runs and the API server says that it is ready."""
-        if self.network is None or set(self.states().values()) != {"running"}:
-            return False
-        return api.Api(self.places.pki, self.network).ready()
+    def problem(self) -> str:
+        """What keeps pods from being made right now; "" when nothing does."""
+        if self.network is None or not (self.places.pki / "admin.crt").exists():
+            return "the cluster is not up"
+        asked = api.Api(self.places.pki, self.network)
+        if broken := [name for name, state in self.states().items() if state != "running"]:
+            return f"not running: {', '.join(broken)}"
+        if not asked.ready():
+            return "the API server does not answer that it is ready"
+        if not asked.node_ready():
+            return "the node is not Ready"
+        return "" if self._base_images_note().exists() else "the images are not pushed"
 
     def process(self, name: str) -> Process | None:
         """The component's process on the host, if it runs."""
@@ -105,14 +113,16 @@ class Cluster:
         pki.ensure(self.places.pki, network)
         config.write(self.places, network, machine.snapshotter(self.places.cluster))
         for stem in KUBECONFIGS:
-            write_private(self.places.config / f"{stem}.conf", pki.kubeconfig(self.places.pki, stem, network.api))
+            write_private(
+                self.places.config / f"{stem}.conf", pki.kubeconfig(self.places.pki, stem, network.api)
+            )
         write_private(self.places.kubeconfig, pki.kubeconfig(self.places.pki, "admin", network.api))
-        with locked(self.places.cache / "network.lock"):
+        with locked(self.places.cache / "locks" / "network"):
             self.node.ensure(built["pause"])
         return Setup(self.places, network, built)
 
     def _choose_network(self) -> Network:
-        with locked(self.places.cache / "network.lock"):
+        with locked(self.places.cache / "locks" / "network"):
             others = self.places.cluster.parent.glob("*/network.json")
             reserved = [found.range for found in map(subnet.load, others) if found]
             network = subnet.choose([*subnet.routes(), *reserved])
@@ -121,13 +131,18 @@ class Cluster:
 
     def _start(self, setup: Setup, names: tuple[str, ...]) -> None:
         for name in names:
-            process = self.process(name)
+            command = COMPONENTS[name](setup)
+            process = self._running(name, command)
             if process is None:
-                command = self.node.enter(COMPONENTS[name](setup))
-                started = spawn_inner(command, self.places.log(name), f"{name} did not start")
-                started.save(self.places.pids / name)
+                entered = self.node.enter(command)
+                process = spawn_inner(entered, self.places.log(name), f"{name} did not start")
             elif process.frozen():
                 process.send(signal.SIGCONT)
+            process.save(self.places.pids / name)
+
+    def _running(self, name: str, command: list[str]) -> Process | None:
+        """The component's process, also one that an interrupted `up` did not come to record."""
+        return self.process(name) or next(iter(find(lambda argv: argv == command)), None)
 
     def _await(self, name: str, check: api.Check) -> None:
         """Wait for a component to work; fail at once when it has died."""
@@ -140,12 +155,18 @@ class Cluster:
         raise SandboxError(f"{name} {what}; its log {log} ends:\n{tail(log)}")
 
     def _push_base_images(self, setup: Setup) -> None:
-        """Once per cluster: the registry keeps its images on disk."""
-        done = self.places.cluster / "registry" / "base-images"
-        if not done.exists():
-            crane, pause = setup.binaries["crane"], setup.binaries["pause"]
-            base_images.push_base_images(self.places.cache, crane, pause, setup.network.registry)
-            done.touch()
+        """Once per cluster and version of the images: the registry keeps them on disk."""
+        made = base_images.archives(self.places.cache, setup.binaries["pause"])
+        done = self._base_images_note()
+        names = "\n".join(archive.name for archive, _, _ in made)
+        if done.exists() and done.read_text() == names:
+            return
+        for archive, name, tags in made:
+            base_images.push(setup.binaries["crane"], archive, f"{setup.network.registry}/{name}", tags)
+        done.write_text(names)
+
+    def _base_images_note(self) -> Path:
+        return self.places.cluster / "base-images"
 
 
 def write_private(path: Path, text: str) -> None:

@@ -116,6 +116,10 @@ def proxy(setup: Setup) -> list[str]:
     return [setup.binary("kube-proxy"), f"--config={setup.config('proxy.yaml')}"]
 
 
+def dns(setup: Setup) -> list[str]:
+    return [setup.binary("dns"), "-conf", setup.config("Corefile"), "-quiet"]
+
+
 COMPONENTS: dict[str, Callable[[Setup], list[str]]] = {
     "registry": registry,
     "containerd": containerd,
@@ -125,6 +129,7 @@ COMPONENTS: dict[str, Callable[[Setup], list[str]]] = {
     "scheduler": scheduler,
     "kubelet": kubelet,
     "proxy": proxy,
+    "dns": dns,
 }
 BEFORE_THE_API = ("registry", "containerd", "etcd", "apiserver")
-KUBECONFIGS = ("controller-manager", "scheduler", "kubelet", "proxy")
+KUBECONFIGS = ("controller-manager", "scheduler", "kubelet", "proxy", "dns")

@@ -24,7 +24,8 @@ def write(places: Places, network: Network, snapshotter: str) -> None:
         "registry.yaml": registry(places.cluster / "registry"),
         "kubelet.yaml": kubelet(places, network),
         "proxy.yaml": proxy(places, network),
-        "resolv.conf": resolv_conf(network),
+        "Corefile": corefile(places, network),
+        "resolv.conf": "",
     }
     for name, text in texts.items():
         file = places.config / name
@@ -102,12 +103,14 @@ def kubelet(places: Places, network: Network) -> str:
         "tlsPrivateKeyFile": str(places.pki / "kubelet.key"),
         "cgroupDriver": "cgroupfs",
         "cgroupRoot": f"/shipit-sandbox-{places.unique}",
+        "clusterDNS": [network.node],
         "clusterDomain": DOMAIN,
         "containerRuntimeEndpoint": f"unix://{CONTAINERD_SOCKET}",
         "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
         "failCgroupV1": False,
         "failSwapOn": False,
         "imageGCHighThresholdPercent": 100,
+        "nodeStatusUpdateFrequency": "4s",
         "resolvConf": str(places.config / "resolv.conf"),
         "serializeImagePulls": False,
         "volumePluginDir": "/var/lib/kubelet/volume-plugins",
@@ -131,5 +134,17 @@ def proxy(places: Places, network: Network) -> str:
     return json.dumps(content)
 
 
-def resolv_conf(network: Network) -> str:
-    return ""
+def corefile(places: Places, network: Network) -> str:
+    """The cluster's own names; every other name does not exist, and is said so at once."""
+    return f"""\
+. {{
+    bind {network.node}
+    errors
+    kubernetes {DOMAIN} in-addr.arpa {{
+        kubeconfig {places.config}/dns.conf sandbox
+    }}
+    template ANY ANY {{
+        rcode NXDOMAIN
+    }}
+}}
+"""

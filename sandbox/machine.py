@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from sandbox.command import must
 from sandbox.errors import SandboxError
 from sandbox.progress import Progress
 
@@ -44,7 +44,9 @@ def require(cache: Path, progress: Progress) -> None:
     if not sys.platform.startswith("linux"):
         raise SandboxError(f"the sandbox runs on Linux only, this is {sys.platform}", f"use Linux, {INSTEAD}")
     if os.geteuid() != 0:
-        raise SandboxError("the sandbox needs root (namespaces, mounts, cgroups)", f"run it as root, {INSTEAD}")
+        raise SandboxError(
+            "the sandbox needs root (namespaces, mounts, cgroups)", f"run it as root, {INSTEAD}"
+        )
     cache.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(cache).free
     if free < RUN_BYTES:
@@ -64,21 +66,13 @@ def install(packages: Iterable[str], progress: Progress) -> None:
             f"install them, {INSTEAD}",
         )
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    commands = [
-        ["apt-get", "update", "-qq"],
-        ["apt-get", "install", "-qq", "--yes", "--no-install-recommends", *wanted],
-    ]
+    failure = f"apt-get could not install {', '.join(wanted)}"
     with progress.step(f"installing {' '.join(wanted)}"):
-        for command in commands:
-            done = subprocess.run(command, env=env, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise SandboxError(
-            f"apt-get could not install {', '.join(wanted)}: {done.stderr.strip()[-400:]}",
-            f"install them, {INSTEAD}",
-        )
+        must(["apt-get", "update", "-qq"], failure, env=env, hint=f"install them, {INSTEAD}")
+        install = ["apt-get", "install", "-qq", "--yes", "--no-install-recommends", *wanted]
+        must(install, failure, env=env, hint=f"install them, {INSTEAD}")
 
 
 def snapshotter(folder: Path) -> str:
     """containerd's way to stack layers: overlays can't lie on an overlay, as inside a container."""
-    done = subprocess.run(["stat", "-f", "-c", "%T", str(folder)], capture_output=True, text=True)
-    return "native" if done.stdout.strip() == "overlayfs" else "overlayfs"
+    return "native" if must(["stat", "-f", "-c", "%T", folder]).strip() == "overlayfs" else "overlayfs"

@@ -7,14 +7,14 @@ inside, and the mounts, the interfaces, the iptables rules and the sockets go wi
 from __future__ import annotations
 
 import signal
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from sandbox import cgroups
+from sandbox.command import attempt, must
 from sandbox.errors import SandboxError
 from sandbox.places import Places
-from sandbox.process import Process, spawn_inner, tail, wait_for
+from sandbox.process import Process, find, spawn_inner, tail, wait_for
 from sandbox.subnet import Network
 
 # What the kubelet would otherwise write into the host's kernel: it finds the values it wants in plain files.
@@ -42,8 +42,9 @@ class Node:
         return f"sbx{self._places.unique}"
 
     def holder(self) -> Process | None:
+        """The first process, unless it is gone or on its way: a dying one's namespaces can't be entered."""
         found = Process.load(self._record)
-        return found if found and found.alive() else None
+        return found if found and found.alive() and Path(f"/proc/{found.pid}/ns/net").exists() else None
 
     def enter(self, argv: Sequence[str]) -> list[str]:
         """The command line that runs a command on the node."""
@@ -58,7 +59,8 @@ class Node:
             return
         self.destroy()
         log = self._places.log("node")
-        started = spawn_inner(unshare_args(holder_program), log, "the node's namespaces could not be made")
+        command = unshare_args(holder_program, self._places.cluster)
+        started = spawn_inner(command, log, "the node's namespaces could not be made")
         started.save(self._record)
         if not wait_for(lambda: _executes(started.pid, holder_program), 5):
             raise SandboxError(f"the node's namespaces could not be made:\n{tail(log)}")
@@ -70,54 +72,65 @@ class Node:
     def destroy(self) -> None:
         """End everything on the node, at once, and remove what the kernel does not remove by itself."""
         self._complete().unlink(missing_ok=True)
-        if holder := self.holder():
-            holder.send(signal.SIGKILL)
-            wait_for(lambda: not holder.alive(), 15)
+        for process in self._holders():
+            process.send(signal.SIGKILL)
+        wait_for(lambda: not self._holders(), 15)
         self._record.unlink(missing_ok=True)
-        _run(["ip", "link", "delete", self.interface], check=False)
+        attempt(["ip", "link", "delete", self.interface])
         group = cgroups.name(self._places.unique)
         wait_for(lambda: not cgroups.remove(group), 5)
 
     def leftovers(self) -> list[str]:
         """What `destroy` could not remove."""
-        found = [f"cgroup {path}" for path in cgroups.folders(cgroups.name(self._places.unique)) if path.exists()]
+        found = [
+            f"cgroup {path}" for path in cgroups.folders(cgroups.name(self._places.unique)) if path.exists()
+        ]
         if Path(f"/sys/class/net/{self.interface}").exists():
             found.append(f"interface {self.interface}")
-        if holder := self.holder():
-            found.append(f"process {holder.pid}")
-        return found
+        return found + [f"process {process.pid}" for process in self._holders()]
+
+    def _holders(self) -> list[Process]:
+        """The holder, and any that an interrupted `up` started and did not come to record."""
+        mark = str(self._places.cluster)
+        unrecorded = find(lambda argv: argv[-1] == mark and Path(argv[0]).name in ("pause", "unshare"))
+        recorded = Process.load(self._record)
+        return [
+            *unrecorded,
+            *([recorded] if recorded and recorded.alive() and recorded not in unrecorded else []),
+        ]
 
     def _complete(self) -> Path:
         return self._places.pids / "node.complete"
 
     def _mount(self) -> None:
         """Give the node a /run, a /var/lib and a /var/log of its own."""
-        _run(self.enter(["mount", "--make-rshared", "/"]))
-        _run(self.enter(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"]))
+        must(self.enter(["mount", "--make-rshared", "/"]))
+        must(self.enter(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"]))
         for folder in ("/var/lib", "/var/log"):
             own = self._places.cluster / "node" / folder.replace("/", "-").strip("-")
             own.mkdir(parents=True, exist_ok=True)
-            _run(self.enter(["mount", "--bind", str(own), folder]))
+            must(self.enter(["mount", "--bind", str(own), folder]))
         settings = self._places.cluster / "node" / "kernel"
         settings.mkdir(exist_ok=True)
         for name, value in KERNEL_SETTINGS.items():
             file = settings / name.replace("/", "-")
             file.write_text(f"{value}\n")
-            _run(self.enter(["mount", "--bind", str(file), f"/proc/sys/{name}"]))
+            must(self.enter(["mount", "--bind", str(file), f"/proc/sys/{name}"]))
 
     def _connect(self, pid: int) -> None:
         """Lay a cable from the host to the node. The node has no default route: nothing on it reaches further."""
         network = self._network
         assert network is not None
         for command in cable_commands(network, self.interface, pid):
-            _run(command)
+            must(command)
         for command in node_network_commands(network):
-            _run(self.enter(command))
+            must(self.enter(command))
 
 
-def unshare_args(program: Path) -> list[str]:
+def unshare_args(program: Path, mark: Path) -> list[str]:
+    """The holder's command line; the holder ignores `mark`, by which it is known as this cluster's."""
     new = ["--pid", "--fork", "--mount", "--propagation", "slave", "--mount-proc", "--net"]
-    return ["unshare", *new, "--", str(program)]
+    return ["unshare", *new, "--", str(program), str(mark)]
 
 
 def cable_commands(network: Network, interface: str, pid: int) -> list[list[str]]:
@@ -143,9 +156,3 @@ def _executes(pid: int, program: Path) -> bool:
         return Path(f"/proc/{pid}/exe").resolve() == program.resolve()
     except OSError:
         return False
-
-
-def _run(command: Sequence[str], check: bool = True) -> None:
-    done = subprocess.run(command, capture_output=True, text=True)
-    if check and done.returncode != 0:
-        raise SandboxError(f"`{' '.join(command)}` failed: {done.stderr.strip() or done.returncode}")

@@ -36,13 +36,20 @@ def write_archive(archive: Path, layers: Sequence[Path], image: Image) -> None:
     manifest = json.dumps([{"Config": "config.json", "RepoTags": None, "Layers": names}]).encode()
     unfinished = archive.with_suffix(".unfinished")
     with tarfile.open(unfinished, "w") as tar:
-        for name, content in [*zip(names, packed, strict=True), ("config.json", config), ("manifest.json", manifest)]:
+        for name, content in [
+            *zip(names, packed, strict=True),
+            ("config.json", config),
+            ("manifest.json", manifest),
+        ]:
             add_file(tar, name, content)
     unfinished.replace(archive)
 
 
 def _config(digests: list[str], image: Image) -> bytes:
-    environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", **(image.environment or {})}
+    environment = {
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        **(image.environment or {}),
+    }
     run = {
         "Entrypoint": list(image.entrypoint) or None,
         "Cmd": list(image.command) or None,

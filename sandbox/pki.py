@@ -5,18 +5,20 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.errors import SandboxError
+from sandbox.command import must
 from sandbox.subnet import Network
 
 KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
 DAYS = "3650"
 # Nothing but what the commands say: the system's openssl.cnf would add extensions of its own.
 CONFIG = "[req]\ndistinguished_name = name\n[name]\n"
-CA_EXTENSIONS = ["basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign,digitalSignature"]
+CA_EXTENSIONS = [
+    "basicConstraints=critical,CA:TRUE",
+    "keyUsage=critical,keyCertSign,cRLSign,digitalSignature",
+]
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ def identities(network: Network) -> list[Identity]:
         Identity("controller-manager", "system:kube-controller-manager"),
         Identity("scheduler", "system:kube-scheduler"),
         Identity("proxy", "system:kube-proxy"),
+        Identity("dns", "sandbox-dns", "system:masters"),
         Identity("kubelet", "system:node:sandbox", "system:nodes", ("sandbox", "127.0.0.1", network.node)),
     ]
 
@@ -59,9 +62,16 @@ def certificate_args(who: Identity, folder: Path) -> list[str]:
     extensions = ["basicConstraints=critical,CA:FALSE", f"extendedKeyUsage={uses}"]
     if who.names:
         extensions.append(alternative_names(who.names))
-    files = ["-keyout", str(folder / f"{who.stem}.key"), "-out", str(folder / f"{who.stem}.crt")]
     signer = ["-CA", str(folder / "ca.crt"), "-CAkey", str(folder / "ca.key")]
-    return [*_request(folder, who.subject, extensions), *signer, *files]
+    return [*_request(folder, who.subject, extensions), *signer, *_files(folder, who.stem)]
+
+
+def authority_args(folder: Path) -> list[str]:
+    return [*_request(folder, "/CN=shipit-sandbox", CA_EXTENSIONS), *_files(folder, "ca")]
+
+
+def _files(folder: Path, stem: str) -> list[str]:
+    return ["-keyout", str(folder / f"{stem}.key"), "-out", str(folder / f"{stem}.crt.new")]
 
 
 def _request(folder: Path, subject: str, extensions: list[str]) -> list[str]:
@@ -71,20 +81,25 @@ def _request(folder: Path, subject: str, extensions: list[str]) -> list[str]:
 
 
 def ensure(folder: Path, network: Network) -> None:
-    """Make what is missing; a folder that is complete is left as it is."""
-    done = folder / "complete"
-    if done.exists() and done.read_text() == network.block:
-        return
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, mode=0o700)
-    (folder / "openssl.cnf").write_text(CONFIG)
-    ca = ["-keyout", str(folder / "ca.key"), "-out", str(folder / "ca.crt")]
-    _openssl([*_request(folder, "/CN=shipit-sandbox", CA_EXTENSIONS), *ca])
+    """Make what is missing; what is there stays as it is."""
+    if not (folder / "ca.crt").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True, mode=0o700)
+        (folder / "openssl.cnf").write_text(CONFIG)
+        _finish(folder / "ca.crt", authority_args(folder))
     for who in identities(network):
-        _openssl(certificate_args(who, folder))
-    _openssl(["openssl", "genrsa", "-out", str(folder / "sa.key"), "2048"])
-    _openssl(["openssl", "rsa", "-in", str(folder / "sa.key"), "-pubout", "-out", str(folder / "sa.pub")])
-    done.write_text(network.block)
+        if not (folder / f"{who.stem}.crt").exists():
+            _finish(folder / f"{who.stem}.crt", certificate_args(who, folder))
+    if not (folder / "sa.pub").exists():
+        must(["openssl", "genrsa", "-out", str(folder / "sa.key"), "2048"])
+        public = ["openssl", "rsa", "-in", str(folder / "sa.key"), "-pubout"]
+        _finish(folder / "sa.pub", [*public, "-out", str(folder / "sa.pub.new")])
+
+
+def _finish(product: Path, command: list[str]) -> None:
+    """Run a command that writes `product`.new, so that a product that is there is whole."""
+    must(command)
+    product.with_name(f"{product.name}.new").replace(product)
 
 
 def kubeconfig(folder: Path, stem: str, server: str) -> str:
@@ -104,9 +119,3 @@ def kubeconfig(folder: Path, stem: str, server: str) -> str:
         "current-context": "sandbox",
     }
     return json.dumps(content, indent=2) + "\n"
-
-
-def _openssl(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise SandboxError(f"`{' '.join(command[:3])}` failed: {done.stderr.strip()}")

@@ -48,7 +48,7 @@ class Places:
 
     @property
     def lock(self) -> Path:
-        return self.cache / "clusters" / f"{self.name}.lock"
+        return self.cache / "locks" / self.name
 
     @property
     def kubeconfig(self) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -10,7 +11,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.errors import SandboxError
+
 POLL = 0.02
+# The components get an environment of their own: a proxy or a KUBECONFIG of the user's would lead them astray.
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/root",
+    "OTEL_TRACES_EXPORTER": "none",
+}
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,20 @@ class Process:
         return cls(pid, found[1]) if found else None
 
 
+def find(ours: Callable[[list[str]], bool]) -> list[Process]:
+    """The processes with a command line of `ours`: some may have been started and never recorded."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            argv = (folder / "cmdline").read_text().split("\0")[:-1]
+        except (OSError, UnicodeDecodeError):
+            continue
+        process = Process.of(int(folder.name)) if argv and ours(argv) else None
+        if process and process.alive():
+            found.append(process)
+    return found
+
+
 def parse_stat(text: str) -> tuple[str, int]:
     """State and start time of a `/proc/PID/stat` line, whose command may itself hold blanks and brackets."""
     fields = text.rpartition(")")[2].split()
@@ -80,10 +103,8 @@ def stat(pid: int) -> tuple[str, int] | None:
 
 def reap(pid: int) -> None:
     """Collect the exit status if the process is a child of this one; otherwise nothing."""
-    try:
+    with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        pass
 
 
 def spawn(argv: Sequence[str], log: Path) -> int:
@@ -93,7 +114,7 @@ def spawn(argv: Sequence[str], log: Path) -> int:
     return os.posix_spawnp(
         argv[0],
         list(argv),
-        os.environ,
+        ENVIRONMENT,
         setsid=True,
         setsigdef=[signal.SIGINT, signal.SIGPIPE],
         file_actions=[
@@ -121,7 +142,7 @@ def spawn_inner(argv: Sequence[str], log: Path, ended: str) -> Process:
     outer_process = Process.of(outer)
     wait_for(lambda: forked() or outer_process is None or not outer_process.alive(), 5)
     if not found:
-        raise RuntimeError(f"{ended}:\n{tail(log)}")
+        raise SandboxError(f"{ended}:\n{tail(log)}")
     return found[0]
 
 

@@ -15,14 +15,14 @@ LINE_INTERVAL = 15.0
 
 def clock(seconds: float) -> str:
     """`7s`, `1m05s`: short enough for the end of a line."""
-    whole = int(seconds)
-    return f"{whole}s" if whole < 60 else f"{whole // 60}m{whole % 60:02d}s"
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
 
 
 class Progress:
     """Reports steps on a stream (stderr), one at a time."""
 
-    def __init__(self, stream: TextIO | None = None, quiet: bool = False) -> None:
+    def __init__(self, stream: TextIO | None = None, *, quiet: bool = False) -> None:
         self._stream = stream or sys.stderr
         self._quiet = quiet
         self._tty = self._stream.isatty()

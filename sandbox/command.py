@@ -1,0 +1,34 @@
+"""Other people's programs, run to their end; a failure carries what the program said."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from sandbox.errors import SandboxError
+
+MOST_OF_AN_ERROR = 2000
+
+
+def attempt(
+    command: Sequence[str | Path], *, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command that may fail."""
+    return subprocess.run(command, check=False, cwd=cwd, env=env, capture_output=True, text=True)
+
+
+def must(
+    command: Sequence[str | Path],
+    failure: str = "",
+    *,
+    hint: str = "",
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> str:
+    """Run a command that may not fail, and return its output; `failure` says what it means if it does."""
+    done = attempt(command, cwd=cwd, env=env)
+    if done.returncode == 0:
+        return done.stdout
+    said = done.stderr.strip()[-MOST_OF_AN_ERROR:] or f"exit {done.returncode}"
+    raise SandboxError(f"{failure or '`' + ' '.join(map(str, command)) + '` failed'}: {said}", hint)
