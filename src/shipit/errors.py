@@ -156,6 +156,14 @@ HelmReason = Literal[
 ]
 
 
+class Stopped(KeyboardInterrupt):
+    """Raised in the main thread by a signal: what was going on is left as it is, and told."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(f"signal {signum}")
+        self.signum = signum
+
+
 class HelmFailed(ShipitError):
     """helm ended with an error: `details` are its words, secrets cut out. Translated by whoever ran it.
 

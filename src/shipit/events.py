@@ -24,14 +24,26 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class MigrationResult:
+    """`outcome` is succeeded, failed, timed_out, skipped, resumed (accepted from an earlier try) or unknown."""
+
+    name: str
+    job: str
+    outcome: str
+    duration: float
+
+
+@dataclass(frozen=True, slots=True)
 class StepChanged:
     """A step of the sequence: `step` is prepare, clear, upgrade, rollout, rollback, handover, lock, or the name of
-    a migration or hook. `timeout` in seconds is how long it may take, None when it has no bound of its own."""
+    a migration or hook. `timeout` in seconds is how long it may take, None when it has no bound of its own;
+    `result` is what became of a Job or Pod, once it has ended."""
 
     step: str
     state: Literal["started", "done", "failed", "skipped"]
     message: str = ""
     timeout: float | None = None
+    result: MigrationResult | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +115,6 @@ class Failed:
     message: str
     hint: str = ""
     details: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class MigrationResult:
-    """`outcome` is succeeded, failed, timed_out, skipped, resumed (accepted from an earlier try) or unknown."""
-
-    name: str
-    job: str
-    outcome: str
-    duration: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from shipit.lock import Lease
-from shipit.model import HelmExit, HelmVersion, Json, Ref, Rendered, Revision
+from shipit.model import HelmExit, HelmVersion, Hook, Json, Ref, Rendered, Revision
 from shipit.world import Cluster, Helm, HelmProcess, World
 
 
 def guarded(world: World, lease: Lease) -> World:
     """The same world, in which every write raises Busy or Unknown once the lock can't be proven."""
-    return replace(world, helm=_Helm(world.helm, lease), cluster=_cluster(world.cluster, lease))
-
-
-def _cluster(cluster: Cluster, lease: Lease) -> Cluster:
-    return _Cluster(cluster, lease)
+    return replace(world, helm=_Helm(world.helm, lease), cluster=_Cluster(world.cluster, lease))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +64,23 @@ class _Helm:
     def manifest(self, revision: int) -> str:
         return self.inner.manifest(revision)
 
+    def hooks(self, revision: int) -> tuple[Hook, ...]:
+        return self.inner.hooks(revision)
+
     def upgrade(
-        self, chart: Path, values: Sequence[Path], *, timeout: float, wait: bool, description: str = ""
+        self,
+        chart: Path,
+        values: Sequence[Path],
+        *,
+        timeout: float,
+        wait: bool,
+        description: str = "",
+        reuse_values: bool = False,
     ) -> HelmProcess:
         self.lease.prove()
-        started = self.inner.upgrade(chart, values, timeout=timeout, wait=wait, description=description)
+        started = self.inner.upgrade(
+            chart, values, timeout=timeout, wait=wait, description=description, reuse_values=reuse_values
+        )
         return _Process(started, self.lease)
 
     def rollback(self, revision: int, *, timeout: float) -> HelmProcess:

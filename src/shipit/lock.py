@@ -10,7 +10,7 @@ import contextlib
 import json
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -33,16 +33,15 @@ _PREFIX = "shipit/"
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a deploy has come, noted on its Lease so that a successor can finish what it owes.
+    """The upgrade that a deploy begins, noted on its Lease until all is done: a successor finishes what it owes.
 
-    `stage` is upgrade once helm may have begun, after once helm has ended well; `revision` is the one that the
-    upgrade makes, `digest` the manifest's.
+    `revision` is the one that the upgrade makes, `digest` the manifest's; `install` when it was a first install.
     """
 
-    stage: str
     tag: str
     revision: int
     digest: str
+    install: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,10 +304,7 @@ def _notes(body: Json, claim: Claim) -> dict[str, str]:
     }
     notes = old | {_PREFIX + key: value for key, value in own.items()}
     if claim.progress is not None:
-        p = claim.progress
-        notes[_PREFIX + "progress"] = json.dumps(
-            {"stage": p.stage, "tag": p.tag, "revision": p.revision, "digest": p.digest}
-        )
+        notes[_PREFIX + "progress"] = json.dumps(asdict(claim.progress))
     else:
         notes.pop(_PREFIX + "progress", None)
     return notes

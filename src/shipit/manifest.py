@@ -11,7 +11,7 @@ from typing import Any
 
 from shipit.errors import Refused
 from shipit.goyaml import load_yaml
-from shipit.model import Json, Ref
+from shipit.model import Json, Ref, Resource
 
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 
@@ -57,15 +57,6 @@ CLUSTER_SCOPED = frozenset(
 _SEPARATOR = re.compile(r"^---(?:[ \t].*)?\r?(?:\n|\Z)", re.MULTILINE)
 _SOURCE = re.compile(r"# Source: (?P<source>[^\r\n]*)\r?(?:\n|\Z)")
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """One object that a document holds. `ref.name` is "" for one that the API server is to name."""
-
-    ref: Ref
-    body: Json
-    source: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,15 @@ class Ref(NamedTuple):
         return f"{self.kind} {where}{self.name}"
 
 
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One object of a rendered manifest. `source` is its template's path with the chart's name in front."""
+
+    ref: Ref
+    body: Json
+    source: str
+
+
 # ── what Helm answers ────────────────────────────────────────────────────────────────────────────
 
 
@@ -345,7 +354,8 @@ class Plan:
     without the migration's Job, applied first when the live revision was made by bare Helm and lists it.
     `digest` names the app's manifest: two renders with the same digest are the same app.
     `rollback_to` is the revision to go back to when the upgrade fails, 0 for never. `foreign` are Jobs of earlier
-    revisions that must not run beside this deploy's.
+    revisions that must not run beside this deploy's. `waits` is false when Helm must not wait for the pods: on a first
+    install whose migration comes after. `resumes`: an earlier try of this deploy had upgraded the app and died.
     """
 
     release: str
@@ -360,6 +370,7 @@ class Plan:
     chart: Path
     values: tuple[Path, ...]
     digest: str
+    app: tuple[Resource, ...]
     workloads: tuple[Ref, ...]
     timeout: float
     handover: Path | None = None
@@ -368,6 +379,7 @@ class Plan:
     rerun: bool = False
     replace_running: bool = False
     waits: bool = True
+    resumes: bool = False
     skipped: tuple[str, ...] = ()
 
     @property

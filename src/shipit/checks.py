@@ -1,0 +1,159 @@
+"""What the API server would say, asked before anything changes: permissions, references, dry runs."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Sequence
+
+from shipit.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, NotFound, Refused
+from shipit.manifest import Document, resources
+from shipit.merge import three_way
+from shipit.model import Json, Plan, Ref, Step
+from shipit.podtemplate import pod_template
+from shipit.references import references
+from shipit.world import Cluster, World
+
+VERBS = (
+    ("batch", "jobs", ("create", "get", "list", "watch", "patch", "delete")),
+    ("", "pods", ("get", "list", "watch")),
+    ("", "pods/log", ("get",)),
+    ("", "events", ("list",)),
+)
+
+
+def check_permissions(cluster: Cluster, namespace: str, steps: Sequence[Step]) -> None:
+    """Raises Refused naming everything that the caller may not do but a deploy does."""
+    wanted = (
+        [*VERBS, ("", "pods", ("create", "delete"))] if any(s.ref.kind == "Pod" for s in steps) else VERBS
+    )
+    missing = [
+        f"{verb} {resource}"
+        for group, resource, verbs in wanted
+        for verb in verbs
+        if not cluster.may(verb, group, resource, namespace)
+    ]
+    if missing:
+        raise Refused(
+            f"the caller may not do all of a deploy in namespace {namespace}: {', '.join(missing)}",
+            hint=f"kubectl auth can-i --list -n {namespace}   (examples/rbac holds a Role that allows it)",
+        )
+
+
+def check_references(world: World, namespace: str, steps: Sequence[Step]) -> None:
+    """Every Secret, ConfigMap, ServiceAccount and PVC that a step names exists, or an earlier hook makes it.
+
+    The values of the Secrets are masked from here on. Raises Refused with all that is missing.
+    """
+    made: set[tuple[str, str]] = set()
+    missing: list[str] = []
+    for step in steps:
+        if not step.watched:
+            made.add((step.ref.kind, step.ref.name))
+            world.mask.add(_secrets_of(step.manifest))
+            continue
+        for reference in references(step.manifest):
+            if (reference.kind, reference.name) in made:
+                continue
+            found = world.cluster.get(Ref("v1", reference.kind, namespace, reference.name))
+            if found is None and not reference.optional:
+                missing.append(f"{step.ref.kind} {step.ref.name} names {reference.kind} {reference.name}")
+            elif found is not None:
+                world.mask.add(_secrets_of(found))
+    if missing:
+        raise Refused(
+            f"what the migration needs is not in namespace {namespace}",
+            hint="create it first, outside this chart or as a pre-install,pre-upgrade hook of lower weight",
+            details=tuple(dict.fromkeys(missing)),
+        )
+
+
+def _secrets_of(body: Json) -> Iterable[str]:
+    if body.get("kind") != "Secret":
+        return
+    yield from (str(value) for value in (body.get("stringData") or {}).values())
+    for value in (body.get("data") or {}).values():
+        try:
+            yield base64.b64decode(str(value), validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError, ValueError):
+            yield str(value)
+
+
+def dry_run_step(cluster: Cluster, step: Step) -> None:
+    """The API server accepts the object, and the pod that it would make. Raises Refused with its words."""
+    try:
+        cluster.create(step.manifest, dry_run=True)
+    except AlreadyExists:
+        pass  # the old one stands in place: everything but its name was accepted
+    except (Invalid, Forbidden, NotFound) as error:
+        raise _refused(str(step.ref), step.hook.path if step.hook else "", error) from error
+    if step.ref.kind == "Job" and cluster.may("create", "", "pods", step.ref.namespace):
+        _dry_run_pod(cluster, step)
+
+
+def _dry_run_pod(cluster: Cluster, step: Step) -> None:
+    """Quota and PodSecurity refuse pods, not Jobs: ask for the Job's pod as well."""
+    template = pod_template(step.manifest) or {}
+    meta = dict(template.get("metadata") or {})
+    meta |= {"name": f"{step.ref.name[:50]}-dry-run", "namespace": step.ref.namespace}
+    pod: Json = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": template.get("spec") or {}}
+    try:
+        cluster.create(pod, dry_run=True)
+    except AlreadyExists:
+        pass
+    except (Invalid, Forbidden) as error:
+        raise _refused(f"the pod of {step.ref}", step.hook.path if step.hook else "", error) from error
+
+
+def dry_run_app(
+    cluster: Cluster, plan: Plan, live: Sequence[Document], *, server_side: bool
+) -> tuple[str, ...]:
+    """The API server accepts what the upgrade will apply, in the way that Helm will apply it.
+
+    Returns what can't be judged yet: objects of a kind or in a namespace that the chart itself brings.
+    """
+    before = {each.ref: each.body for each in resources(live)}
+    unknown: list[str] = []
+    for each in plan.app:
+        ref = _placed(cluster, each.ref, plan.namespace)
+        if ref is None:
+            unknown.append(str(each.ref))
+            continue
+        try:
+            _dry_run(cluster, ref, each.body, before.get(each.ref), server_side=server_side)
+        except NotFound:
+            unknown.append(str(ref))
+        except (Invalid, Forbidden, Conflict) as error:
+            raise _refused(str(ref), each.source, error) from error
+    return tuple(unknown)
+
+
+def _placed(cluster: Cluster, ref: Ref, namespace: str) -> Ref | None:
+    """Where the object really lives; None for a kind that isn't served yet."""
+    namespaced = cluster.namespaced(ref.api_version, ref.kind)
+    if namespaced is None:
+        return None
+    return ref._replace(namespace=(ref.namespace or namespace) if namespaced else "")
+
+
+def _dry_run(cluster: Cluster, ref: Ref, body: Json, old: Json | None, *, server_side: bool) -> None:
+    meta = {k: v for k, v in body["metadata"].items() if k != "namespace"}
+    new = {**body, "metadata": {**meta, "namespace": ref.namespace} if ref.namespace else meta}
+    if server_side:
+        cluster.apply(new, dry_run=True)
+        return
+    live = cluster.get(ref)
+    if live is None:
+        cluster.create(new, dry_run=True)
+    else:
+        cluster.replace(three_way(old, live, new), dry_run=True)
+
+
+def _refused(what: str, source: str, error: ApiError) -> Refused:
+    where = f" (from {source})" if source else ""
+    hint = error.hint
+    if "immutable" in error.message:
+        hint = "a field of a live object can't be changed: if it is a migration Job, name its template under [migration]"
+    return Refused(
+        f"the API server does not accept {what}{where}: {error.message}", hint=hint, details=error.details
+    )

@@ -1,0 +1,148 @@
+"""Pure: which of the rendered objects run around the upgrade, in which order, and which of them Helm must not get."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Literal
+
+from shipit.errors import Refused
+from shipit.goyaml import load_yaml
+from shipit.hooks import for_event
+from shipit.manifest import Document, candidates, from_template
+from shipit.model import Hook, Json, Rendered, Resource
+from shipit.podtemplate import images, uses_tag
+from shipit.request import Wanted
+
+Phase = Literal["before", "after"]
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """An object that shipit runs: a hook, or a plain Job, which is left out of what Helm gets."""
+
+    name: str
+    body: Json
+    phase: Phase
+    wanted: Wanted
+    migration: bool
+    hook: Hook | None = None
+    resource: Resource | None = None
+
+    @property
+    def kind(self) -> str:
+        return str(self.body.get("kind", ""))
+
+
+def choose(
+    wanted: tuple[Wanted, ...],
+    rendered: Rendered,
+    documents: Sequence[Document],
+    own: Sequence[Sequence[Document] | None],
+) -> tuple[Chosen, ...]:
+    """What runs before and after, each in its order. `own` holds, for each `wanted`, its own rendering's documents.
+
+    Raises Refused with the candidates listed when the migration isn't there or isn't clear.
+    """
+    hooks = _hooks(wanted, rendered)
+    hooked = [entry for entry in hooks if entry.migration]
+    plain: list[Chosen] = []
+    for entry, rendering in zip(wanted, own, strict=True):
+        if entry.named and any(chosen.wanted is entry for chosen in hooks):
+            continue
+        if not entry.named and hooked:
+            continue
+        job = _plain(entry, documents if rendering is None else rendering, rendered)
+        if job is not None:
+            plain.append(job)
+    before = [c for c in hooks if c.phase == "before"] + [c for c in plain if c.phase == "before"]
+    after = [c for c in hooks if c.phase == "after"] + [c for c in plain if c.phase == "after"]
+    return (*before, *after)
+
+
+def _hooks(wanted: tuple[Wanted, ...], rendered: Rendered) -> list[Chosen]:
+    """The chart's hooks of this operation in Helm's order, each with the `[migration]` that names its template."""
+    event = "install" if rendered.install else "upgrade"
+    named = [entry for entry in wanted if entry.named]
+    found: list[Chosen] = []
+    phases: tuple[tuple[str, Phase], ...] = ((f"pre-{event}", "before"), (f"post-{event}", "after"))
+    for name, phase in phases:
+        for hook in for_event(rendered.hooks, name):
+            mine = next((entry for entry in named if from_template(hook.path, entry.template)), None)
+            runs = hook.kind in ("Job", "Pod")
+            entry = mine or _unnamed(wanted)
+            title = entry.name if mine and runs and entry.name else hook.name
+            found.append(
+                Chosen(
+                    title,
+                    load_yaml(hook.manifest, hook.path),
+                    phase,
+                    entry,
+                    runs and (mine is not None or not named),
+                    hook,
+                )
+            )
+    return found
+
+
+def _unnamed(wanted: tuple[Wanted, ...]) -> Wanted:
+    """The timeouts for what no `[migration]` names: those of a table that names nothing, else of the first."""
+    return next((entry for entry in wanted if not entry.named), wanted[0])
+
+
+def _plain(entry: Wanted, documents: Sequence[Document], rendered: Rendered) -> Chosen | None:
+    jobs = candidates(documents)
+    if entry.template:
+        jobs = tuple(job for job in jobs if from_template(job.source, entry.template))
+    if len(jobs) > 1 and entry.name:
+        named = tuple(j for j in jobs if j.ref.name == entry.name or j.ref.name.endswith(f"-{entry.name}"))
+        jobs = named or jobs
+    if not jobs and entry.template and rendered.install and entry.values is None:
+        return None
+    if len(jobs) != 1:
+        raise _unclear(entry, jobs, documents, rendered)
+    name = entry.name or PurePosixPath(jobs[0].source).stem
+    return Chosen(name, jobs[0].body, entry.phase or "before", entry, True, None, jobs[0])
+
+
+def _unclear(
+    entry: Wanted, jobs: Sequence[Resource], documents: Sequence[Document], rendered: Rendered
+) -> Refused:
+    everything = [f"{job.source}: Job {job.ref.name}" for job in candidates(documents)]
+    everything += [f"{h.path}: {h.kind} {h.name} (hook {','.join(h.events)})" for h in rendered.hooks]
+    where = (
+        f"template {entry.template} "
+        if entry.template
+        else f"chart {entry.chart} "
+        if entry.chart
+        else "the chart "
+    )
+    if jobs:
+        text = f"{where}renders {len(jobs)} Jobs: which is the migration?"
+        hint = 'say it: [migration] template = "templates/…", or name = "…" when one template holds several'
+    else:
+        text = f"{where}renders no Job to run as the migration"
+        hint = (
+            "is it behind a value? turn it on with [migration] set = { … }; "
+            "without any migration: shipit deploy --skip-migration"
+        )
+    return Refused(text, hint=hint, details=tuple(everything) or ("the rendering holds no Job and no hook",))
+
+
+def check_tag(chosen: Sequence[Chosen], tag: str, tag_key: Sequence[str]) -> None:
+    """The tag must be in an image of what migrates. Raises Refused with the images that there are."""
+    migrations = [entry for entry in chosen if entry.migration]
+    tagged = [entry for entry in migrations if uses_tag(entry.body, tag)]
+    untagged = [
+        entry for entry in migrations if entry not in tagged and (entry.wanted.named or not entry.hook)
+    ]
+    if not migrations or (tagged and not untagged):
+        return
+    raise Refused(
+        f"the tag {tag} is not in the image of the migration",
+        hint=f"does {' and '.join(tag_key)} reach it? set tag_key under [release] to the value that holds the tag",
+        details=tuple(
+            f"{e.kind} {e.name}: {', '.join(images(e.body)) or 'no image'}" for e in untagged or migrations
+        ),
+    )

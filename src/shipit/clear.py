@@ -1,0 +1,165 @@
+"""Make room for a step: what an earlier try left under its name is accepted, attached to, or deleted by its UID."""
+
+from __future__ import annotations
+
+from shipit.errors import ApiError, Busy, Conflict, MigrationFailed, Refused
+from shipit.events import Emit, JobChanged, StepChanged
+from shipit.hooks import deletes_before
+from shipit.model import RELEASE_LABEL, Job, Plan, Pod, Ref, Step
+from shipit.world import Cluster, World
+
+GONE_WITHIN = 300.0
+"""Seconds that a deleted object and its pods get to go: twice the patience of a pod that ignores SIGTERM."""
+POLL = 0.5
+HOOK_ANNOTATION = "helm.sh/hook"
+OWNER_ANNOTATION = "meta.helm.sh/release-name"
+
+Subject = Job | Pod
+
+
+def read(cluster: Cluster, ref: Ref) -> Subject | None:
+    """The Job or Pod of that name as it is now."""
+    return cluster.pod(ref.namespace, ref.name) if ref.kind == "Pod" else cluster.job(ref.namespace, ref.name)
+
+
+def pods_of(cluster: Cluster, subject: Subject) -> tuple[Pod, ...]:
+    """The pods of a Job, by its UID, oldest first; a bare Pod is its own."""
+    if isinstance(subject, Pod):
+        return (subject,)
+    found = cluster.pods(subject.namespace, f"controller-uid={subject.uid}")
+    return tuple(sorted((pod for pod in found if pod.owner_uid == subject.uid), key=lambda pod: pod.created))
+
+
+def refuse_running(plan: Plan, world: World) -> None:
+    """Stop before anything changes when a Job of this release runs that is not this very deploy's. Raises Busy."""
+    if plan.replace_running:
+        return
+    steps = {step.ref: step for step in (*plan.before, *plan.after) if step.watched}
+    labelled = world.cluster.jobs(plan.namespace, f"{RELEASE_LABEL}={plan.release}")
+    subjects: dict[str, Subject] = {job.uid: job for job in labelled}
+    for ref in (*steps, *plan.foreign):
+        found = read(world.cluster, ref)
+        if found is not None:
+            subjects[found.uid] = _owned(found, plan)
+    for subject in subjects.values():
+        step = next((s for s in steps.values() if s.hash == subject.hash), None)
+        if runs(subject) and not (step is not None and subject.tag == plan.tag):
+            raise _busy(subject, plan)
+
+
+def runs(subject: Subject) -> bool:
+    """True for what is, or could come, to life: not finished, and not proven to have never started."""
+    return not subject.finished and not subject.never_started
+
+
+def _owned(subject: Subject, plan: Plan) -> Subject:
+    owner = subject.annotations.get(OWNER_ANNOTATION, plan.release)
+    if owner != plan.release:
+        raise Refused(
+            f"{_kind(subject)} {subject.name} belongs to the release {owner}",
+            hint="give the migration another name in one of the two charts",
+        )
+    return subject
+
+
+def _busy(subject: Subject, plan: Plan) -> Busy:
+    whose = f"of {subject.tag} (run {subject.run})" if subject.tag else "that shipit did not start"
+    state = "is suspended" if isinstance(subject, Job) and subject.suspended else "still runs"
+    return Busy(
+        f"{_kind(subject)} {subject.name} {whose} {state}, since {subject.created:%Y-%m-%d %H:%M:%S} UTC; "
+        f"{plan.app_now}",
+        hint=f"shipit logs --follow   (or, to delete it while it runs: "
+        f"shipit deploy --tag {plan.tag} --replace-running)",
+    )
+
+
+def clear(step: Step, plan: Plan, world: World, emit: Emit) -> Subject | None:
+    """None when there is room for the step, else what this very deploy already made: running or complete.
+
+    Raises Busy for anything else that runs, MigrationFailed when what was there doesn't go.
+    """
+    found = read(world.cluster, step.ref) or _under_another_name(step, plan, world)
+    if found is None:
+        return None
+    if not found.deleting:
+        if _is_ours(found, step, plan):
+            return found
+        if runs(found) and not plan.replace_running:
+            raise _busy(found, plan)
+        if step.hook is not None and not deletes_before(step.hook):
+            raise MigrationFailed(
+                f"{step.ref.kind} {step.ref.name} exists, and the hook's delete policy keeps it; {plan.app_now}",
+                hint=f"kubectl delete {step.ref.kind.lower()} {step.ref.name} -n {step.ref.namespace}   "
+                "(or give the hook the delete policy before-hook-creation)",
+            )
+    remove(step.name, step.ref, found, world, emit)
+    return None
+
+
+def _under_another_name(step: Step, plan: Plan, world: World) -> Subject | None:
+    """The same Job of an earlier try of this deploy, where the chart gives it a new name with every rendering."""
+    if step.ref.kind != "Job":
+        return None
+    names = {other.ref.name for other in (*plan.before, *plan.after)}
+    jobs = world.cluster.jobs(plan.namespace, f"{RELEASE_LABEL}={plan.release}")
+    return next((job for job in jobs if job.name not in names and _is_ours(job, step, plan)), None)
+
+
+def clear_stale(plan: Plan, world: World, emit: Emit) -> None:
+    """Delete what earlier deploys left under names that this one doesn't use: finished Jobs that are no hooks."""
+    names = {step.ref.name for step in (*plan.before, *plan.after)}
+    hashes = {step.hash for step in (*plan.before, *plan.after)}
+    for job in world.cluster.jobs(plan.namespace, f"{RELEASE_LABEL}={plan.release}"):
+        if job.name in names or job.hash in hashes or runs(job) or HOOK_ANNOTATION in job.annotations:
+            continue
+        remove("clear", Ref("batch/v1", "Job", job.namespace, job.name), job, world, emit)
+
+
+def _is_ours(found: Subject, step: Step, plan: Plan) -> bool:
+    """This very deploy's: same tag, same rendered object; done with and not yet followed by its upgrade, or running."""
+    if (found.tag, found.hash) != (plan.tag, step.hash):
+        return False
+    if runs(found):
+        return not plan.replace_running
+    return found.complete and found.revision == plan.revision and not plan.rerun
+
+
+def remove(name: str, ref: Ref, found: Subject, world: World, emit: Emit) -> None:
+    """Delete a Job or Pod by its UID, in the foreground, and wait until it and its pods are gone."""
+    emit(StepChanged("clear", "started", f"deleting {ref.kind} {ref.name}", timeout=GONE_WITHIN))
+    if not found.deleting:
+        try:
+            world.cluster.delete(ref, uid=found.uid)
+        except Conflict as error:
+            raise Busy(
+                f"{ref.kind} {ref.name} was replaced by somebody else meanwhile", hint="shipit status"
+            ) from error
+    emit(JobChanged(name, ref.name, "deleting"))
+    deadline = world.clock.monotonic() + GONE_WITHIN
+    while (rest := _rest(world.cluster, ref, found)) is not None:
+        if world.clock.monotonic() >= deadline:
+            raise MigrationFailed(f"the old {ref.kind} {ref.name} does not go away: {rest}", hint=_look(ref))
+        world.clock.sleep(POLL)
+    emit(JobChanged(name, ref.name, "deleted"))
+    emit(StepChanged("clear", "done", f"{ref.kind} {ref.name} is gone"))
+
+
+def _rest(cluster: Cluster, ref: Ref, found: Subject) -> str | None:
+    """What is still there of it, in words; None when nothing is. Silence of the API server is not absence."""
+    try:
+        now = read(cluster, ref)
+        if now is not None and now.uid == found.uid:
+            held = f", held by finalizers {', '.join(now.finalizers)}" if now.finalizers else ""
+            return f"it is being deleted{held}"
+        left = () if isinstance(found, Pod) else pods_of(cluster, found)
+    except ApiError as error:
+        return error.message
+    return f"its pod {left[0].name} still ends" if left else None
+
+
+def _look(ref: Ref) -> str:
+    return f"kubectl get {ref.kind.lower()} {ref.name} -n {ref.namespace} -o yaml"
+
+
+def _kind(subject: Subject) -> str:
+    return "Pod" if isinstance(subject, Pod) else "Job"

@@ -1,0 +1,153 @@
+"""The deploy, top to bottom: the page to read first."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+
+from shipit import lock, pending
+from shipit.clear import clear_stale, read, refuse_running, runs
+from shipit.errors import AfterFailed, Interrupted, MigrationFailed, MigrationTimedOut, ShipitError
+from shipit.events import Emit, StepChanged, Warned
+from shipit.guard import guarded
+from shipit.lock import Claim, Lease, Progress
+from shipit.model import Plan, Ref, Step, Verdict
+from shipit.prepare import prepare, refusing
+from shipit.request import Request
+from shipit.step import run, sweep
+from shipit.upgrade import await_rollout, upgrade, warn_of_moved_tag, where_it_stands
+from shipit.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """A deploy that went well. `revision` is the one that is live now."""
+
+    tag: str
+    revision: int
+
+
+def deploy(request: Request, world: World, emit: Emit) -> Deployed:
+    """Run what comes before once with the new tag, upgrade the app with Helm, run what comes after.
+
+    Raises the error of `errors.py` that says how it ended otherwise; `Interrupted` says what still runs.
+    """
+    course = Course(request, world)
+    try:
+        ensure_namespace(request, world, emit)
+        claim = Claim(request.run, request.tag, request.identity)
+        lease_ref = lock.ref_for(request.namespace, request.release)
+        with lock.held(world, lease_ref, claim, emit, wait=request.lock_wait) as lease:
+            return _deploy(request, guarded(world, lease), lease, course, emit)
+    except KeyboardInterrupt as stop:
+        raise course.interrupted(getattr(stop, "signum", signal.SIGINT)) from stop
+
+
+def _deploy(request: Request, world: World, lease: Lease, course: Course, emit: Emit) -> Deployed:
+    pending.recover(request, world, lease.inherited, emit)
+    plan = course.plan = prepare(request, world, lease.inherited, emit)
+    refuse_running(plan, world)
+    if plan.resumes:
+        emit(Warned(f"an earlier deploy of {plan.tag} upgraded the app and died: finishing what it owed"))
+    else:
+        clear_stale(plan, world, emit)
+        verdicts = run_all(plan.before, plan, world, course, emit)
+        lease.note(Progress(plan.tag, plan.revision, plan.digest, plan.install))
+        course.enter("upgrade")
+        upgrade(plan, world, emit)
+        sweep(tuple(step for step in plan.before if step.watched), succeeded=True, world=world, emit=emit)
+        warn_of_moved_tag(plan, frozenset(i for verdict in verdicts for i in verdict.images), world, emit)
+    course.enter("after")
+    try:
+        run_all(plan.after, plan, world, course, emit)
+        if not plan.waits:
+            await_rollout(plan, world, emit)
+    except AfterFailed:
+        lease.note(None)
+        raise
+    sweep(tuple(step for step in plan.after if step.watched), succeeded=True, world=world, emit=emit)
+    lease.note(None)
+    return Deployed(plan.tag, plan.revision)
+
+
+def ensure_namespace(request: Request, world: World, emit: Emit) -> None:
+    """Make the namespace where the configuration asks for it: the lock lives in it."""
+    ref = Ref("v1", "Namespace", "", request.namespace)
+    with refusing():
+        if not request.create_namespace or world.cluster.get(ref) is not None:
+            return
+        world.cluster.create(
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": request.namespace}}
+        )
+    emit(StepChanged("namespace", "done", f"namespace {request.namespace} was created"))
+
+
+def run_all(steps: tuple[Step, ...], plan: Plan, world: World, course: Course, emit: Emit) -> list[Verdict]:
+    """Run steps one after the other, and treat hooks by their delete policies at the end of their event.
+
+    Jobs and Pods that succeeded stay until what comes next is done: a deploy that dies in between finds them, and
+    doesn't run them again.
+    """
+    verdicts: list[Verdict] = []
+    for name in plan.skipped:
+        emit(StepChanged(name, "skipped", "--skip-migration"))
+    for number, step in enumerate(steps):
+        course.step = step
+        try:
+            verdicts.append(run(step, plan, world, emit))
+        except (MigrationFailed, MigrationTimedOut, AfterFailed):
+            sweep((step,), succeeded=False, world=world, emit=emit)
+            sweep(steps[:number], succeeded=True, world=world, emit=emit)
+            raise
+    course.step = None
+    clashing = {resource.ref for resource in plan.app}
+    early = tuple(step for step in steps if not step.watched or step.ref in clashing)
+    sweep(early, succeeded=True, world=world, emit=emit)
+    return verdicts
+
+
+@dataclass(slots=True)
+class Course:
+    """Where a deploy is, so that an interrupt can say what it left behind."""
+
+    request: Request
+    world: World
+    plan: Plan | None = None
+    step: Step | None = None
+    stage: str = "before"
+
+    def enter(self, stage: str) -> None:
+        self.stage = stage
+
+    def interrupted(self, signum: int) -> Interrupted:
+        """What still runs, in which state the app is, and how to pick it up."""
+        again = f"shipit deploy --tag {self.request.tag}"
+        if self.plan is None:
+            return Interrupted("interrupted before anything changed", signum=signum, hint=again)
+        app = self._app(self.plan)
+        if self.step is None or not self.step.watched:
+            return Interrupted(f"interrupted; {app}", signum=signum, hint=again)
+        return Interrupted(
+            f"interrupted; {self._left(self.step)}; {app}",
+            signum=signum,
+            hint=f"{again}   (picks it up where it is; or watch it: shipit logs --follow)",
+        )
+
+    def _app(self, plan: Plan) -> str:
+        match self.stage:
+            case "before":
+                return plan.app_now
+            case "upgrade":
+                return where_it_stands(plan, self.world)
+            case _:
+                return f"the app is upgraded to {plan.tag} (revision {plan.revision})"
+
+    def _left(self, step: Step) -> str:
+        what = f"{step.ref.kind} {step.ref.name}"
+        try:
+            found = read(self.world.cluster, step.ref)
+        except ShipitError as error:
+            return f"whether {what} still runs is not known ({error.message})"
+        if found is None:
+            return f"{what} was not created"
+        return f"{what} still runs" if runs(found) else f"{what} has ended"

@@ -1,0 +1,54 @@
+"""Give up a Job or Pod that never started, so that it can't start by itself later, and prove that it never did."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from shipit.clear import Subject, remove
+from shipit.errors import ApiError
+from shipit.events import Emit, JobChanged, Warned
+from shipit.model import NEVER_STARTED_ANNOTATION, Job, Pod, Step, Verdict
+from shipit.world import World
+
+PROOF_WITHIN = 60.0
+"""Seconds that the pods of a suspended Job get to go, their last status telling whether a container ever ran."""
+
+
+def give_up(step: Step, subject: Subject, verdict: Verdict, world: World, emit: Emit) -> Verdict:
+    """Suspend the Job and mark it as never started once its pods' last status proves it; a bare Pod is deleted.
+
+    The API lags behind the kubelet: a container may have started at the very moment. Then the verdict says so, and
+    the Job is left suspended and unmarked.
+    """
+    if isinstance(subject, Pod):
+        remove(step.name, step.ref, subject, world, emit)
+        return replace(verdict, still_running=False, deleted=True)
+    try:
+        last = _suspend(step, subject, world)
+    except ApiError as error:
+        emit(Warned(f"Job {subject.name} could not be suspended: {error.message}", hint=error.hint))
+        return verdict
+    emit(JobChanged(step.name, subject.name, "suspended"))
+    if last is None or any(pod.ever_started for pod in last):
+        return replace(
+            verdict,
+            reason=f"{verdict.reason}; a container may have started as the Job was suspended: look at its logs",
+        )
+    mark = {"metadata": {"annotations": {NEVER_STARTED_ANNOTATION: "true"}}}
+    world.cluster.patch(step.ref, mark, uid=subject.uid)
+    return replace(verdict, never_started=True, still_running=False)
+
+
+def _suspend(step: Step, job: Job, world: World) -> tuple[Pod, ...] | None:
+    """The last status of all the Job's pods, once it is suspended and they are gone; None when that isn't known."""
+    with world.cluster.departures(job.namespace, f"controller-uid={job.uid}") as departures:
+        world.cluster.patch(step.ref, {"spec": {"suspend": True}}, uid=job.uid)
+        deadline = world.clock.monotonic() + PROOF_WITHIN
+        while world.clock.monotonic() < deadline:
+            now = world.cluster.job(job.namespace, job.name)
+            if now is None or now.uid != job.uid:
+                return None
+            if now.condition("Suspended") and not now.active:
+                return departures.wait(deadline - world.clock.monotonic())
+            world.clock.sleep(0.2)
+    return None

@@ -1,0 +1,270 @@
+"""Everything that can be known before anything changes: rendered once, chosen, checked, frozen into a Plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from shipit.chart import freeze
+from shipit.checks import check_permissions, check_references, dry_run_app, dry_run_step
+from shipit.choose import Chosen, check_tag, choose
+from shipit.dressing import dressed, job_hash
+from shipit.errors import ApiError, HelmFailed, Refused
+from shipit.events import Emit, StepChanged, Warned
+from shipit.lock import Progress
+from shipit.manifest import Document, digest, ref_of, resources, split, without, workloads
+from shipit.model import Json, Plan, Rendered, Resource, Revision, Step
+from shipit.podtemplate import uses_tag
+from shipit.request import Request, Wanted
+from shipit.world import World
+
+
+def prepare(request: Request, world: World, owed: Progress | None, emit: Emit) -> Plan:
+    """Render the release with the new tag and check all of it. Changes nothing; raises Refused.
+
+    `owed` is the upgrade that an earlier deploy noted and did not finish: when it is this very one, and it has come,
+    the plan `resumes` with what runs after it.
+    """
+    emit(StepChanged("prepare", "started", f"rendering {request.release} with {request.tag}"))
+    with refusing():
+        drawing = _draw(request, world)
+        plan = _resumed(request, world, drawing, owed) or _plan(request, world, drawing)
+        _check(plan, world, drawing, emit)
+    emit(StepChanged("prepare", "done", _summary(plan)))
+    return plan
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    """The one rendering, beside the release as it is: `live` is the manifest that Helm compares with."""
+
+    rendered: Rendered
+    documents: tuple[Document, ...]
+    history: tuple[Revision, ...]
+    live: tuple[Document, ...]
+
+    @property
+    def newest(self) -> int:
+        return self.history[-1].number if self.history else 0
+
+    @property
+    def deployed(self) -> int:
+        """The newest revision that is deployed, 0 for none."""
+        return next((each.number for each in reversed(self.history) if each.status == "deployed"), 0)
+
+
+def _draw(request: Request, world: World) -> _Drawing:
+    history = world.helm.history()
+    rendered = world.helm.render(request.chart, request.values)
+    drawing = _Drawing(rendered, split(rendered.manifest, request.namespace), history, ())
+    number = drawing.deployed or drawing.newest
+    return replace(drawing, live=split(world.helm.manifest(number), request.namespace)) if number else drawing
+
+
+def _resumed(request: Request, world: World, drawing: _Drawing, owed: Progress | None) -> Plan | None:
+    """The plan that finishes what a dead deploy owes: its upgrade has come, and it is the one that we would make."""
+    if (
+        owed is None
+        or (owed.tag, owed.revision) != (request.tag, drawing.deployed)
+        or owed.revision != drawing.newest
+    ):
+        return None
+    rendered = replace(drawing.rendered, install=owed.install, revision=owed.revision)
+    plan = _plan(request, world, replace(drawing, rendered=rendered, live=()))
+    return replace(plan, resumes=True, install=False) if plan.digest == owed.digest else None
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Before anything changed, whatever helm or the API server says is a refusal."""
+    try:
+        yield
+    except (ApiError, HelmFailed) as error:
+        raise Refused(error.message, hint=error.hint, details=error.details) from error
+
+
+def _choose(
+    request: Request, world: World, rendered: Rendered, documents: Sequence[Document]
+) -> tuple[Chosen, ...]:
+    own = [_own_rendering(entry, entry.values, request, world) for entry in request.wanted]
+    chosen = choose(request.wanted, rendered, documents, own)
+    for entry in request.wanted:
+        _check_template(entry, request, chosen)
+    if not request.skip_migration:
+        check_tag(chosen, request.tag, request.tag_key)
+        _check_coincidence(request, world, chosen)
+    return chosen
+
+
+def _own_rendering(
+    entry: Wanted, values: tuple[Path, ...] | None, request: Request, world: World
+) -> tuple[Document, ...] | None:
+    """The rendering of a migration with a chart or values of its own; None when it is in the release's."""
+    if values is None:
+        return None
+    return split(world.helm.render(entry.chart or request.chart, values).manifest, request.namespace)
+
+
+def _check_template(entry: Wanted, request: Request, chosen: Sequence[Chosen]) -> None:
+    """A template that renders nothing on a first install must at least be there."""
+    folder = Path(entry.chart or request.chart)
+    if not entry.template or any(one.wanted is entry for one in chosen) or (folder / entry.template).exists():
+        return
+    there = sorted(str(path.relative_to(folder)) for path in folder.glob("templates/**/*.y*ml"))
+    raise Refused(
+        f"the chart {folder} has no template {entry.template}",
+        hint="name one of the chart's templates under [migration]",
+        details=tuple(there),
+    )
+
+
+def _check_coincidence(request: Request, world: World, chosen: Sequence[Chosen]) -> None:
+    """The tag may stand in the image because the chart writes it there, not because we set it: render with another.
+
+    Only asked when the chart or the values hold that very text: then a coincidence is possible.
+    """
+    tagged = [one for one in chosen if one.migration and uses_tag(one.body, request.tag)]
+    if not tagged or not _written(request.tag, (Path(request.chart), *request.values[:-1])):
+        return
+    probed = world.helm.render(request.chart, request.probe)
+    own = [_own_rendering(entry, entry.probe, request, world) for entry in request.wanted]
+    again = choose(request.wanted, probed, split(probed.manifest, request.namespace), own)
+    if any(one.migration and uses_tag(one.body, request.tag) for one in again) and not any(
+        one.migration and uses_tag(one.body, PROBE_TAG) for one in again
+    ):
+        raise Refused(
+            f"{' and '.join(request.tag_key)} does not reach the image of the migration: "
+            f"it reads {request.tag} because the chart says so",
+            hint="set tag_key under [release] to the value that holds the tag",
+        )
+
+
+PROBE_TAG = "shipit-probe"
+
+
+def _written(tag: str, places: Sequence[Path]) -> bool:
+    files = [file for place in places for file in (place.rglob("*") if place.is_dir() else [place])]
+    needle = tag.encode()
+    return any(file.is_file() and needle in file.read_bytes() for file in files)
+
+
+def _plan(request: Request, world: World, drawing: _Drawing) -> Plan:
+    rendered = drawing.rendered
+    chosen = _choose(request, world, rendered, drawing.documents)
+    app = _app(drawing.documents, chosen)
+    retired = _retired([one.resource for one in chosen if one.resource is not None], drawing.live)
+    handover = bool(retired and drawing.deployed)
+    revision = rendered.revision + (1 if handover else 0)
+    steps = [(one, _step(one, request, revision)) for one in chosen]
+    kept = [step for one, step in steps if not (request.skip_migration and one.migration)]
+    return Plan(
+        release=request.release,
+        namespace=request.namespace,
+        run=request.run,
+        tag=request.tag,
+        revision=revision,
+        live=drawing.newest,
+        install=rendered.install,
+        before=tuple(step for step in kept if step.phase == "before"),
+        after=tuple(step for step in kept if step.phase == "after"),
+        chart=freeze(Path(request.chart), app, rendered.hooks, request.workdir / f"app-{rendered.install}"),
+        values=request.values,
+        digest=digest(app),
+        app=tuple(resources(app)),
+        workloads=workloads(app),
+        timeout=request.timeout,
+        handover=_handover(request, world, drawing, retired) if handover else None,
+        rollback_to=drawing.deployed if request.rollback_on_failure else 0,
+        foreign=tuple(resource.ref for resource in retired),
+        rerun=request.rerun,
+        replace_running=request.replace_running,
+        waits=not (rendered.install and any(step.phase == "after" and step.watched for step in kept)),
+        skipped=tuple(step.name for one, step in steps if request.skip_migration and one.migration),
+    )
+
+
+def _app(documents: Sequence[Document], chosen: Sequence[Chosen]) -> tuple[Document, ...]:
+    """What Helm gets: the rendering without the migrations that are no hooks."""
+    return without(documents, {one.resource.ref for one in chosen if one.resource is not None})
+
+
+def _retired(left_out: Sequence[Resource], live: Sequence[Document]) -> tuple[Resource, ...]:
+    """The migration Jobs that the live revision lists, because bare Helm made it."""
+    sources = {resource.source for resource in left_out}
+    refs = {resource.ref for resource in left_out}
+    return tuple(r for r in resources(live) if r.ref.kind == "Job" and (r.ref in refs or r.source in sources))
+
+
+def _handover(request: Request, world: World, drawing: _Drawing, retired: Sequence[Resource]) -> Path:
+    """The live revision without its migration Jobs, its hooks kept: `helm rollback` to it must work as before."""
+    rest = without(drawing.live, {resource.ref for resource in retired})
+    hooks = world.helm.hooks(drawing.deployed)
+    return freeze(Path(request.chart), rest, hooks, request.workdir / "handover")
+
+
+def _step(one: Chosen, request: Request, revision: int) -> Step:
+    watched = one.kind in ("Job", "Pod")
+    body = _lasting(one.body) if one.kind == "Job" else one.body
+    hash = job_hash(one.body) if watched else ""  # noqa: A001
+    manifest = dressed(
+        body,
+        release=request.release,
+        namespace=request.namespace,
+        run=request.run,
+        tag=request.tag,
+        hash=hash,
+        revision=revision,
+    )
+    return Step(
+        name=one.name,
+        ref=ref_of(manifest, request.namespace),
+        manifest=manifest,
+        phase=one.phase,
+        timeout=one.wanted.timeout,
+        start_timeout=one.wanted.start_timeout,
+        hash=hash,
+        hook=one.hook,
+        migration=one.migration,
+        on_timeout=one.wanted.on_timeout,
+    )
+
+
+def _lasting(body: Json) -> Json:
+    """Without ttlSecondsAfterFinished: a Job that goes by itself can't be read, nor recognised by the next deploy."""
+    spec = {key: value for key, value in (body.get("spec") or {}).items() if key != "ttlSecondsAfterFinished"}
+    return {**body, "spec": spec}
+
+
+def _check(plan: Plan, world: World, drawing: _Drawing, emit: Emit) -> None:
+    steps = (*plan.before, *plan.after)
+    check_permissions(world.cluster, plan.namespace, steps)
+    check_references(world, plan.namespace, plan.before)
+    for step in steps:
+        dry_run_step(world.cluster, step)
+        _warn(step, emit)
+    unknown = dry_run_app(world.cluster, plan, drawing.live, server_side=drawing.rendered.server_side)
+    if unknown:
+        emit(
+            Warned(
+                f"can't be checked before the chart's own kinds and namespaces exist: {', '.join(unknown)}"
+            )
+        )
+
+
+def _warn(step: Step, emit: Emit) -> None:
+    limit = step.manifest.get("spec", {}).get("backoffLimit", 6)
+    if step.migration and step.ref.kind == "Job" and limit != 0:
+        emit(
+            Warned(
+                f"Job {step.ref.name} may run up to {limit + 1} times: its backoffLimit is {limit}",
+                hint="backoffLimit: 0 in the Job's spec runs it once",
+            )
+        )
+
+
+def _summary(plan: Plan) -> str:
+    before = ", ".join(step.name for step in plan.before if step.watched) or "nothing"
+    after = ", ".join(step.name for step in plan.after if step.watched)
+    return f"before the upgrade: {before}" + (f"; after it: {after}" if after else "")

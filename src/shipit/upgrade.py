@@ -1,0 +1,281 @@
+"""`helm upgrade` of the frozen chart, the rollout that it causes, and the way back when that fails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from shipit.diagnosis import Finding, why_not_ready
+from shipit.errors import AfterFailed, ApiError, Busy, HelmFailed, ShipitError, Unknown, UpgradeFailed
+from shipit.events import AppLogLine, Emit, RolloutChanged, StepChanged, Warned
+from shipit.follow import tail_lines
+from shipit.model import HelmExit, Plan, Pod, Ref
+from shipit.world import HelmProcess, World
+
+LOOK_EVERY = 1.0
+LAST_LINES = 20
+SLACK = 30.0
+"""Seconds that helm gets beyond its own timeout, which counts each operation, before it is stopped."""
+
+
+def upgrade(plan: Plan, world: World, emit: Emit) -> int:
+    """Upgrade the release, and watch its pods become ready. Returns the revision that it made.
+
+    Raises Busy when somebody else moved the release, UpgradeFailed with the reason in the cluster's words.
+    """
+    refuse_moved(plan, world, emit)
+    if plan.handover is not None:
+        _hand_over(plan, plan.handover, world, emit)
+    emit(StepChanged("upgrade", "started", f"helm upgrade to {plan.tag}", plan.timeout))
+    rollout = Rollout(plan, world, emit)
+    try:
+        process = world.helm.upgrade(
+            plan.chart,
+            plan.values,
+            timeout=plan.timeout,
+            wait=plan.waits,
+            description=f"shipit deploy of {plan.tag}",
+        )
+        end = _attend(process, rollout, plan.timeout + SLACK, world)
+    except HelmFailed as error:
+        end = HelmExit(1, (error.message, *error.details))
+    if end.code == 0:
+        return _made(plan, world, emit)
+    raise _failed(plan, rollout, end, world, emit)
+
+
+def refuse_moved(plan: Plan, world: World, emit: Emit) -> None:
+    """The release is as it was when it was rendered. Raises Busy."""
+    history = world.helm.history()
+    newest = history[-1].number if history else 0
+    if newest == plan.live:
+        return
+    message = f"somebody else moved the release meanwhile: revision {newest} instead of {plan.live}"
+    emit(StepChanged("upgrade", "failed", message))
+    raise Busy(
+        f"{message}; its upgrade to {plan.tag} was not begun, what runs before it is done",
+        hint=f"shipit deploy --tag {plan.tag}   (renders again on top of revision {newest})",
+    )
+
+
+def _hand_over(plan: Plan, chart: Path, world: World, emit: Emit) -> None:
+    """The live manifest once more, without the migration's Job: Helm could not roll back to it otherwise."""
+    emit(
+        StepChanged("handover", "started", "taking the migration Job out of the live revision", plan.timeout)
+    )
+    process = world.helm.upgrade(
+        chart, (), timeout=plan.timeout, wait=False, description="shipit handover", reuse_values=True
+    )
+    end = process.wait(plan.timeout + SLACK) or process.stop()
+    if end.code != 0:
+        emit(StepChanged("handover", "failed"))
+        raise UpgradeFailed(
+            "the handover revision, the live manifest without the migration Job, failed; the app is as it was, "
+            "the migration is done",
+            hint="helm history " + plan.release,
+            details=end.stderr,
+        )
+    emit(StepChanged("handover", "done"))
+
+
+def _attend(process: HelmProcess, rollout: Rollout, patience: float, world: World) -> HelmExit:
+    """Watch the rollout while helm waits; stop helm when the rollout can't succeed, or when helm hangs."""
+    deadline = world.clock.monotonic() + patience
+    try:
+        while (end := process.wait(LOOK_EVERY)) is None:
+            if rollout.look() is not None or world.clock.monotonic() >= deadline:
+                return process.stop()
+    except BaseException:
+        process.stop()
+        raise
+    return end
+
+
+def _made(plan: Plan, world: World, emit: Emit) -> int:
+    history = world.helm.history()
+    newest = history[-1] if history else None
+    if newest is None or newest.status != "deployed":
+        state = f"revision {newest.number} is {newest.status}" if newest else "there is no revision"
+        raise Unknown(
+            f"helm ended well, but {state}", hint=f"helm history {plan.release} -n {plan.namespace}"
+        )
+    emit(StepChanged("upgrade", "done", f"revision {newest.number}"))
+    return newest.number
+
+
+def _failed(plan: Plan, rollout: Rollout, end: HelmExit, world: World, emit: Emit) -> ShipitError:
+    """Say why, from the cluster rather than from helm; then roll back where it is asked for."""
+    finding = rollout.worst() or rollout.look()
+    reason = finding.reason if finding else (end.stderr[-1] if end.stderr else f"helm ended with {end.code}")
+    emit(StepChanged("upgrade", "failed", reason))
+    details = (*rollout.app_logs(), *(() if finding else end.stderr))
+    hint = (finding.hint if finding else "") or f"helm history {plan.release} -n {plan.namespace}"
+    if plan.rollback_to:
+        state = roll_back(plan, plan.rollback_to, world, emit)
+    else:
+        state = where_it_stands(plan, world)
+    return UpgradeFailed(f"the upgrade to {plan.tag} failed: {reason}; {state}", hint=hint, details=details)
+
+
+def where_it_stands(plan: Plan, world: World) -> str:
+    """The state of the release once an upgrade may have begun, in words. Never raises."""
+    try:
+        history = world.helm.history()
+    except ShipitError as error:
+        return f"the migration is done, the state of the release is not known ({error.message})"
+    newest = history[-1] if history else None
+    if newest is None or newest.number <= plan.live:
+        return f"the migration is done, {plan.app_now}"
+    if newest.pending:
+        return f"the migration is done, revision {newest.number} is left {newest.status}: the next deploy clears it"
+    back = f"   (back to the app of before: helm rollback {plan.release} {plan.live})" if plan.live else ""
+    return f"the migration is done, revision {newest.number} is {newest.status} and was not rolled back{back}"
+
+
+def roll_back(plan: Plan, revision: int, world: World, emit: Emit) -> str:
+    """`helm rollback`, watched; what it came to, in words. The schema stays where the migration brought it."""
+    emit(StepChanged("rollback", "started", f"helm rollback to revision {revision}", plan.timeout))
+    rollout = Rollout(plan, world, emit)
+    try:
+        end = _attend(
+            world.helm.rollback(revision, timeout=plan.timeout), rollout, plan.timeout + SLACK, world
+        )
+    except HelmFailed as error:
+        end = HelmExit(1, (error.message,))
+    if end.code == 0:
+        emit(StepChanged("rollback", "done", f"the app of revision {revision} runs again"))
+        return f"the app was rolled back to revision {revision}; the migration is done and stays"
+    why = rollout.worst()
+    reason = why.reason if why else (end.stderr[-1] if end.stderr else f"helm ended with {end.code}")
+    emit(StepChanged("rollback", "failed", reason))
+    return f"and the rollback to revision {revision} failed as well ({reason}); the migration is done"
+
+
+def await_rollout(plan: Plan, world: World, emit: Emit) -> None:
+    """Wait until the app's pods are ready, when Helm was told not to. Raises AfterFailed."""
+    emit(StepChanged("rollout", "started", timeout=plan.timeout))
+    rollout = Rollout(plan, world, emit)
+    deadline = world.clock.monotonic() + plan.timeout
+    while not rollout.done():
+        finding = rollout.look()
+        late = world.clock.monotonic() >= deadline
+        if finding is not None or late:
+            reason = finding.reason if finding else rollout.summary()
+            emit(StepChanged("rollout", "failed", reason))
+            raise AfterFailed(
+                f"the app of revision {plan.revision} is installed and its migrations are done, "
+                f"but it did not become ready within {plan.timeout:g} s: {reason}",
+                hint=(finding.hint if finding else "") or f"kubectl get pods -n {plan.namespace}",
+                details=rollout.app_logs(),
+            )
+        world.clock.sleep(LOOK_EVERY)
+    emit(StepChanged("rollout", "done"))
+
+
+def warn_of_moved_tag(plan: Plan, images: frozenset[str], world: World, emit: Emit) -> None:
+    """The app's pods should run the image that migrated: of the same repository, the same digest."""
+    ran = {image.rpartition("@")[0]: image for image in images if "@" in image}
+    try:
+        pods = [pod for ref in plan.workloads for pod in _pods(ref, world)]
+    except ApiError:
+        return
+    for container in (c for pod in pods for c in pod.containers):
+        repository, _, _ = container.image_id.rpartition("@")
+        if plan.tag in container.image and repository in ran and ran[repository] != container.image_id:
+            emit(
+                Warned(
+                    f"the tag {plan.tag} was moved: the migration ran {ran[repository]}, the app {container.image_id}",
+                    hint="deploy by digest: --tag TAG@sha256:…",
+                )
+            )
+            return
+
+
+def _pods(ref: Ref, world: World) -> tuple[Pod, ...]:
+    """The newest pods of a workload."""
+    workload = world.cluster.workload(ref)
+    if workload is None:
+        return ()
+    found = world.cluster.pods(ref.namespace, workload.selector)
+    return tuple(
+        pod
+        for pod in found
+        if not pod.deleting and (not workload.pod_hash or workload.pod_hash in pod.labels.values())
+    )
+
+
+@dataclass(slots=True)
+class Rollout:
+    """The app's workloads during an upgrade: what changed is told, what can't succeed is found."""
+
+    plan: Plan
+    world: World
+    emit: Emit
+    _told: dict[Ref, RolloutChanged] = field(default_factory=dict)
+    _troubled: dict[Ref, tuple[Finding, tuple[Pod, ...]]] = field(default_factory=dict)
+    _born: float = -1.0
+
+    def look(self) -> Finding | None:
+        """One look at every workload. Returns why the rollout can't succeed, None as long as it may."""
+        if self._born < 0:
+            self._born = self.world.clock.monotonic()
+        for ref in self.plan.workloads:
+            try:
+                finding = self._look_at(ref)
+            except ApiError:
+                continue
+            if finding is not None and finding.kind == "fatal":
+                return finding
+        return None
+
+    def _look_at(self, ref: Ref) -> Finding | None:
+        workload = self.world.cluster.workload(ref)
+        if workload is None:
+            return None
+        finding = None
+        self._troubled.pop(ref, None)
+        if not workload.done:
+            pods = _pods(ref, self.world)
+            unready = [pod for pod in pods if not pod.ready]
+            events = {pod.uid: self.world.cluster.events(pod.namespace, pod.uid) for pod in unready[:3]}
+            elapsed = self.world.clock.monotonic() - self._born
+            finding = why_not_ready(workload, pods, events, elapsed)
+            if finding is not None:
+                self._troubled[ref] = (finding, tuple(unready))
+        told = RolloutChanged(
+            ref.kind, ref.name, workload.available, workload.desired, finding.reason if finding else ""
+        )
+        if self._told.get(ref) != told:
+            self._told[ref] = told
+            self.emit(told)
+        return finding
+
+    def done(self) -> bool:
+        """Every workload is rolled out."""
+        seen = [self.world.cluster.workload(ref) for ref in self.plan.workloads]
+        return all(workload is None or workload.done for workload in seen)
+
+    def worst(self) -> Finding | None:
+        """Why the rollout isn't done, the fatal first."""
+        found = [finding for finding, _ in self._troubled.values()]
+        return next((finding for finding in found if finding.kind == "fatal"), found[0] if found else None)
+
+    def summary(self) -> str:
+        """Ready of desired, of what isn't ready."""
+        return ", ".join(
+            f"{t.kind} {t.name} {t.ready}/{t.desired}" for t in self._told.values() if t.ready < t.desired
+        )
+
+    def app_logs(self) -> tuple[str, ...]:
+        """The last lines of the first pod that isn't ready, told as well."""
+        for _, pods in self._troubled.values():
+            for pod in pods:
+                for container in (c for c in pod.containers if c.ever_started):
+                    lines = tail_lines(
+                        self.world.cluster, pod.namespace, pod.name, container.name, LAST_LINES
+                    )
+                    for line in lines:
+                        self.emit(AppLogLine(pod.name, container.name, line))
+                    if lines:
+                        return lines
+        return ()
