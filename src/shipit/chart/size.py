@@ -1,0 +1,80 @@
+"""Whether a release fits into the one Secret (of at most 1 MiB) that Helm stores it in, known before anything changes."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from shipit.errors import Refused, ShipitError
+from shipit.goyaml import load_yaml
+from shipit.model import Json
+
+MOST_STORED = 1024 * 1024
+_MODIFIED = "0001-01-01T00:00:00.000000000Z"  # as long as any moment
+
+
+def stored_size(chart: Path, values: Sequence[Path] = ()) -> int:
+    """About how many bytes Helm stores for a revision of this frozen chart: base64 of gzip of the release as JSON.
+
+    The documents count twice, as files of the chart, in base64, and as the manifest.
+    """
+    files = [path for path in sorted(chart.rglob("*")) if path.is_file()]
+    own = {path.relative_to(chart).as_posix(): path.read_bytes() for path in files}
+    release = {
+        "name": "",
+        "info": {"first_deployed": _MODIFIED, "last_deployed": _MODIFIED, "deleted": "", "description": ""},
+        "chart": {
+            "metadata": _loaded(own.get("Chart.yaml", b"")),
+            "lock": _loaded(own.get("Chart.lock", b"")),
+            "templates": [_file(name, data) for name, data in own.items() if name.startswith("templates/")],
+            "values": _loaded(own.get("values.yaml", b"")),
+            "schema": None,
+            "files": [_file(name, data) for name, data in own.items() if _stored(name)],
+        },
+        "config": [_loaded(path.read_bytes()) for path in values],
+        "manifest": _manifest(own),
+        "version": 1,
+    }
+    text = json.dumps(release, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    return len(base64.b64encode(gzip.compress(text, compresslevel=9)))
+
+
+def check_stored_size(chart: Path, values: Sequence[Path] = ()) -> None:
+    """Raises Refused when the release would not fit."""
+    size = stored_size(chart, values)
+    if size > MOST_STORED:
+        raise Refused(
+            f"the release is too big for Helm to store: about {size / 1024:.0f} KiB of at most "
+            f"{MOST_STORED // 1024} KiB, compressed",
+            hint="split the chart, or move big files out of it (into an image, or a ConfigMap of its own)",
+        )
+
+
+def _stored(name: str) -> bool:
+    """Subcharts are not stored; values, metadata and templates lie elsewhere in the release."""
+    first = name.partition("/")[0]
+    return first not in ("Chart.yaml", "Chart.lock", "values.yaml", "templates", "charts")
+
+
+def _manifest(own: dict[str, bytes]) -> str:
+    templates = {name.split("/")[1]: name for name in own if name.startswith("templates/")}
+    return "".join(
+        f"---\n# Source: {templates.get(name.removeprefix('shipit/'), '')}\n{data.decode('utf-8', 'replace')}\n"
+        for name, data in own.items()
+        if name.startswith("shipit/")
+    )
+
+
+def _file(name: str, data: bytes) -> Json:
+    return {"name": name, "modtime": _MODIFIED, "data": base64.b64encode(data).decode()}
+
+
+def _loaded(text: bytes) -> Any:
+    try:
+        return load_yaml(text.decode("utf-8", "replace"))
+    except ShipitError:
+        return text.decode("utf-8", "replace")

@@ -1,0 +1,82 @@
+"""What of a chart, a folder or an archive, the frozen chart keeps: all that Helm reads but the templates."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from shipit.chart.helmignore import Rule, ignores, parse
+from shipit.errors import Refused
+
+_KEPT = {"Chart.yaml", "Chart.lock", "requirements.yaml", "requirements.lock", "values.yaml"}
+_ARCHIVE = ".tgz"
+
+
+def kept_files(chart: Path) -> Iterator[tuple[str, bytes]]:
+    """The files by their path in the chart (`charts/db/values.yaml`); a subchart that is an archive comes unpacked.
+
+    Nothing else of the folder is opened. Raises Refused for what can't be read.
+    """
+    try:
+        if chart.is_dir():
+            yield from _from_folder(chart)
+        else:
+            yield from _from_archive(chart.read_bytes())
+    except (OSError, tarfile.TarError, EOFError) as error:
+        raise Refused(f"the chart {chart} can't be read: {error}") from error
+
+
+def _from_folder(chart: Path) -> Iterator[tuple[str, bytes]]:
+    ignored = chart / ".helmignore"
+    rules = parse(ignored.read_text(encoding="utf-8", errors="replace")) if ignored.is_file() else ()
+    for start in (*sorted(_KEPT), "crds", "charts"):
+        for path in _walk(chart, start, rules):
+            if _needed(path):
+                yield from _unpacked(path, (chart / path).read_bytes())
+
+
+def _walk(chart: Path, path: str, rules: tuple[Rule, ...]) -> Iterator[str]:
+    """Paths of files; symbolic links are followed, as Helm does."""
+    place = chart / path
+    folder = place.is_dir()
+    if not place.exists() or ignores(rules, path, folder=folder):
+        return
+    if not folder:
+        yield path
+        return
+    for each in sorted(place.iterdir()):
+        yield from _walk(chart, f"{path}/{each.name}", rules)
+
+
+def _from_archive(content: bytes) -> Iterator[tuple[str, bytes]]:
+    with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
+        for member in archive:
+            path = member.name.replace("\\", "/").partition("/")[2]
+            if member.isfile() and _needed(path) and (file := archive.extractfile(member)):
+                yield from _unpacked(path, file.read())
+
+
+def _needed(path: str) -> bool:
+    """Helm reads no subchart whose name begins with `_` or `.`, and no plain file in `charts/` but archives."""
+    first, _, rest = path.partition("/")
+    if not rest:
+        return first in _KEPT
+    if any(part in ("", ".", "..") for part in path.split("/")):
+        return False
+    if first != "charts":
+        return first == "crds"
+    subchart, _, inside = rest.partition("/")
+    if subchart.startswith(("_", ".")):
+        return False
+    return _needed(inside) if inside else subchart.endswith(_ARCHIVE)
+
+
+def _unpacked(path: str, content: bytes) -> Iterator[tuple[str, bytes]]:
+    if not path.endswith(_ARCHIVE):
+        yield path, content
+        return
+    folder = path.removesuffix(_ARCHIVE)
+    for inside, data in _from_archive(content):
+        yield f"{folder}/{inside}", data
