@@ -144,11 +144,12 @@ class GitHub:
 
     def _fail(self, event: Failed) -> None:
         self._end_group()
-        message = "\n".join(filter(None, [event.message, *event.details, event.hint]))
-        told = _shortened(pieces(message))
-        if len(told) < len(
-            pieces(message)
-        ):  # the runner prints an annotation whole, so this would say it twice
+        details = [piece for detail in event.details for piece in pieces(detail)]
+        lines = [*pieces(event.message), *details, *hanging("next: ", event.hint)]
+        told = _shortened(lines)
+        if (
+            told != lines
+        ):  # otherwise the runner, which prints an annotation whole, would say everything twice
             self._foreign(failure_lines(event))
         title = f"{self._account.subject} {event.outcome}".strip()
         self._command(f"::error title={_property(title)}::{_data(told)}")

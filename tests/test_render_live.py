@@ -1,0 +1,271 @@
+"""The live terminal: what scrolls, what the footer shows, and what is left when it ends."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import sys
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from shipit.events import Ended, Failed, JobChanged, LogLine, PodChanged, RolloutChanged, StepChanged, Warned
+from shipit.render import Output, open_output
+from shipit.render.live import BATCH, Footer
+from shipit.render.progress import Progress
+from tests.golden.stories import STORIES, StoryClock, play
+from tests.golden.terminal import Terminal
+
+XTERM = {"TERM": "xterm-256color", "LINES": "24"}
+
+
+def open_rich(
+    stdout: io.StringIO,
+    *,
+    clock: StoryClock | None = None,
+    stderr: io.StringIO | None = None,
+    environ: Mapping[str, str] = XTERM,
+    width: int = 80,
+    no_color: bool = False,
+) -> Output:
+    return open_output(
+        "rich",
+        stdout=stdout,
+        stderr=stderr or Terminal(),
+        environ={"COLUMNS": str(width)} | dict(environ),
+        clock=clock or StoryClock(),
+        run="r",
+        no_color=no_color,
+    )
+
+
+def log(line: str) -> LogLine:
+    return LogLine("migrate", "p", "c", 1, line)
+
+
+def footer(progress: Progress, clock: StoryClock, width: int = 60) -> list[str]:
+    console = Console(file=io.StringIO(), width=width)
+    with console.capture() as capture:
+        console.print(Footer(progress, clock))
+    return [line.rstrip() for line in capture.get().splitlines()]
+
+
+def test_the_footer_shows_step_times_job_and_pods() -> None:
+    clock, progress = StoryClock(), Progress()
+    progress.fold(StepChanged("migrate", "started", timeout=900), clock.monotonic())
+    progress.fold(JobChanged("migrate", "shop-migrate", "running", active=1, failed=1), clock.monotonic())
+    progress.fold(
+        PodChanged("migrate", "shop-migrate-q9w8e", "ImagePullBackOff", 2, "not found"), clock.monotonic()
+    )
+    clock.at = 65.7
+    assert footer(progress, clock) == [
+        "migrate  1m5s elapsed, 13m55s left",
+        "  Job shop-migrate running (1 active, 1 failed)",
+        "  pod shop-migrate-q9w8e ImagePullBackOff (attempt 2): not …",
+    ]
+
+
+def test_the_footer_turns_to_the_rollout() -> None:
+    clock, progress = StoryClock(), Progress()
+    for event in (
+        StepChanged("upgrade", "started", timeout=300),
+        StepChanged("rollout", "started", timeout=300),
+        RolloutChanged("Deployment", "shop", 1, 3, "pod shop-1 is ContainerCreating"),
+        RolloutChanged("Deployment", "worker", 2, 2),
+    ):
+        progress.fold(event, clock.monotonic())
+    assert footer(progress, clock) == [
+        "rollout  0s elapsed, 5m left",
+        "  Deployment shop 1/3 ready: pod shop-1 is ContainerCreating",
+    ]
+    progress.fold(StepChanged("rollout", "done"), clock.monotonic())
+    assert footer(progress, clock)[0] == "upgrade  0s elapsed, 5m left"
+
+
+def test_many_pods_do_not_fill_the_screen() -> None:
+    clock, progress = StoryClock(), Progress()
+    progress.fold(StepChanged("migrate", "started"), clock.monotonic())
+    for number in range(40):
+        progress.fold(PodChanged("migrate", f"p{number}", "Pending"), clock.monotonic())
+    assert len(footer(progress, clock)) == 8
+    assert footer(progress, clock)[-1] == "  and 34 more"
+
+
+@pytest.mark.parametrize("story", STORIES)
+@pytest.mark.parametrize("width", [12, 40, 120])
+def test_nothing_of_the_footer_stays_behind(story: str, width: int) -> None:
+    live, still, clock = Terminal(width), Terminal(width), StoryClock()
+    with open_rich(live, clock=clock, width=width) as output:
+        play(STORIES[story], output, clock)
+    quiet_clock = StoryClock()
+    output = open_rich(still, clock=quiet_clock, width=width, environ={"TERM": "dumb"})
+    for at, event in STORIES[story]:  # without its ticks: no heartbeats
+        quiet_clock.at = at
+        output.emit(event)
+    assert live.cursor
+    assert live.lines == still.lines
+
+
+def test_the_footer_stays_below_the_log_and_its_clock_runs_in_silence() -> None:
+    screen, clock = Terminal(), StoryClock()
+    output = open_rich(screen, clock=clock)
+    output.emit(StepChanged("migrate", "started", timeout=60))
+    output.emit(log("first"))
+    for second in (1, 2, 3):
+        clock.at = second
+        output.tick()
+        assert screen.rows[-1] == f"migrate  {second}s elapsed, {60 - second}s left"
+        assert screen.rows[-2] == "migrate | first"
+    assert not screen.cursor
+
+
+def test_a_wide_line_is_whole_in_the_scrollback() -> None:
+    screen = Terminal(20)
+    line = "x" * 95 + " end"
+    with open_rich(screen, width=20) as output:
+        output.emit(StepChanged("migrate", "started"))
+        output.emit(log(line))
+        output.tick()
+        output.emit(log("next"))
+    assert screen.lines[1:3] == [f"migrate | {line}", "migrate | next"]
+
+
+def test_a_flood_of_lines_arrives_whole_and_in_order_in_few_prints() -> None:
+    screen, clock = Terminal(), StoryClock()
+    with open_rich(screen, clock=clock) as output:
+        output.emit(StepChanged("migrate", "started"))
+        output.tick()
+        for number in range(10 * BATCH + 7):
+            output.emit(log(f"row {number}"))
+    assert screen.rows[1:] == [f"migrate | row {number}" for number in range(10 * BATCH + 7)]
+    assert screen.raw.count("\x1b[2K") < 40
+
+
+def test_a_lone_line_appears_at_once() -> None:
+    screen, clock = Terminal(), StoryClock()
+    output = open_rich(screen, clock=clock)
+    clock.at = 5
+    output.emit(log("hello"))
+    assert screen.rows[0] == "migrate | hello"
+
+
+def test_force_color_colours_a_pipe_but_does_not_animate_it() -> None:
+    pipe, clock = io.StringIO(), StoryClock()
+    with open_rich(pipe, clock=clock, environ={"FORCE_COLOR": "1", "TERM": "xterm"}) as output:
+        play(STORIES["happy"], output, clock)
+    text = pipe.getvalue()
+    assert "\x1b[36mmigrate | \x1b[0m" in text
+    assert "\x1b[2K" not in text
+    assert "\x1b[?25l" not in text
+    assert "still running, 32s elapsed" in text
+
+
+def test_a_pipe_gets_no_colours_and_a_heartbeat() -> None:
+    pipe, clock = io.StringIO(), StoryClock()
+    with open_rich(pipe, clock=clock) as output:
+        play(STORIES["happy"], output, clock)
+    assert "\x1b" not in pipe.getvalue()
+    assert "still running, 32s elapsed" in pipe.getvalue()
+
+
+@pytest.mark.parametrize(("environ", "no_color"), [(XTERM | {"NO_COLOR": "1"}, False), (XTERM, True)])
+def test_no_color_means_no_color(environ: dict[str, str], no_color: bool) -> None:
+    screen = Terminal()
+    with open_rich(screen, environ=environ, no_color=no_color) as output:
+        output.emit(StepChanged("migrate", "done"))
+        output.emit(Warned("careful"))
+        output.emit(Ended("deployed", 0, "shop", "prod", "v2", 1, 1))
+    assert "\x1b[3" not in screen.raw
+    assert "\x1b[1;3" not in screen.raw
+
+
+def test_the_error_is_printed_on_stderr_after_the_footer_has_gone() -> None:
+    shared = Terminal()
+
+    class Stderr(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+        def write(self, text: str) -> int:
+            return shared.write(text)
+
+    with open_rich(shared, stderr=Stderr()) as output:
+        output.emit(StepChanged("migrate", "started"))
+        output.tick()
+        output.emit(Failed("migration_failed", "it broke [/red]", "shipit logs", ("last [bold]line",)))
+        output.emit(Ended("migration_failed", 4, "shop", "prod", "v2", 0, 1))
+    assert shared.rows == [
+        "migrate: started",
+        "error: it broke [/red]",
+        "  | last [bold]line",
+        "next: shipit logs",
+        "shop v2: migration_failed after 1s, exit code 4",
+    ]
+
+
+@given(st.text(), st.text())
+def test_no_line_is_markup_or_acts_on_the_terminal(line: str, reason: str) -> None:
+    screen = Terminal(300)
+    with open_rich(screen, width=300) as output:
+        output.emit(StepChanged("migrate", "started", reason))
+        output.emit(log(line))
+        output.emit(PodChanged("migrate", "p", reason, message=line))
+        output.tick()
+        output.emit(StepChanged("migrate", "failed", line))
+        output.emit(Warned(reason, line))
+        output.emit(Failed("unknown", line, reason, (line, reason)))
+    assert screen.cursor
+
+
+@given(
+    st.text(st.characters(codec="ascii", exclude_characters="\t", exclude_categories=["Cc"]), max_size=150)
+)
+def test_a_line_reads_on_the_terminal_as_it_was_written(line: str) -> None:
+    screen = Terminal(200)
+    with open_rich(screen, width=200) as output:
+        output.emit(log(line))
+    assert screen.rows == [f"migrate | {line}".rstrip()]
+
+
+CHILD = """
+import os, signal, sys, threading
+sys.path[:0] = sys.argv[1:]
+from shipit.events import StepChanged
+from shipit.render import open_output
+from tests.golden.stories import StoryClock
+try:
+    with open_output("auto", stdout=sys.stdout, stderr=sys.stderr, environ={"TERM": "xterm"}, clock=StoryClock(), run="r") as o:
+        o.emit(StepChanged("migrate", "started"))
+        signal.pause()
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+def test_ctrl_c_gives_the_cursor_back() -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(
+            sys.executable, [sys.executable, "-c", CHILD, *(path for path in sys.path if path)]
+        )  # pragma: no cover
+    seen = b""
+    while b"0s elapsed" not in seen:
+        seen += os.read(terminal, 4096)
+    assert b"\x1b[?25l" in seen
+    os.write(terminal, b"\x03")
+    while chunk := _read(terminal):
+        seen += chunk
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 130
+    assert seen.rindex(b"\x1b[?25h") > seen.rindex(b"\x1b[?25l")
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 4096)
+    except OSError:  # how Linux says that the other side has closed
+        return b""

@@ -1,0 +1,131 @@
+"""Plain lines: what a log file of a deploy holds."""
+
+from __future__ import annotations
+
+import io
+
+from shipit.events import AppLogLine, Ended, Event, Failed, LogLine, PodChanged, StepChanged, Warned
+from shipit.render import open_output
+from tests.golden.stories import STORIES, Story, StoryClock, play
+
+
+def told(story: Story, *, quiet: bool = False, verbose: bool = False) -> tuple[list[str], list[str]]:
+    """The lines on stdout, without their times, and those on stderr."""
+    stdout, stderr, clock = io.StringIO(), io.StringIO(), StoryClock()
+    output = open_output(
+        "plain", stdout=stdout, stderr=stderr, environ={}, clock=clock, run="r", quiet=quiet, verbose=verbose
+    )
+    play(story, output, clock)
+    return [line[21:] for line in stdout.getvalue().splitlines()], stderr.getvalue().splitlines()
+
+
+def at_once(*events: Event) -> Story:
+    return [(0, event) for event in events]
+
+
+def test_after_thirty_seconds_of_silence_a_heartbeat_says_what_it_waits_for() -> None:
+    shown, _ = told(
+        [
+            (0, StepChanged("migrate", "started", timeout=60)),
+            (0, PodChanged("migrate", "p", "Running")),
+            (29, LogLine("migrate", "p", "c", 1, "still here")),
+            (95, StepChanged("migrate", "failed")),
+        ]
+    )
+    assert shown[3:] == [
+        "migrate: still running, 59s elapsed, 1s left; pod p Running",
+        "migrate: still running, 1m29s elapsed, past its timeout; pod p Running",
+        "migrate: failed after 1m35s",
+    ]
+
+
+def test_between_steps_there_is_nothing_to_wait_for_and_no_heartbeat() -> None:
+    shown, _ = told(
+        [(0, StepChanged("prepare", "started")), (1, StepChanged("prepare", "done")), (200, Warned("hm"))]
+    )
+    assert shown[2:] == ["warning: hm"]
+
+
+def test_a_heartbeat_speaks_of_the_pod_that_lives_not_of_the_one_that_failed() -> None:
+    shown, _ = told(
+        [
+            (0, StepChanged("migrate", "started")),
+            (0, PodChanged("migrate", "first", "OOMKilled")),
+            (0, PodChanged("migrate", "second", "Running", attempt=2)),
+            (31, StepChanged("migrate", "done")),
+        ]
+    )
+    assert shown[-2] == "migrate: still running, 30s elapsed; pod second Running (attempt 2)"
+
+
+def test_a_label_grows_only_when_it_has_to() -> None:
+    shown, _ = told(
+        at_once(
+            LogLine("migrate", "p1", "migrate", 1, "one"),
+            LogLine("migrate", "p2", "migrate", 2, "two"),
+            LogLine("migrate", "p2", "init", 2, "three"),
+            LogLine("migrate", "p2", "migrate", 2, "four"),
+            LogLine("seed", "p3", "seed", 1, "another step"),
+            AppLogLine("shop-1", "shop", "app"),
+        )
+    )
+    assert shown == [
+        "migrate | one",
+        "migrate#2 | two",
+        "migrate/init#2 | three",
+        "migrate/migrate#2 | four",
+        "seed | another step",
+        "shop-1 | app",
+    ]
+
+
+def test_verbose_labels_name_pod_and_container() -> None:
+    shown, _ = told(at_once(LogLine("migrate", "p", "c", 2, "x"), AppLogLine("q", "d", "y")), verbose=True)
+    assert shown == ["migrate/p/c#2 | x", "q/d | y"]
+
+
+def test_quiet_leaves_warnings_the_error_and_the_result() -> None:
+    shown, errors = told(STORIES["failed_migration"] + at_once(Warned("careful")), quiet=True)
+    assert shown == [
+        "migrate: failed in 16s, Job shop-migrate",
+        "shop v3: migration_failed after 17s, exit code 4",
+        "warning: careful",
+    ]
+    assert errors[0] == "error: migrate failed: container migrate exited with code 1 (Error)"
+
+
+def test_the_error_goes_to_stderr_and_is_not_said_twice() -> None:
+    ended = Ended(
+        "busy", 7, "shop", "prod", "v2", 0, 1, message="v1 is being migrated", hint="shipit logs --follow"
+    )
+    shown, errors = told(at_once(Failed("busy", "v1 is being migrated", "shipit logs --follow"), ended))
+    assert shown == ["shop v2: busy after 1s, exit code 7"]
+    assert errors == ["error: v1 is being migrated", "next: shipit logs --follow"]
+
+
+def test_a_result_that_comes_without_an_error_explains_itself() -> None:
+    shown, errors = told(
+        at_once(Ended("usage", 2, "", "", "", 0, 0.1, message="no tag", hint="shipit deploy --tag X"))
+    )
+    assert shown == ["no tag", "next: shipit deploy --tag X", "usage after 0.1s, exit code 2"]
+    assert errors == []
+
+
+def test_pods_come_and_go_with_a_sign() -> None:
+    states = ("Pending", "ImagePullBackOff", "Running", "Succeeded")
+    shown, _ = told(at_once(*(PodChanged("migrate", "p", state) for state in states)))
+    assert shown == [
+        "migrate: + pod p Pending",
+        "migrate: pod p ImagePullBackOff",
+        "migrate: pod p Running",
+        "migrate: - pod p Succeeded",
+    ]
+
+
+def test_every_line_carries_its_time_in_utc() -> None:
+    stdout = io.StringIO()
+    output = open_output(
+        "plain", stdout=stdout, stderr=io.StringIO(), environ={}, clock=StoryClock(), run="r"
+    )
+    output.emit(Warned("two\nlines"))
+    assert stdout.getvalue() == "2025-03-14T12:00:00Z warning: two\n2025-03-14T12:00:00Z          lines\n"
