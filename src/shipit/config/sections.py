@@ -1,0 +1,200 @@
+"""The sections of a `shipit.toml`, each checked on its own, so that an error names the very key that is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, get_args, get_origin
+
+import msgspec
+
+from shipit.config import structure
+from shipit.config.names import nearest, shown
+from shipit.config.structure import EnvironmentTable, FileTable, MigrationTable, OnTable, ReleaseTable
+from shipit.config.variables import Unset, expand
+from shipit.errors import Usage
+from shipit.model import Json
+
+_BARE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+_TYPES: dict[type, str] = {
+    bool: "true or false",
+    str: "text",
+    int: "a number",
+    float: "a number",
+    dict: "a table",
+    list: "a list",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One table of a file: its keys with the variables filled in, and how an error names it."""
+
+    file: str
+    label: str
+    kind: type[msgspec.Struct]
+    raw: Json
+
+    def wrong(self, key: str, problem: str) -> Usage:
+        where = " ".join(part for part in (self.label, key) if part)
+        return Usage(f"{self.file}: {where}: {problem}")
+
+    def check(self) -> None:
+        """Raises Usage for the first key that is unknown, of a wrong type, or of a bad value."""
+        fields = {field.encode_name: field for field in msgspec.structs.fields(self.kind)}
+        for key, value in self.raw.items():
+            if key not in fields:
+                raise self.wrong(_quoted(key), _unknown(key, self.kind))
+            about = _about(fields[key].type)
+            texts = value if isinstance(value, list) else [value]
+            if any(isinstance(each, str) and "\0" in each for each in texts):
+                raise self.wrong(key, "holds a NUL character, which no name or argument can")
+            try:
+                converted = getattr(msgspec.convert({key: value}, self.kind), fields[key].name)
+            except msgspec.ValidationError as error:
+                raise self.wrong(key, _mismatch(value, about["allowed"])) from error
+            if about["check"] and (problem := about["check"](converted)):
+                raise self.wrong(key, problem)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """The base of a file, or one of its environments. `confirm` is the environment's own."""
+
+    release: Section
+    migrations: tuple[Section, ...]
+    on: Section
+    confirm: bool = False
+
+    @property
+    def sections(self) -> tuple[Section, ...]:
+        return (self.release, *self.migrations, self.on)
+
+
+def base_layer(raw: Json, file: str, environ: Mapping[str, str]) -> Layer:
+    """What holds in every environment, checked. Raises Usage."""
+    return _layer(Section(file, "", FileTable, raw), "", environ)
+
+
+def environment_layer(raw: Json, name: str, file: str, environ: Mapping[str, str] | None) -> Layer:
+    """One environment's overlay, checked. Raises Usage.
+
+    Without variables (`environ` is None: it is not the environment that is deployed to) a key whose text names one
+    is left out: its types and names are checked all the same, so that a typo is found before its day comes.
+    """
+    prefix = f"environments.{_quoted(name)}"
+    return _layer(Section(file, f"[{prefix}]", EnvironmentTable, raw[name]), f"{prefix}.", environ)
+
+
+def environment_names(raw: Json, file: str) -> tuple[str, ...]:
+    """The environments that a file has. Raises Usage when they are no tables."""
+    found = raw.get("environments", {})
+    if not isinstance(found, dict):
+        raise Section(file, "", FileTable, raw).wrong("[environments]", _mismatch(found, "a table of tables"))
+    for name, table in found.items():
+        if not isinstance(table, dict):
+            raise Section(file, "[environments]", FileTable, raw).wrong(
+                _quoted(name), _mismatch(table, f"a table, [environments.{_quoted(name)}]")
+            )
+    return tuple(found)
+
+
+def _layer(own: Section, prefix: str, environ: Mapping[str, str] | None) -> Layer:
+    _check_tables(own)
+    tables = own.raw.get("migration", [])
+    several = isinstance(tables, list)
+    label = f"[[{prefix}migration]]" if several else f"[{prefix}migration]"
+    layer = Layer(
+        release=_table(own, f"[{prefix}release]", ReleaseTable, own.raw.get("release", {}), environ),
+        migrations=tuple(
+            _table(own, f"{label} no. {number}" if several else label, MigrationTable, table, environ)
+            for number, table in enumerate(tables if several else [tables], 1)
+        ),
+        on=_table(own, f"[{prefix}on]", OnTable, own.raw.get("on", {}), environ),
+        confirm=own.raw.get("confirm", False),
+    )
+    for section in layer.sections:
+        section.check()
+    return layer
+
+
+def _check_tables(own: Section) -> None:
+    """What a layer holds beside its sections: no unknown table, and a `confirm` that is one."""
+    known = {field.encode_name for field in msgspec.structs.fields(own.kind)}
+    for key, value in own.raw.items():
+        if key not in known:
+            bracketed = isinstance(value, dict) and not own.label
+            raise own.wrong(f"[{_quoted(key)}]" if bracketed else _quoted(key), _unknown(key, own.kind))
+    Section(own.file, own.label, own.kind, {k: v for k, v in own.raw.items() if k == "confirm"}).check()
+
+
+def _table(
+    own: Section, label: str, kind: type[msgspec.Struct], table: Any, environ: Mapping[str, str] | None
+) -> Section:
+    section = Section(own.file, label, kind, table)
+    if not isinstance(table, dict):
+        raise section.wrong("", _mismatch(table, structure.TABLE))
+    return _expanded(section, environ)
+
+
+def _expanded(section: Section, environ: Mapping[str, str] | None) -> Section:
+    found: Json = {}
+    for key, value in section.raw.items():
+        try:
+            found[key] = expand(value, environ or {})
+        except Unset as error:
+            if environ is not None:
+                path = key + ("" if not error.path or error.path.startswith("[") else ".") + error.path
+                raise section.wrong(path, error.problem) from error
+    return Section(section.file, section.label, section.kind, found)
+
+
+def _about(type: Any) -> Any:
+    """What `structure.about` says of a field."""
+    return next(
+        meta.extra
+        for meta in get_args(type)[1:]
+        if get_origin(type) is Annotated and isinstance(meta, msgspec.Meta) and meta.extra
+    )
+
+
+def _mismatch(value: Any, allowed: str) -> str:
+    if isinstance(value, list) and structure.TEXTS in allowed:
+        number, item = next(
+            (n, each) for n, each in enumerate(value, 1) if not isinstance(each, str) or not each
+        )
+        return f"must be {allowed}; item no. {number} is {_named(item)}"
+    return f"must be {allowed}, not {_named(value)}"
+
+
+def _named(value: Any) -> str:
+    if isinstance(value, str):
+        return shown(value) if value else "empty"
+    return _TYPES.get(type(value), "a date or time")
+
+
+def _unknown(key: str, kind: type[msgspec.Struct]) -> str:
+    known = sorted(field.encode_name for field in msgspec.structs.fields(kind))
+    near = nearest(key, known)
+    homes: dict[str, type[msgspec.Struct]] = {
+        "[release]": ReleaseTable,
+        "[migration]": MigrationTable,
+        "[on]": OnTable,
+        "[environments.NAME]": EnvironmentTable,
+    }
+    home = [
+        label
+        for label, other in homes.items()
+        if other is not kind and key in {field.encode_name for field in msgspec.structs.fields(other)}
+    ]
+    if home:
+        advice = f"it belongs in {' or '.join(home)}; "
+    elif near:
+        advice = f"did you mean {near}? "
+    else:
+        advice = ""
+    return f"no such key; {advice}known here: {', '.join(known)}"
+
+
+def _quoted(key: str) -> str:
+    return key if key and set(key) <= _BARE else shown(key)

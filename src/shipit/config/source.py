@@ -1,0 +1,67 @@
+"""Finds a `shipit.toml` and reads it: bytes on a disk → a table."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+from shipit.errors import Usage
+from shipit.model import Json
+
+NAME = "shipit.toml"
+_LARGEST = 1 << 20
+_START = "`shipit init` writes one"
+
+
+def find(path: Path | None, cwd: Path) -> Path:
+    """The file that was named, or the nearest `shipit.toml` from `cwd` upward. Raises Usage."""
+    if path is not None:
+        return cwd / path
+    for folder in (cwd, *cwd.parents):
+        try:
+            if (folder / NAME).exists():
+                return folder / NAME
+        except OSError as error:
+            raise Usage(f"{folder / NAME}: can't be looked at: {error.strerror}") from error
+    raise Usage(f"no {NAME} in {cwd} or any folder above it", hint=f"{_START}; --config FILE names another")
+
+
+def read(path: Path, file: str) -> Json:
+    """The tables of a file, called `file` in errors. Raises Usage, with line and column where there are any."""
+    text = _text(path, file)
+    if not text.strip():
+        raise Usage(f"{file}: is empty; needed are at least [release] name and chart", hint=_START)
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        problem = str(error).replace("at end of document", f"at the end, line {text.count(chr(10)) + 1}")
+        raise Usage(f"{file}: is not TOML: {_one_line(problem)}") from error
+    except ValueError as error:  # an integer of thousands of digits, a date that no calendar has
+        raise Usage(f"{file}: is not TOML: {_one_line(str(error)).partition(';')[0]}") from error
+    except RecursionError as error:
+        raise Usage(f"{file}: is nested too deeply") from error
+
+
+def _text(path: Path, file: str) -> str:
+    try:
+        with path.open("rb") as opened:
+            found = opened.read(_LARGEST + 1)
+    except FileNotFoundError as error:
+        raise Usage(f"{file}: there is no such file", hint=_START) from error
+    except IsADirectoryError as error:
+        raise Usage(f"{file}: is a folder; a file is needed", hint=f"--config {path / NAME}") from error
+    except OSError as error:
+        raise Usage(f"{file}: can't be read: {error.strerror}") from error
+    if len(found) > _LARGEST:
+        raise Usage(f"{file}: is larger than 1 MiB: that is no configuration")
+    try:
+        return found.decode("utf-8-sig")  # some editors on Windows lead a file with a byte order mark
+    except UnicodeDecodeError as error:
+        line = found.count(b"\n", 0, error.start) + 1
+        column = error.start - found.rfind(b"\n", 0, error.start)
+        raise Usage(f"{file}: is not UTF-8 (line {line}, byte {column}): save it as UTF-8") from error
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"\s+", " ", text)

@@ -1,0 +1,61 @@
+"""`${NAME}` and `${NAME:-default}` in the texts of a configuration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_NAME = "[A-Za-z_][A-Za-z0-9_]*"
+_REFERENCE = re.compile(
+    rf"(?P<escaped>\$\$\{{)|\$\{{(?P<name>{_NAME})(?P<has>:-(?P<default>(?:(?!\$\{{)[^}}])*))?\}}|(?P<bad>\$\{{)"
+)
+ALLOWED = "allowed is ${NAME} or ${NAME:-default}; a literal ${ is written $${"
+
+
+class Unset(Exception):
+    """A variable is not set, or a reference can't be read: `problem` says which, `path` where in a table."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.path = ""
+
+    def below(self, part: str) -> Unset:
+        self.path = part + ("" if not self.path or self.path.startswith("[") else ".") + self.path
+        return self
+
+
+def expand(value: Any, environ: Mapping[str, str]) -> Any:
+    """The value with the variables of every text in it filled in. Raises Unset.
+
+    As in a shell, a default takes the place of a variable that is unset or empty.
+    """
+    match value:
+        case str():
+            return _REFERENCE.sub(lambda found: _text(found, environ), value)
+        case dict():
+            return {key: _child(str(key), each, environ) for key, each in value.items()}
+        case list():
+            return [_child(f"[{index}]", each, environ) for index, each in enumerate(value)]
+    return value
+
+
+def _child(part: str, value: Any, environ: Mapping[str, str]) -> Any:
+    try:
+        return expand(value, environ)
+    except Unset as error:
+        raise error.below(part) from None
+
+
+def _text(found: re.Match[str], environ: Mapping[str, str]) -> str:
+    if found["escaped"]:
+        return "${"
+    if found["bad"]:
+        raise Unset(f"a ${{ that names no variable; {ALLOWED}")
+    name, default = found["name"], found["default"]
+    if found["has"] is not None:
+        return environ.get(name) or default
+    if name not in environ:
+        raise Unset(f"environment variable {name} is not set; set it, or write ${{{name}:-default}}")
+    return environ[name]
