@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 
 from sandbox import Sandbox, oci
+from sandbox.command import attempt, must
 from sandbox.errors import SandboxError
 from sandbox.images_rootfs import RootFs, build_rootfs
 from sandbox.places import CHECKOUT, cache_dir, locked
@@ -59,9 +60,7 @@ class Image:
 
 def notes(tag: str) -> Image:
     """A release of the notes example, as its Dockerfile would build it."""
-    listed = subprocess.run(
-        [sys.executable, "releases.py", tag], cwd=NOTES, capture_output=True, text=True, check=True
-    ).stdout.splitlines()
+    listed = must([sys.executable, "releases.py", tag], cwd=NOTES).splitlines()
     return Image(
         name=f"notes:{tag}",
         rootfs=PYTHON,
@@ -152,7 +151,7 @@ def push(sandbox: Sandbox, image: Image) -> None:
 
 def crane(sandbox: Sandbox, *args: str) -> subprocess.CompletedProcess[str]:
     plain_http = () if sandbox.external else ("--insecure",)
-    return subprocess.run([sandbox.crane, *plain_http, *args], capture_output=True, text=True, check=False)
+    return attempt([sandbox.crane, *plain_http, *args])
 
 
 def must_push(sandbox: Sandbox, *args: str) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from sandbox.command import must
 from sandbox.errors import SandboxError
 from sandbox.process import tail
 from sandbox.progress import clock
@@ -128,6 +129,6 @@ def build_rootfs(rootfs: RootFs, folder: Path, progress: Callable[[str], None]) 
 
 def download_options() -> str:
     """How this machine's apt downloads: through which proxy, how strict about dates, how often it retries."""
-    dump = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True).stdout
+    dump = must(["apt-config", "dump"])
     wanted = re.findall(r"^Acquire::(?:https?|Check-|Retries).*$", dump, re.MULTILINE)
     return "".join(f"{line}\n" for line in wanted)
