@@ -50,7 +50,7 @@ def check_references(world: World, namespace: str, steps: Sequence[Step]) -> Non
     for step in steps:
         if not step.watched:
             made.add((step.ref.kind, step.ref.name))
-            world.mask.add(_secrets_of(step.manifest))
+            world.mask.hide(_secrets_of(step.manifest))
             continue
         for reference in references(step.manifest):
             if (reference.kind, reference.name) in made:
@@ -59,7 +59,7 @@ def check_references(world: World, namespace: str, steps: Sequence[Step]) -> Non
             if found is None and not reference.optional:
                 missing.append(f"{step.ref.kind} {step.ref.name} names {reference.kind} {reference.name}")
             elif found is not None:
-                world.mask.add(_secrets_of(found))
+                world.mask.hide(_secrets_of(found))
     if missing:
         raise Refused(
             f"what the migration needs is not in namespace {namespace}",

@@ -103,7 +103,7 @@ def _plain(entry: Wanted, documents: Sequence[Document], rendered: Rendered) -> 
     if len(jobs) != 1:
         raise _unclear(entry, jobs, documents, rendered)
     name = entry.name or PurePosixPath(jobs[0].source).stem
-    return Chosen(name, jobs[0].body, entry.phase or "before", entry, True, None, jobs[0])
+    return Chosen(name, jobs[0].body, entry.phase or "before", entry, migration=True, resource=jobs[0])
 
 
 def _unclear(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from shipit.lock import Lease
-from shipit.model import HelmExit, HelmVersion, Hook, Json, Ref, Rendered, Revision
+from shipit.model import HelmExit, HelmVersion, Json, Ref, Rendered, Revision
 from shipit.world import Cluster, Helm, HelmProcess, World
 
 
@@ -64,7 +64,7 @@ class _Helm:
     def manifest(self, revision: int) -> str:
         return self.inner.manifest(revision)
 
-    def hooks(self, revision: int) -> tuple[Hook, ...]:
+    def hooks(self, revision: int) -> str:
         return self.inner.hooks(revision)
 
     def upgrade(

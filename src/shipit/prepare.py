@@ -200,8 +200,8 @@ def _retired(left_out: Sequence[Resource], live: Sequence[Document]) -> tuple[Re
 def _handover(request: Request, world: World, drawing: _Drawing, retired: Sequence[Resource]) -> Path:
     """The live revision without its migration Jobs, its hooks kept: `helm rollback` to it must work as before."""
     rest = without(drawing.live, {resource.ref for resource in retired})
-    hooks = world.helm.hooks(drawing.deployed)
-    return freeze(Path(request.chart), rest, hooks, request.workdir / "handover")
+    hooks = split(world.helm.hooks(drawing.deployed), request.namespace)
+    return freeze(Path(request.chart), (*rest, *hooks), (), request.workdir / "handover")
 
 
 def _step(one: Chosen, request: Request, revision: int) -> Step:

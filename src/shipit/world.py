@@ -173,7 +173,7 @@ class Cluster(Protocol):
 class Mask(Protocol):
     """What must never be shown."""
 
-    def add(self, secrets: Iterable[str]) -> None:
+    def hide(self, values: Iterable[str]) -> None:
         """Replace these in everything that is shown from now on, plain and base64."""
 
 

@@ -1,0 +1,60 @@
+# `make` sets up, checks and tests; `make help` lists the rest.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := test
+.PHONY: help setup check format unit e2e faults test demo up down clean
+
+help: ## This list.
+	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
+
+setup: $(READY) ## The development environment, in .venv, from requirements.lock.
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "shipit needs Python 3.11 or newer; PYTHON=/path/to/python3.11 make … names one"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' \
+	  || { echo "this Python has no venv: install it first (Debian: apt-get install python3-venv)"; exit 1; }
+	@echo "setting up $(VENV) …"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+check: setup ## Format, lint, types, layers.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## Let ruff format everything.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+unit: setup ## The unit tests.
+	$(PYTEST) tests -m "not e2e and not faults" --cov --cov-report=term:skip-covered
+
+up: setup ## Start the sandbox, building it first where needed.
+	$(BIN)/python -m sandbox up
+
+down: setup ## Stop the sandbox; nothing is left behind.
+	$(BIN)/python -m sandbox down
+
+e2e: up ## The end-to-end tests: real Kubernetes, real helm.
+	$(PYTEST) tests -m e2e --timeout 900
+
+faults: up ## Break everything that can break, and print what held.
+	$(BIN)/python -m tests.faults
+
+test: check unit up ## Every check and test.
+	$(PYTEST) tests -m "e2e or faults" --timeout 900 --durations 15
+
+demo: up ## Migrate a real database and upgrade a real app, then break it.
+	$(BIN)/python -m sandbox.demo
+
+clean: down ## Stop the sandbox and remove the environment.
+	rm -rf $(VENV)

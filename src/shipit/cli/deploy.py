@@ -1,0 +1,120 @@
+"""`shipit deploy`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shipit.cli.options import Common, variable
+from shipit.cli.session import Done, Session, conduct
+from shipit.errors import Usage
+
+
+def deploy(
+    common: Common,
+    *,
+    tag: Annotated[str, typer.Option("--tag", "-t", envvar=variable("tag"), help="The image tag to deploy.")],
+    values: Annotated[
+        list[Path] | None,
+        typer.Option("--values", "-f", envvar=variable("values"), help="More values files."),
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", envvar=variable("set"), help="Values, as for helm: K=V,…")
+    ] = None,
+    set_string: Annotated[
+        list[str] | None,
+        typer.Option("--set-string", envvar=variable("set_string"), help="Values that stay text."),
+    ] = None,
+    migration_timeout: Annotated[
+        str | None,
+        typer.Option(
+            "--timeout",
+            "--migration-timeout",
+            envvar=[variable("timeout"), variable("migration_timeout")],
+            help="How long a migration may take, as 90s, 15m, 1h30m.",
+        ),
+    ] = None,
+    upgrade_timeout: Annotated[
+        str | None,
+        typer.Option(
+            "--upgrade-timeout", envvar=variable("upgrade_timeout"), help="The same for helm upgrade."
+        ),
+    ] = None,
+    skip_migration: Annotated[
+        bool,
+        typer.Option("--skip-migration", envvar=variable("skip_migration"), help="Upgrade the app only."),
+    ] = False,
+    rerun: Annotated[
+        bool,
+        typer.Option(
+            "--rerun", envvar=variable("rerun"), help="Run a migration again that an earlier try completed."
+        ),
+    ] = False,
+    replace_running: Annotated[
+        bool,
+        typer.Option(
+            "--replace-running",
+            envvar=variable("replace_running"),
+            help="Delete a migration that still runs.",
+        ),
+    ] = False,
+    lock_wait: Annotated[
+        str | None,
+        typer.Option(
+            "--lock-wait", envvar=variable("lock_wait"), help="How long to wait for another deploy."
+        ),
+    ] = None,
+    message: Annotated[
+        str,
+        typer.Option(
+            "--message", "-m", envvar=variable("message"), help="Why; shown to whoever finds the lock."
+        ),
+    ] = "",
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", envvar=variable("report"), help="Write the result as JSON to a file."),
+    ] = None,
+) -> None:
+    """Run the migration once with the new tag, then upgrade the app if it succeeded."""
+    from shipit.config import Overrides
+
+    overrides = Overrides(
+        namespace=common.namespace,
+        context=common.context,
+        values=tuple(values or ()),
+        set=tuple(set_ or ()),
+        set_string=tuple(set_string or ()),
+        migration_timeout=migration_timeout,
+        upgrade_timeout=upgrade_timeout,
+    )
+
+    def work(session: Session) -> Done:
+        from shipit.cli.wiring import Flags, configure, deploying
+        from shipit.config import check_tag, parse_duration
+        from shipit.deploy import deploy as run_deploy
+
+        check_tag(tag)
+        wait = parse_duration(lock_wait, "--lock-wait") if lock_wait else 0.0
+        config = configure(session, overrides)
+        _confirm(session, config.confirm, f"deploy {tag} of {config.release.name} to {config.environment}?")
+        flags = Flags(skip_migration, rerun, replace_running, wait, message)
+        with deploying(session, config, tag, flags) as (request, world):
+            deployed = run_deploy(request, world, session.emit)
+        return Done(
+            f"{deployed.tag} of {request.release} is deployed as revision {deployed.revision}",
+            deployed.revision,
+        )
+
+    conduct(common, work, tag=tag, report=report)
+
+
+def _confirm(session: Session, needed: bool, question: str) -> None:  # noqa: FBT001 - a fact, not a mode
+    if not needed or session.common.yes:
+        return
+    if not sys.stdin.isatty():
+        raise Usage("this environment wants a confirmation, and there is no terminal to ask on", hint="--yes")
+    if not typer.confirm(question, err=True):
+        raise Usage("not confirmed")

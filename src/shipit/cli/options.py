@@ -1,0 +1,101 @@
+"""The options that every command has, said once."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+
+class OutputKind(StrEnum):
+    AUTO = "auto"
+    RICH = "rich"
+    PLAIN = "plain"
+    JSON = "json"
+    GITHUB = "github"
+
+
+def variable(name: str) -> str:
+    """The environment variable of an option."""
+    return f"SHIPIT_{name.upper().replace('-', '_')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What `-c`, `-e`, `-n`, … said."""
+
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            "-c",
+            envvar=variable("config"),
+            help="The configuration; else the nearest shipit.toml upward.",
+        ),
+    ] = None
+    env: Annotated[
+        str | None,
+        typer.Option("--env", "-e", envvar=variable("env"), help="An environment of the configuration."),
+    ] = None
+    namespace: Annotated[
+        str | None,
+        typer.Option("--namespace", "-n", envvar=variable("namespace"), help="The release's namespace."),
+    ] = None
+    context: Annotated[
+        str | None,
+        typer.Option(
+            "--context", "--kube-context", envvar=variable("context"), help="A context of the kubeconfig."
+        ),
+    ] = None
+    kubeconfig: Annotated[
+        Path | None,
+        typer.Option("--kubeconfig", envvar=variable("kubeconfig"), help="The kubeconfig; else as kubectl."),
+    ] = None
+    output: Annotated[
+        OutputKind,
+        typer.Option("--output", "-o", envvar=variable("output"), help="How to tell what happens."),
+    ] = OutputKind.AUTO
+    quiet: Annotated[
+        bool,
+        typer.Option(
+            "--quiet", "-q", envvar=variable("quiet"), help="Only warnings, the error and the result."
+        ),
+    ] = False
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", envvar=variable("verbose"), help="More, and tracebacks.")
+    ] = False
+    yes: Annotated[bool, typer.Option("--yes", "-y", envvar=variable("yes"), help="Don't ask.")] = False
+    no_color: Annotated[
+        bool, typer.Option("--no-color", envvar=variable("no_color"), help="No color, as with NO_COLOR.")
+    ] = False
+
+
+def with_common(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command whose first parameter is a `Common` its options, behind its own."""
+    hints = get_type_hints(Common, include_extras=True)
+    shared = [
+        inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+        )
+        for field in fields(Common)
+    ]
+    own_hints = get_type_hints(command, include_extras=True)
+    own = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=own_hints[name])
+        for name, parameter in list(inspect.signature(command).parameters.items())[1:]
+    ]
+
+    @functools.wraps(command)
+    def called(**values: Any) -> None:
+        common = Common(**{parameter.name: values.pop(parameter.name) for parameter in shared})
+        command(common, **values)
+
+    called.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
+    called.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *shared)}
+    return called

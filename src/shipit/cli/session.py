@@ -1,0 +1,189 @@
+"""One run of a command: its output, its signals, its private folder, and how an error becomes an exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import typer
+
+from shipit.cli.options import Common, OutputKind
+from shipit.clock import SystemClock
+from shipit.errors import EXIT_CODES, Interrupted, Outcome, ShipitError, Stopped, Usage
+from shipit.events import Ended, Event, Failed, MigrationResult, StepChanged
+from shipit.render import Output, open_output
+from shipit.render.jsonl import fields
+from shipit.render.mask import Mask
+
+
+@dataclass(slots=True)
+class Session:
+    """What a command needs beside its flags. `emit` masks secrets; `run` names this run."""
+
+    common: Common
+    output: Output
+    run: str
+    clock: SystemClock
+    mask: Mask
+    results: list[MigrationResult] = field(default_factory=list)
+    release: str = ""
+    namespace: str = ""
+    tag: str = ""
+
+    def emit(self, event: Event) -> None:
+        if isinstance(event, StepChanged) and event.result is not None:
+            self.results.append(event.result)
+        self.mask(event)
+
+    def ended(
+        self,
+        outcome: Outcome,
+        exit_code: int,
+        started: float,
+        message: str,
+        hint: str = "",
+        *,
+        revision: int = 0,
+    ) -> Ended:
+        return Ended(
+            outcome=outcome.value,
+            exit_code=exit_code,
+            release=self.release,
+            namespace=self.namespace,
+            tag=self.tag,
+            revision=revision,
+            duration=self.clock.monotonic() - started,
+            migrations=tuple(self.results),
+            message=message,
+            hint=hint,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A command that went well, in words."""
+
+    message: str
+    revision: int = 0
+
+
+def conduct(
+    common: Common, work: Callable[[Session], Done], *, tag: str = "", report: Path | None = None
+) -> None:
+    """Do a command's work, tell how it ended, and leave with the outcome's exit code."""
+    session = _open(common, tag)
+    started = session.clock.monotonic()
+    with session.output:
+        _listen_to_signals(session.output)
+        try:
+            done = work(session)
+        except ShipitError as error:
+            ended = _fail(session, error, started)
+        except KeyboardInterrupt as stop:
+            ended = _fail(
+                session, Interrupted("interrupted", signum=getattr(stop, "signum", signal.SIGINT)), started
+            )
+        except Exception as error:  # noqa: BLE001 - the last stop of a bug: said as one, with what to do
+            ended = _fail(session, _bug(session, error), started)
+        else:
+            ended = session.ended(Outcome.DEPLOYED, 0, started, done.message, revision=done.revision)
+            session.emit(ended)
+        _report(session, report, ended)
+    raise typer.Exit(ended.exit_code)
+
+
+def _open(common: Common, tag: str) -> Session:
+    run = secrets.token_hex(6)
+    clock = SystemClock()
+    output = open_output(
+        common.output.value,
+        stdout=sys.stdout,
+        stderr=sys.stderr,
+        environ=os.environ,
+        clock=clock,
+        run=run,
+        quiet=common.quiet,
+        verbose=common.verbose,
+        no_color=common.no_color,
+    )
+    return Session(common, output, run, clock, Mask(output.emit), tag=tag)
+
+
+def _fail(session: Session, error: ShipitError, started: float) -> Ended:
+    if session.common.verbose:
+        trace = session.mask.text("".join(traceback.format_exception(error)))
+        error.details = (*error.details, *trace.splitlines())
+    session.emit(Failed(error.outcome.value, error.message, error.hint, error.details))
+    ended = session.ended(error.outcome, error.exit_code, started, error.message, error.hint)
+    session.emit(ended)
+    return ended
+
+
+def _bug(session: Session, error: Exception) -> ShipitError:
+    text = f"a bug in shipit: {type(error).__name__}: {error}"
+    hint = (
+        "run it again with -v and report what it shows"
+        if not session.common.verbose
+        else "please report this"
+    )
+    found = ShipitError(text, hint=hint)
+    found.__cause__ = error
+    return found
+
+
+def _report(session: Session, path: Path | None, ended: Ended) -> None:
+    """`--report`: the result as JSON, whatever the output; a report that can't be written doesn't undo a deploy."""
+    if path is None:
+        return
+    try:
+        path.write_text(session.mask.text(json.dumps(fields(ended), indent=2)) + "\n", encoding="utf-8")
+    except OSError as error:
+        sys.stderr.write(f"the report {path} could not be written: {error.strerror}\n")
+
+
+def _listen_to_signals(output: Output) -> None:
+    """The first signal stops what is going on, the next one leaves at once (a helm's guardian sees it by itself)."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    heard: list[int] = []
+
+    def hear(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        told = signal.SIGTERM if signum == signal.SIGHUP else signum
+        if heard:
+            output.__exit__(None, None, None)
+            os._exit(128 + told)
+        heard.append(told)
+        raise Stopped(told)
+
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, hear)
+
+
+def usage_exit(error: Any, argv: list[str]) -> int:
+    """A command line that can't be understood (click's exception): its usage, or JSON events when asked for those."""
+    if not _wants_json(argv):
+        error.show(file=sys.stderr)
+        return EXIT_CODES[Outcome.USAGE]
+    session = _open(Common(output=OutputKind.JSON), "")
+    return _fail(
+        session, Usage(error.format_message(), hint="shipit --help"), session.clock.monotonic()
+    ).exit_code
+
+
+def _wants_json(argv: list[str]) -> bool:
+    said = any(
+        word in ("-ojson", "--output=json")
+        or argv[number : number + 2] in (["-o", "json"], ["--output", "json"])
+        for number, word in enumerate(argv)
+    )
+    return said or os.environ.get("SHIPIT_OUTPUT") == "json"

@@ -1,0 +1,43 @@
+"""`shipit unlock`."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from shipit.cli.options import Common
+from shipit.cli.session import Done, Session, conduct
+from shipit.errors import Usage
+
+
+def unlock(common: Common) -> None:
+    """Show who holds the release's lock, and break it after a confirmation."""
+    from shipit.config import Overrides
+
+    overrides = Overrides(namespace=common.namespace, context=common.context)
+
+    def work(session: Session) -> Done:
+        from shipit import lock
+        from shipit.cli.wiring import configure, reach
+
+        config = configure(session, overrides)
+        cluster = reach(session, config)
+        ref = lock.ref_for(session.namespace, config.release.name)
+        holder = lock.claim_of(cluster.get(ref))
+        if not holder.run:
+            return Done(f"nobody holds the lock of {config.release.name}")
+        _confirm(session, str(holder))
+        lock.unlock(cluster, ref, holder)
+        return Done(f"the lock is broken; it was held by: {holder}")
+
+    conduct(common, work)
+
+
+def _confirm(session: Session, holder: str) -> None:
+    if session.common.yes:
+        return
+    if not sys.stdin.isatty():
+        raise Usage(f"the lock is held by: {holder}", hint="shipit unlock --yes   breaks it")
+    if not typer.confirm(f"{holder}\nIts deploy stops before its next change. Break the lock?", err=True):
+        raise Usage("not confirmed; the lock is untouched")

@@ -1,0 +1,157 @@
+"""From flags and configuration to what a deploy needs: the cluster, helm, private values files, a Request."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shipit import lock
+from shipit.cli.session import Session
+from shipit.config import Config, Migration, Overrides, load, overlay_values
+from shipit.events import Started
+from shipit.model import Identity
+from shipit.prepare import PROBE_TAG, refusing
+from shipit.request import Request, Wanted
+from shipit.world import World
+
+if TYPE_CHECKING:
+    from shipit.cluster import KubeCluster
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What only `deploy` has."""
+
+    skip_migration: bool = False
+    rerun: bool = False
+    replace_running: bool = False
+    lock_wait: float = 0.0
+    message: str = ""
+
+
+def configure(session: Session, overrides: Overrides) -> Config:
+    """Load `shipit.toml`. Raises Usage."""
+    common = session.common
+    config = load(common.config, common.env, Path.cwd(), os.environ, overrides)
+    session.release = config.release.name
+    return config
+
+
+def reach(session: Session, config: Config) -> KubeCluster:
+    """Connect to the cluster. Raises Refused when it can't be reached with these credentials."""
+    from shipit.cluster import connect
+
+    kubeconfig = session.common.kubeconfig
+    with refusing():
+        cluster = connect(
+            kubeconfig=str(kubeconfig) if kubeconfig else None,
+            context=config.release.context,
+            clock=session.clock,
+        )
+        session.namespace = config.release.namespace or cluster.default_namespace
+        cluster.check()
+    return cluster
+
+
+@contextmanager
+def deploying(session: Session, config: Config, tag: str, flags: Flags) -> Iterator[tuple[Request, World]]:
+    """The world of a deploy and what is asked of it; the private files are gone afterwards."""
+    from shipit import helm
+
+    with helm.private_folder() as folder:
+        cluster = reach(session, config)
+        release = config.release
+        program = helm.connect(
+            release=release.name,
+            namespace=session.namespace,
+            context=release.context or "",
+            kubeconfig=str(session.common.kubeconfig or ""),
+            helm_args=release.helm_args,
+            workdir=config.path.parent,
+            environ=os.environ,
+            lease=lock.DURATION,
+        )
+        session.emit(
+            Started(
+                command="deploy",
+                run=session.run,
+                release=release.name,
+                namespace=session.namespace,
+                tag=tag,
+                context=cluster.context,
+                helm=str(program.version),
+            )
+        )
+        request = _request(session, config, tag, flags, folder)
+        yield request, World(program, cluster, session.clock, session.mask)
+
+
+def _request(session: Session, config: Config, tag: str, flags: Flags, folder: Path) -> Request:
+    release = config.release
+    return Request(
+        run=session.run,
+        release=release.name,
+        namespace=session.namespace,
+        tag=tag,
+        chart=release.chart,
+        values=_values(config, None, tag, folder / "values.json"),
+        probe=_values(config, None, PROBE_TAG, folder / "probe.json"),
+        workdir=folder,
+        identity=identity(os.environ, flags.message),
+        wanted=tuple(_wanted(config, each, tag, folder, n) for n, each in enumerate(config.migrations)),
+        tag_key=release.tag_key,
+        timeout=release.timeout,
+        rollback_on_failure=release.rollback_on_failure,
+        create_namespace=release.create_namespace,
+        skip_migration=flags.skip_migration,
+        rerun=flags.rerun,
+        replace_running=flags.replace_running,
+        lock_wait=flags.lock_wait,
+    )
+
+
+def _wanted(config: Config, migration: Migration, tag: str, folder: Path, number: int) -> Wanted:
+    own = bool(migration.chart or migration.values or migration.set)
+    return Wanted(
+        name=migration.name or "",
+        template=migration.template or "",
+        chart=migration.chart or "",
+        values=_values(config, migration, tag, folder / f"migration-{number}.json") if own else None,
+        probe=_values(config, migration, PROBE_TAG, folder / f"migration-{number}-probe.json")
+        if own
+        else None,
+        timeout=migration.timeout,
+        start_timeout=migration.start_timeout,
+        phase=migration.phase,
+        on_timeout=migration.on_timeout,
+    )
+
+
+def _values(config: Config, migration: Migration | None, tag: str, path: Path) -> tuple[Path, ...]:
+    """The values files of a rendering, lowest first; the last one is ours and holds `set` and the tag."""
+    from shipit.goyaml import load_yaml
+    from shipit.helm import write_values
+
+    ours = write_values(
+        path.parent, path.name, overlay_values(config, tag, migration=migration, load_yaml=load_yaml)
+    )
+    return (*config.release.values, *(migration.values if migration else ()), ours)
+
+
+def identity(environ: Mapping[str, str], message: str = "") -> Identity:
+    """Who deploys and where from: the Actions run's URL in CI, else user and host."""
+    if environ.get("GITHUB_ACTIONS") == "true":
+        server, repository = environ.get("GITHUB_SERVER_URL", ""), environ.get("GITHUB_REPOSITORY", "")
+        where = f"{server}/{repository}/actions/runs/{environ.get('GITHUB_RUN_ID', '')}"
+        return Identity(environ.get("GITHUB_ACTOR", "an Actions run"), where, message)
+    try:
+        who = getpass.getuser()
+    except (KeyError, OSError):
+        who = f"uid {os.getuid()}"
+    return Identity(who, socket.gethostname(), message)
