@@ -12,7 +12,7 @@ from sandbox import api, base_images, binaries, config, machine, pki, subnet
 from sandbox.components import BEFORE_THE_API, COMPONENTS, KUBECONFIGS, Setup
 from sandbox.errors import SandboxError
 from sandbox.node import Node
-from sandbox.places import Places, locked
+from sandbox.places import Places, locked, write
 from sandbox.process import Process, find, spawn_inner, tail, wait_for
 from sandbox.progress import Progress
 from sandbox.subnet import Network
@@ -111,12 +111,10 @@ class Cluster:
         network = self.network = self.network or self._choose_network()
         self.node = Node(self.places, network)
         pki.ensure(self.places.pki, network)
-        config.write(self.places, network, machine.snapshotter(self.places.cluster))
+        config.write_all(self.places, network, machine.snapshotter(self.places.cluster))
         for stem in KUBECONFIGS:
-            write_private(
-                self.places.config / f"{stem}.conf", pki.kubeconfig(self.places.pki, stem, network.api)
-            )
-        write_private(self.places.kubeconfig, pki.kubeconfig(self.places.pki, "admin", network.api))
+            write(self.places.config / f"{stem}.conf", pki.kubeconfig(self.places.pki, stem, network.api))
+        write(self.places.kubeconfig, pki.kubeconfig(self.places.pki, "admin", network.api))
         with locked(self.places.cache / "locks" / "network"):
             self.node.ensure(built["pause"])
         return Setup(self.places, network, built)
@@ -167,11 +165,3 @@ class Cluster:
 
     def _base_images_note(self) -> Path:
         return self.places.cluster / "base-images"
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, never half of it."""
-    temporary = path.with_suffix(".new")
-    temporary.touch(mode=0o600)
-    temporary.write_text(text)
-    temporary.replace(path)

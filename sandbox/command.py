@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,13 +10,16 @@ from pathlib import Path
 from sandbox.errors import SandboxError
 
 MOST_OF_AN_ERROR = 2000
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # root's may lack some of it
 
 
 def attempt(
     command: Sequence[str | Path], *, cwd: Path | None = None, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command that may fail."""
-    return subprocess.run(command, check=False, cwd=cwd, env=env, capture_output=True, text=True)
+    """Run a command that may fail; `env` is added to this process's environment."""
+    path = f"{os.environ.get('PATH', '')}:{SYSTEM_PATH}"
+    whole = {**os.environ, "PATH": path, **(env or {})}
+    return subprocess.run(command, check=False, cwd=cwd, env=whole, capture_output=True, text=True)
 
 
 def must(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from sandbox.places import Places
+from sandbox.places import Places, write
 from sandbox.subnet import REGISTRY_PORT, Network
 
 REGISTRY_NAME = "registry.sandbox"
@@ -14,7 +14,7 @@ CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
 DOMAIN = "cluster.local"
 
 
-def write(places: Places, network: Network, snapshotter: str) -> None:
+def write_all(places: Places, network: Network, snapshotter: str) -> None:
     """Write all of them; the kubeconfigs are the PKI's."""
     texts = {
         "audit-policy.yaml": audit_policy(),
@@ -28,9 +28,7 @@ def write(places: Places, network: Network, snapshotter: str) -> None:
         "resolv.conf": "",
     }
     for name, text in texts.items():
-        file = places.config / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
+        write(places.config / name, text)
 
 
 def audit_policy() -> str:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from sandbox.command import must
+from sandbox.command import SYSTEM_PATH, must
 from sandbox.errors import SandboxError
 from sandbox.progress import Progress
 
@@ -27,12 +27,11 @@ PROGRAMS = {
     "mmdebstrap": "mmdebstrap",
 }
 RUN_BYTES = 2 << 30
-SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def find(program: str) -> str | None:
     """Where a program is, system folders included: root's PATH may lack them."""
-    return shutil.which(program, path=f"{os.environ.get('PATH', '')}:{SEARCH}")
+    return shutil.which(program, path=f"{os.environ.get('PATH', '')}:{SYSTEM_PATH}")
 
 
 def packages_for(programs: dict[str, str], found: Callable[[str], str | None]) -> list[str]:
@@ -65,7 +64,7 @@ def install(packages: Iterable[str], progress: Progress) -> None:
             f"missing: {', '.join(wanted)} (Debian's names), and no apt-get to install them",
             f"install them, {INSTEAD}",
         )
-    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    env = {"DEBIAN_FRONTEND": "noninteractive"}
     failure = f"apt-get could not install {', '.join(wanted)}"
     with progress.step(f"installing {' '.join(wanted)}"):
         must(["apt-get", "update", "-qq"], failure, env=env, hint=f"install them, {INSTEAD}")

@@ -95,6 +95,20 @@ class Places:
         self.cluster.chmod(0o700)
 
 
+def write(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, never half of it, and not at all if it is the same already.
+
+    A component may watch its file and end when it is written: kube-proxy does.
+    """
+    if path.exists() and path.read_text() == text:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.new")
+    temporary.touch(mode=0o600)
+    temporary.write_text(text)
+    temporary.replace(path)
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock on a file for as long as the block runs, waiting for it first."""

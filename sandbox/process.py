@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.command import SYSTEM_PATH
 from sandbox.errors import SandboxError
 
 POLL = 0.02
 # The components get an environment of their own: a proxy or a KUBECONFIG of the user's would lead them astray.
 ENVIRONMENT = {
-    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "PATH": SYSTEM_PATH,
     "HOME": "/root",
     "OTEL_TRACES_EXPORTER": "none",
 }

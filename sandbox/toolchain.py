@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import sys
@@ -36,9 +35,8 @@ def version(go: str) -> tuple[int, ...]:
 
 
 def environment() -> dict[str, str]:
-    """Go's environment: the toolchain as it is, and static binaries, so that no C compiler is needed."""
+    """What Go must be told: use the toolchain as it is, and build static binaries, which need no C compiler."""
     return {
-        **os.environ,
         "GOTOOLCHAIN": "local",
         "CGO_ENABLED": "0",
         "GOFLAGS": "-mod=readonly",
