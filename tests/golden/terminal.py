@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 
-_TOKENS = re.compile(r"\x1b\[(\?25[lh]|[0-9;]*[AKm])|(\r)|(\n)|([^\x00-\x1f\x7f-\x9f])|(.)", re.DOTALL)
+_TOKENS = re.compile(r"\x1b\[(\?25[lh]|[0-9;]*[AKm])|(\r)|(\n)|(\t)|([^\x00-\x1f\x7f-\x9f])|(.)", re.DOTALL)
 
 
 class Terminal(io.StringIO):
@@ -28,7 +28,7 @@ class Terminal(io.StringIO):
 
     def write(self, text: str) -> int:
         self.raw += text
-        for control, back, down, letter, unknown in _TOKENS.findall(text):
+        for control, back, down, tab, letter, unknown in _TOKENS.findall(text):
             assert not unknown, f"{unknown!r} acts on the terminal"
             if control:
                 self._control(control)
@@ -37,6 +37,8 @@ class Terminal(io.StringIO):
             elif down:
                 self._down()
                 self._column = 0
+            elif tab:
+                self._column = min(self._column // 8 * 8 + 8, self.width - 1)
             else:
                 self._type(letter)
         return len(text)
