@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import signal
 import sys
@@ -60,6 +61,8 @@ def env(_: argparse.Namespace) -> int:
     for name, value in values.items():
         print(f"export {name}={value}")
     print(f"export SANDBOX_PUSH_REGISTRY={found.push_registry}")
+    if found.host and (os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy")):
+        print(f"export NO_PROXY={os.environ.get('NO_PROXY', '')},{found.host}/16")
     return 0
 
 
@@ -73,12 +76,14 @@ def build(args: argparse.Namespace) -> int:
 def clean(_: argparse.Namespace) -> int:
     """Remove the cache, unless another checkout's cluster lives in it."""
     places = Places.of()
+    clusters = {folder.parent.name for folder in places.cluster.parent.glob("*/pids")}
+    if others := sorted(clusters - {places.name}):
+        raise SandboxError(
+            f"in {places.cache} live other checkouts' clusters too: {', '.join(others)}",
+            "take them down first",
+        )
     if left := Cluster(places).down():
         raise SandboxError(f"could not remove: {', '.join(left)}")
-    if others := sorted(folder.name for folder in places.cluster.parent.glob("*/pids")):
-        raise SandboxError(
-            f"{len(others)} other checkouts have a cluster in {places.cache}", "take them down first"
-        )
     shutil.rmtree(places.cache, ignore_errors=True)
     print(f"removed {places.cache}")
     return 0
