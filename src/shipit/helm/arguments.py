@@ -8,106 +8,17 @@ refused, and the strategy that a user may choose with `--wait=legacy`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from shipit.errors import Refused, Usage
+from shipit.errors import Refused
+from shipit.helm import flags
+from shipit.helm.flags import Flag
 from shipit.model import HelmVersion
 
 OLDEST = HelmVersion(3, 13, 0)
 HISTORY_MAX = 20
-
-# Flags that shipit sets itself, and what to use instead of them.
-_OURS = {
-    "--atomic": "rollback_on_failure = true",
-    "--rollback-on-failure": "rollback_on_failure = true",
-    "--create-namespace": "create_namespace = true",
-    "--timeout": "timeout",
-    "--namespace": "namespace",
-    "-n": "namespace",
-    "--kube-context": "context",
-    "--kubeconfig": "the option --kubeconfig",
-    "--description": "the option --message",
-    "--dry-run": "shipit plan",
-    "--install": "",
-    "-i": "",
-    "--no-hooks": "",
-    "--output": "",
-    "-o": "",
-    "--hide-secret": "",
-    "--help": "",
-    "-h": "",
-}
-
-# Flags that say how to reach the cluster: every helm command takes them.
-_GLOBAL = {
-    "--burst-limit": True,
-    "--debug": False,
-    "--kube-apiserver": True,
-    "--kube-as-group": True,
-    "--kube-as-user": True,
-    "--kube-ca-file": True,
-    "--kube-insecure-skip-tls-verify": False,
-    "--kube-tls-server-name": True,
-    "--kube-token": True,
-    "--qps": True,
-    "--registry-config": True,
-    "--repository-cache": True,
-    "--repository-config": True,
-    "--content-cache": True,
-    "--color": True,
-    "--colour": True,
-}
-
-# Flags that have done their work once the chart is rendered: how to find, check and post-render it.
-_RENDER_ONLY = {
-    "--ca-file": True,
-    "--cert-file": True,
-    "--dependency-update": False,
-    "--devel": False,
-    "--enable-dns": False,
-    "--hide-notes": False,
-    "--insecure-skip-tls-verify": False,
-    "--key-file": True,
-    "--keyring": True,
-    "--pass-credentials": False,
-    "--password": True,
-    "--plain-http": False,
-    "--post-renderer": True,
-    "--post-renderer-args": True,
-    "--render-subchart-notes": False,
-    "--repo": True,
-    "--skip-schema-validation": False,
-    "--username": True,
-    "--verify": False,
-    "--version": True,
-}
-
-# Flags that say which values the release has; with `--reuse-values` none of them counts.
-_VALUES = {
-    "--values": True,
-    "-f": True,
-    "--set": True,
-    "--set-file": True,
-    "--set-json": True,
-    "--set-literal": True,
-    "--set-string": True,
-    "--reset-then-reuse-values": False,
-    "--reset-values": False,
-    "--reuse-values": False,
-}
-
-_OTHERS_WITH_VALUE = {"--history-max": True, "--labels": True, "-l": True, "--server-side": True}
-_TAKES_VALUE = {**_GLOBAL, **_RENDER_ONLY, **_VALUES, **_OTHERS_WITH_VALUE}
-
-
-@dataclass(frozen=True, slots=True)
-class Flag:
-    """One flag of `helm_args` with the words it is made of: `("--set", "a=b")`, `("--set=a=b",)` or `("-fx",)`."""
-
-    name: str
-    words: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,17 +31,9 @@ class Target:
     kubeconfig: str = ""
 
 
-def flags(helm_args: Sequence[str]) -> tuple[Flag, ...]:
-    """Split `helm_args` into flags. Raises Usage for a word that belongs to none and for a flag that shipit sets."""
-    found = tuple(_split(tuple(helm_args)))
-    for flag in found:
-        _refuse_ours(flag)
-    return found
-
-
 def render_args(target: Target, helm_args: Sequence[str], chart: str, values: Sequence[Path]) -> list[str]:
     """Render as the real upgrade would, with `lookup` answered by the API server (3.13 and newer)."""
-    extra = _without(flags(helm_args), {"--wait", "--hide-notes"})
+    extra = _without(flags.parse(helm_args), {"--wait", "--hide-notes"})
     return [
         "upgrade",
         "--install",
@@ -156,8 +59,8 @@ def upgrade_args(
     reuse_values: bool = False,
 ) -> list[str]:
     """Apply a frozen chart. `reuse_values` keeps the live revision's values and takes no others."""
-    given = flags(helm_args)
-    unwanted = {"--wait", *_RENDER_ONLY, *(_VALUES if reuse_values else ())}
+    given = flags.parse(helm_args)
+    unwanted = {"--wait", *flags.RENDER_ONLY, *(flags.VALUES if reuse_values else ())}
     if reuse_values:
         unwanted |= {"--labels", "-l"}
     return [
@@ -176,7 +79,7 @@ def upgrade_args(
 
 
 def rollback_args(target: Target, helm_args: Sequence[str], revision: int, *, timeout: float) -> list[str]:
-    given = flags(helm_args)
+    given = flags.parse(helm_args)
     return [
         "rollback",
         "--no-hooks",
@@ -195,7 +98,7 @@ def history_args(target: Target, helm_args: Sequence[str]) -> list[str]:
         "--output=json",
         f"--max={HISTORY_MAX}",
         *_where(target),
-        *_global(flags(helm_args)),
+        *_global(flags.parse(helm_args)),
         target.release,
     ]
 
@@ -207,7 +110,7 @@ def get_args(target: Target, helm_args: Sequence[str], what: str, revision: int)
         what,
         f"--revision={revision}",
         *_where(target),
-        *_global(flags(helm_args)),
+        *_global(flags.parse(helm_args)),
         target.release,
     ]
 
@@ -225,51 +128,12 @@ def check_version(version: HelmVersion, binary: str) -> None:
         )
 
 
-def _split(words: tuple[str, ...]) -> Iterator[Flag]:
-    at = 0
-    while at < len(words):
-        word = words[at]
-        name, joined = _name(word)
-        if not name:
-            raise Usage(
-                f"release.helm_args: {word!r} belongs to no flag",
-                hint='write a flag and its value as "--flag=value", or as two strings in a row',
-            )
-        length = 1 if joined or not _TAKES_VALUE.get(name, False) else 2
-        yield Flag(name, words[at : at + length])
-        at += length
-
-
-def _name(word: str) -> tuple[str, bool]:
-    """The flag's name, and whether its value is part of the same word."""
-    if word.startswith("--") and len(word) > len("--"):
-        name, equals, _ = word.partition("=")
-        return name, bool(equals)
-    if word.startswith("-") and len(word) > 1:
-        return word[:2], len(word) > len("-f")
-    return "", False
-
-
-def _refuse_ours(flag: Flag) -> None:
-    if flag.name in _OURS:
-        instead = _OURS[flag.name]
-        raise Usage(
-            f"release.helm_args: {flag.name} is set by shipit itself",
-            hint=f"use {instead} instead" if instead else "leave it out",
-        )
-    if flag.words == ("--wait",):
-        raise Usage(
-            "release.helm_args: shipit decides itself when helm waits",
-            hint='leave it out; with helm 4, "--wait=legacy" chooses how helm waits',
-        )
-
-
 def _without(given: Sequence[Flag], unwanted: set[str]) -> list[str]:
     return [word for flag in given if flag.name not in unwanted for word in flag.words]
 
 
 def _global(given: Sequence[Flag]) -> list[str]:
-    return [word for flag in given if flag.name in _GLOBAL for word in flag.words]
+    return [word for flag in given if flag.name in flags.GLOBAL for word in flag.words]
 
 
 def _wait(given: Sequence[Flag]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from shipit.errors import HelmFailed, Refused, ShipitError
 from shipit.goyaml import load_yaml
-from shipit.helm import answers, arguments, words
+from shipit.helm import answers, arguments, flags, words
 from shipit.helm.arguments import Target
 from shipit.helm.process import Command, Process
 from shipit.model import HelmExit, HelmVersion, Rendered, Revision
@@ -54,7 +54,8 @@ class HelmCli:
             raise
 
     def manifest(self, revision: int) -> str:
-        return self._get("manifest", revision)
+        """As it is stored: `helm get` ends it with one more newline."""
+        return self._get("manifest", revision).removesuffix("\n")
 
     def hooks(self, revision: int) -> str:
         return self._get("hooks", revision)
@@ -122,7 +123,7 @@ def connect(
     `lease` seconds is interrupted (None: no such bound); what only reads is killed after `read_within` seconds.
     Raises Refused when helm is missing or too old, Usage for `helm_args` that are shipit's own.
     """
-    arguments.flags(helm_args)
+    flags.parse(helm_args)
     command = Command(_find(binary or environ.get(BINARY_VARIABLE) or "", environ), (), environ, workdir)
     version = _version(command, read_within)
     arguments.check_version(version, command.binary)

@@ -2,12 +2,12 @@
 
 A program of its own, run by `python -I -S`, so it imports nothing of shipit:
 
-    guardian.py CONTROL LEASE BINARY ARGUMENT…
+    guardian.py CONTROL LEASE INTERRUPT TERMINATE BINARY ARGUMENT…
 
 CONTROL is the read end of a pipe whose write end only shipit holds. When it closes, because shipit asked for it or
-died of anything, `kill -9` included, helm is interrupted, after 10 s its process group is terminated, and 5 s later
-killed. A byte `k` kills at once. LEASE is a number of seconds: helm is interrupted too when no byte came for that
-long (shipit is stopped, or lost its lock and can't say so); 0 means no such bound.
+died of anything, `kill -9` included, helm is interrupted, after INTERRUPT seconds its process group is terminated,
+and TERMINATE seconds later killed. A byte `k` kills at once. Helm is interrupted too when no byte came for LEASE
+seconds (shipit is stopped, or lost its lock and can't say so); 0 means no such bound.
 
 helm leads no group of its own: the guardian does, so that shipit can kill both by a number that it knows.
 """
@@ -21,18 +21,17 @@ import signal
 import sys
 import time
 
-INTERRUPT_FOR = 10.0
-TERMINATE_FOR = 5.0
 PR_SET_PDEATHSIG = 1
 
 
 def main(argv: list[str]) -> int:
-    control, lease, command = int(argv[1]), float(argv[2]), argv[3:]
+    control = int(argv[1])
+    lease, interrupt, terminate = (float(seconds) for seconds in argv[2:5])
     os.set_inheritable(control, False)  # noqa: FBT003 - its only way to be called
     for quiet in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(quiet, _not_for_me)
     wakeup = _wake_on_child()
-    code = Guarded(_start(command), control, wakeup).guard(lease)
+    code = Guarded(_start(argv[5:]), control, wakeup).guard(lease, interrupt, terminate)
     return code if code >= 0 else 128 - code
 
 
@@ -88,15 +87,15 @@ class Guarded:
         self.wakeup = wakeup
         self.code: int | None = None
 
-    def guard(self, lease: float) -> int:
+    def guard(self, lease: float, interrupt: float, terminate: float) -> int:
         """Wait for helm's end, seeing to it that there is one; its exit code, negative for a signal."""
         self._wait_while_shipit_lives(lease)
         if not self._ended():
             os.kill(self.helm, signal.SIGINT)
-            self._wait(INTERRUPT_FOR)
+            self._wait(interrupt)
         if not self._ended():
             os.killpg(0, signal.SIGTERM)
-            self._wait(TERMINATE_FOR)
+            self._wait(terminate)
         if not self._ended():
             os.killpg(0, signal.SIGKILL)
         assert self.code is not None  # noqa: S101 - the group that was killed is the guardian's own

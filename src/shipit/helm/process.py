@@ -21,7 +21,6 @@ from typing import IO, Any
 from shipit.model import HelmExit
 
 GUARDIAN = Path(__file__).with_name("guardian.py")
-STOP_WITHIN = 17.0
 KILL_WITHIN = 2.0
 KEPT_BYTES = 256 * 1024
 KEPT_LINES = 200
@@ -39,21 +38,43 @@ class Command:
     folder: Path
 
 
-class Process:
-    """A running helm; `world.HelmProcess`."""
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long helm may take to end, in seconds: after an interrupt, then after a SIGTERM to all of its group."""
 
-    def __init__(self, command: Command, *, lease: float | None, clean: Clean, keep_output: bool) -> None:
+    interrupt: float = 10.0
+    terminate: float = 5.0
+
+
+PATIENCE = Patience()
+
+
+class Process:
+    """A running helm; `world.HelmProcess`. It is interrupted when it hears nothing for `lease` seconds."""
+
+    def __init__(
+        self,
+        command: Command,
+        *,
+        lease: float | None,
+        clean: Clean,
+        keep_output: bool = False,
+        patience: Patience = PATIENCE,
+    ) -> None:
         self._clean = clean
+        self._patience = patience
         self._ending = threading.Lock()
         self._speaking = threading.Lock()
         self._exit: HelmExit | None = None
+        self._output = b""
         self._stdout = _nameless_file() if keep_output else None
         self._stderr = _nameless_file()
         guarded, self._control = os.pipe()
         os.set_inheritable(guarded, True)  # noqa: FBT003 - its only way to be called
         os.set_blocking(self._control, False)
         try:
-            self._started = _start(command, guarded, lease or 0, self._stdout, self._stderr)
+            words = _guarded(command, guarded, lease or 0, patience)
+            self._started = _start(words, command, guarded, self._stdout, self._stderr)
         except BaseException:
             self._close()
             raise
@@ -77,9 +98,9 @@ class Process:
         return ended
 
     def stop(self) -> HelmExit:
-        """Interrupt, after 10 s terminate, after 15 s kill, with its children; returns when it is gone."""
+        """Interrupt, then terminate, then kill, with its children; returns when it is gone, after 20 s at most."""
         self._hang_up()
-        return self.wait(STOP_WITHIN) or self.kill()
+        return self.wait(self._patience.interrupt + self._patience.terminate + 1) or self.kill()
 
     def kill(self) -> HelmExit:
         """Kill it with its children at once: for a helm that changes nothing, or that nothing else could end."""
@@ -96,13 +117,12 @@ class Process:
 
     def output(self) -> bytes:
         """What helm wrote to stdout; only once it has ended, and only if it was to be kept."""
-        return b"" if self._stdout is None else _content(self._stdout)
+        return self._output
 
     def close(self) -> None:
-        """Let go of everything; a helm that still runs is killed."""
+        """Kill a helm that still runs; one that was seen to end needs no closing."""
         if self.poll() is None:
             self.kill()
-        self._close()
 
     def _say(self, word: bytes) -> None:
         with self._speaking:
@@ -122,6 +142,8 @@ class Process:
             self._kill_group()
         self._started.wait()
         text = _content(self._stderr, last=KEPT_BYTES).decode("utf-8", "replace")
+        self._output = _content(self._stdout) if self._stdout else b""
+        self._close()
         return HelmExit(code, self._clean(text)[-KEPT_LINES:])
 
     def _kill_group(self) -> None:
@@ -135,20 +157,20 @@ class Process:
             self._stdout.close()
 
 
-def _start(command: Command, guarded: int, lease: float, stdout: IO[bytes] | None, stderr: IO[bytes]) -> Any:
+def _guarded(command: Command, control: int, lease: float, patience: Patience) -> list[str]:
+    seconds = (f"{each:g}" for each in (lease, patience.interrupt, patience.terminate))
+    return ["-I", "-S", str(GUARDIAN), str(control), *seconds, command.binary, *command.args]
+
+
+def _start(
+    words: list[str], command: Command, control: int, stdout: IO[bytes] | None, stderr: IO[bytes]
+) -> Any:
     """Fork with sh. The exit code is read from the process: sh's own error texts hold the whole command line."""
     import sh
 
     with Path(os.devnull).open("r+b", buffering=0) as nothing:
-        guardian = sh.Command(sys.executable)
-        return guardian(
-            "-I",
-            "-S",
-            str(GUARDIAN),
-            str(guarded),
-            f"{lease:g}",
-            command.binary,
-            *command.args,
+        return sh.Command(sys.executable)(
+            *words,
             _bg=True,
             _bg_exc=False,
             _in=nothing,
@@ -156,7 +178,7 @@ def _start(command: Command, guarded: int, lease: float, stdout: IO[bytes] | Non
             _err=stderr,
             _tty_out=False,
             _new_group=True,
-            _pass_fds={guarded},
+            _pass_fds={control},
             _env=dict(command.environ),
             _cwd=str(command.folder),
             _encoding="utf-8",

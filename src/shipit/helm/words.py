@@ -112,10 +112,15 @@ CAUSES = (
         "the chart does not render",
     ),
     _cause(
-        r"no matches for kind|unable to build kubernetes objects",
+        r"no matches for kind",
         "render",
         "the chart holds objects that the API server doesn't know",
         "install the custom resource definitions that it needs, or correct its apiVersions",
+    ),
+    _cause(
+        r"unable to (?:build|decode)|cannot unmarshal|error validating",
+        "render",
+        "the chart renders something that is no Kubernetes object",
     ),
     _cause(
         r"chart requires kubeVersion|cannot load |Chart\.yaml|path .* not found|repo \S+ not found"
