@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from shipit.clear import Subject, clear, pods_of, read, remove, runs
 from shipit.diagnosis import Finding, Observation, diagnose
@@ -139,7 +140,8 @@ class _Sight:
     subject: Subject | None
     pods: tuple[Pod, ...] = ()
     events: tuple[KubeEvent, ...] = ()
-    pod_events: dict[str, tuple[KubeEvent, ...]] | None = None
+    pod_events: Mapping[str, tuple[KubeEvent, ...]] = field(default_factory=dict)
+    gone: tuple[Pod, ...] = ()
 
 
 def _follow(step: Step, found: Subject, world: World, emit: Emit) -> Verdict:
@@ -152,14 +154,14 @@ def _follow(step: Step, found: Subject, world: World, emit: Emit) -> Verdict:
         Follower(world.cluster, world.clock, step.name, emit) as logs,
         closing(world.cluster.changes(step.ref.namespace, selector)) as changes,
     ):
-        looked = -LOOK_EVERY
-        changed = True
+        looked, changed = -LOOK_EVERY, True
+        known: dict[str, Pod] = {}
         while True:
             now = world.clock.monotonic()
             if changed or now - looked >= LOOK_EVERY:
                 looked = now
                 try:
-                    sight = _look(step, found, world)
+                    sight = _look(step, found, known, world)
                     telling.tell(sight)
                     logs.watch(sight.pods)
                     verdict = _judge(step, found, sight, now - born)
@@ -176,17 +178,22 @@ def _follow(step: Step, found: Subject, world: World, emit: Emit) -> Verdict:
     return _settle(step, found, verdict, world, emit)
 
 
-def _look(step: Step, found: Subject, world: World) -> _Sight:
-    """Look at the truth: the object by its UID, its pods, and the Events where pods don't say enough."""
+def _look(step: Step, found: Subject, known: dict[str, Pod], world: World) -> _Sight:
+    """Look at the truth: the object by its UID, its pods, and the Events where pods don't say enough.
+
+    `known` keeps every pod as it was last seen: a Job's end takes its pods, and the reason with them.
+    """
     subject = read(world.cluster, step.ref)
     if subject is None or subject.uid != found.uid:
         return _Sight(None)
     pods = pods_of(world.cluster, subject)
+    known |= {pod.uid: pod for pod in pods}
+    there = {pod.uid for pod in pods}
+    gone = tuple(pod for uid, pod in known.items() if uid not in there)
     events = () if pods or subject.finished else world.cluster.events(step.ref.namespace, subject.uid)
-    quiet = [pod for pod in pods if pod.phase == "Pending"]
-    return _Sight(
-        subject, pods, events, {pod.uid: world.cluster.events(pod.namespace, pod.uid) for pod in quiet[-1:]}
-    )
+    stuck = [pod for pod in pods if not pod.finished and not pod.ready]
+    pod_events = {pod.uid: world.cluster.events(pod.namespace, pod.uid) for pod in stuck[-1:]}
+    return _Sight(subject, pods, events, pod_events, gone)
 
 
 def _judge(step: Step, found: Subject, sight: _Sight, elapsed: float) -> Verdict | None:
@@ -214,9 +221,10 @@ def _diagnosis(step: Step, sight: _Sight, elapsed: float) -> Finding | None:
             job=sight.subject if isinstance(sight.subject, Job) else None,
             pods=sight.pods,
             job_events=sight.events,
-            pod_events=sight.pod_events or {},
+            pod_events=sight.pod_events,
             elapsed=elapsed,
             start_timeout=step.start_timeout,
+            gone=sight.gone,
         )
     )
 

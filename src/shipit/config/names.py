@@ -26,6 +26,9 @@ _LONGEST_RELEASE = 53  # Helm's own limit: it leaves room for suffixes in a name
 _LONGEST_LABEL = 63
 _SHOWN = 60
 
+MOST_EXACT = 2**53
+"""Helm reads a number of a values file as a float: a larger integer loses digits (seen with Helm 3.13 to 4.3)."""
+
 # what shipit itself hands to helm, or decides: the key or flag that is meant instead
 _OWN_ARGS = {
     "--install": "shipit always passes it",
@@ -143,15 +146,17 @@ def helm_args(args: tuple[str, ...]) -> str:
 
 
 def json_values(table: dict[str, Any], where: str = "") -> str:
-    """Values that YAML and JSON can carry to Helm: no dates, no infinities, no numbers of more than 64 bits."""
+    """Values that YAML and JSON can carry to Helm: no dates, no infinities, no integers that lose digits."""
     for key, value in table.items():
-        path = f"{where}.{key}" if where else key
+        path = where + ("" if not where or key.startswith("[") else ".") + key
         match value:
             case bool() | str():
                 problem = ""
             case int():
                 problem = (
-                    "" if -(2**63) <= value < 2**63 else f"{path} does not fit in 64 bits; write it in quotes"
+                    ""
+                    if abs(value) <= MOST_EXACT
+                    else f"{path} would lose digits in helm; write it in quotes"
                 )
             case float():
                 problem = (

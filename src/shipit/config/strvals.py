@@ -7,12 +7,14 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from shipit.config.names import MOST_EXACT
 from shipit.errors import Usage
 from shipit.model import Json
 
 # Helm's own bounds
 _MOST_LEVELS = 30
 _HIGHEST_INDEX = 65536
+_WORDS = {"true": True, "false": False, "null": None, "0": 0}
 _INTEGER = re.compile(r"[-+]?[0-9]{1,25}")
 
 Path = tuple[str | int, ...]
@@ -164,29 +166,31 @@ class _Scanner:
 
     def value(self, *, strings: bool) -> Any:
         if self.text[self.at : self.at + 1] != "{":
-            return _typed(self.until(",")[0], strings=strings)
+            return self.typed(self.until(",")[0], strings=strings)
         self.at += 1
         items: list[Any] = []
         stop = ","
         while stop == ",":
             item, stop = self.until(",}")
-            items.append(_typed(item, strings=strings))
+            items.append(self.typed(item, strings=strings))
         if not stop or self.text[self.at : self.at + 1] not in ("", ","):
             raise self.wrong([], "a list must end with `}`, and a `,` must follow before the next key")
         self.at += 1
         return items
 
+    def typed(self, text: str, *, strings: bool) -> Any:
+        if strings:
+            return text
+        if text.lower() in _WORDS:
+            return _WORDS[text.lower()]
+        if text[:1] == "0" or not _INTEGER.fullmatch(text) or not -(2**63) <= int(text) < 2**63:
+            return text
+        if abs(int(text)) > MOST_EXACT:
+            raise self.wrong(
+                [], "an integer of more than 53 bits would lose digits in helm; use --set-string"
+            )
+        return int(text)
+
     def wrong(self, parts: list[str | int], problem: str) -> Usage:
         where = " ".join(part for part in (self.flag, written(tuple(parts))) if part)
         return Usage(f"{where}: {problem}")
-
-
-def _typed(text: str, *, strings: bool) -> Any:
-    words = {"true": True, "false": False, "null": None, "0": 0}
-    if strings:
-        return text
-    if text.lower() in words:
-        return words[text.lower()]
-    if text[:1] != "0" and _INTEGER.fullmatch(text) and -(2**63) <= int(text) < 2**63:
-        return int(text)
-    return text

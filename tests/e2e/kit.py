@@ -1,0 +1,265 @@
+"""What the end-to-end stories need: a namespace with kubectl, a small chart made of parts, and shipit as a process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sandbox import Sandbox
+
+Json = dict[str, Any]
+
+APP = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {{ .Release.Name }}
+spec:
+  replicas: {{ .Values.replicas }}
+  selector: {matchLabels: {app: {{ .Release.Name }}}}
+  template:
+    metadata: {labels: {app: {{ .Release.Name }}}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+        - name: app
+          image: "{{ .Values.image.repository }}:{{ .Values.image.tag }}"
+          command: ["sh", "-c", {{ .Values.run | quote }}]
+"""
+
+VALUES = """\
+replicas: 1
+image: {repository: registry.sandbox/busybox, tag: none}
+run: "echo app $HOSTNAME; sleep 100000"
+"""
+
+DESERVED = 120.0
+"""Seconds that a deploy of the small chart gets in a test before it counts as hung."""
+
+
+def job(
+    script: str, *, name: str = "migrate", annotations: Mapping[str, str] | None = None, spec: str = ""
+) -> str:
+    """A migration Job's template that runs a shell script with the tag's image; `spec` are more lines of its spec."""
+    notes = json.dumps(dict(annotations or {}))
+    return textwrap.dedent(
+        f"""\
+        apiVersion: batch/v1
+        kind: Job
+        metadata:
+          name: {name}
+          annotations: {notes}
+        spec:
+          backoffLimit: 0
+        SPEC
+          template:
+            spec:
+              restartPolicy: Never
+              terminationGracePeriodSeconds: 0
+              containers:
+                - name: migrate
+                  image: "{{{{ .Values.image.repository }}}}:{{{{ .Values.image.tag }}}}"
+                  command: ["sh", "-c", {json.dumps(script)}]
+        """
+    ).replace("SPEC\n", textwrap.indent(textwrap.dedent(spec), "  "))
+
+
+def hook(script: str, events: str, *, name: str, weight: int = 0, policy: str = "", spec: str = "") -> str:
+    """A hook Job's template."""
+    notes = {"helm.sh/hook": events, "helm.sh/hook-weight": str(weight)}
+    if policy:
+        notes["helm.sh/hook-delete-policy"] = policy
+    return job(script, name=name, annotations=notes, spec=spec)
+
+
+@dataclass(frozen=True, slots=True)
+class Kube:
+    """kubectl in one namespace."""
+
+    sandbox: Sandbox
+    namespace: str
+
+    def kubectl(self, *args: str, stdin: str | None = None, check: bool = True) -> str:
+        argv = [str(self.sandbox.kubectl), f"--kubeconfig={self.sandbox.kubeconfig}"]
+        argv += [f"--context={self.sandbox.context}"] if self.sandbox.context else []
+        argv += ["-n", self.namespace, *args]
+        ran = subprocess.run(argv, capture_output=True, text=True, input=stdin, check=False, timeout=120)
+        assert ran.returncode == 0 or not check, f"kubectl {' '.join(args)}: {ran.stderr}"
+        return ran.stdout
+
+    def get(self, kind: str, name: str) -> Json | None:
+        out = self.kubectl("get", kind, name, "-o", "json", "--ignore-not-found")
+        return json.loads(out) if out else None
+
+    def all(self, kind: str, selector: str = "") -> list[Json]:
+        args = ["get", kind, "-o", "json", *(["-l", selector] if selector else [])]
+        items: list[Json] = json.loads(self.kubectl(*args))["items"]
+        return items
+
+    def apply(self, manifest: str | Json) -> None:
+        self.kubectl(
+            "apply", "-f", "-", stdin=manifest if isinstance(manifest, str) else json.dumps(manifest)
+        )
+
+    def image(self, deployment: str = "shop") -> str:
+        """The tag that the app runs."""
+        found = self.get("deployment", deployment)
+        assert found is not None
+        return str(found["spec"]["template"]["spec"]["containers"][0]["image"]).rpartition(":")[2]
+
+    def wait(self, what: Callable[[], object], within: float = 60.0) -> None:
+        deadline = time.monotonic() + within
+        while not what():
+            assert time.monotonic() < deadline, "did not come to pass in time"
+            time.sleep(0.2)
+
+    def pods_made(self, job_uid: str) -> int:
+        """How many pods a Job has had, by the events of its controller: `once` is proven by 1."""
+        events = [e for e in self.all("events") if e["involvedObject"].get("uid") == job_uid]
+        return sum(int(e.get("count") or 1) for e in events if e["reason"] == "SuccessfulCreate")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one shipit ended: its JSON events and whatever it wrote to stderr."""
+
+    exit_code: int
+    events: list[Json]
+    stderr: str
+    stdout: str
+
+    @property
+    def result(self) -> Json:
+        assert self.events, f"no events; stderr: {self.stderr}"
+        assert self.events[-1]["type"] == "result", self.stdout[-2000:] + self.stderr
+        return self.events[-1]
+
+    @property
+    def outcome(self) -> str:
+        return str(self.result["outcome"])
+
+    def of(self, type: str) -> list[Json]:
+        return [event for event in self.events if event["type"] == type]
+
+    @property
+    def error(self) -> Json:
+        return self.of("error")[-1]
+
+    @property
+    def log(self) -> list[str]:
+        """The log lines of every migration and hook, in the order in which they came."""
+        return [event["line"] for event in self.of("log")]
+
+    @property
+    def told(self) -> str:
+        """Everything, for an assertion's message."""
+        return self.stdout[-6000:] + self.stderr[-3000:]
+
+
+@dataclass(slots=True)
+class Running:
+    """A shipit that is still at work."""
+
+    process: subprocess.Popen[str]
+
+    def kill(self, signum: int = signal.SIGKILL) -> None:
+        self.process.send_signal(signum)
+
+    def end(self, within: float = DESERVED) -> Result:
+        out, err = self.process.communicate(timeout=within)
+        lines = [line for line in out.splitlines() if line.startswith("{")]
+        events = []
+        for line in lines:
+            try:
+                events.append(json.loads(line))
+            except ValueError:
+                break
+        return Result(self.process.returncode, events, err, out)
+
+
+@dataclass(slots=True)
+class Project:
+    """A folder with a chart and a shipit.toml, and the release that it becomes."""
+
+    folder: Path
+    kube: Kube
+    helm: Path
+    release: str = "shop"
+    environ: dict[str, str] = field(default_factory=dict)
+
+    def write(self, path: str, text: str) -> None:
+        target = self.folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+
+    def template(self, name: str, text: str) -> None:
+        self.write(f"chart/templates/{name}.yaml", text)
+
+    def without_template(self, name: str) -> None:
+        (self.folder / f"chart/templates/{name}.yaml").unlink()
+
+    def configure(self, migration: str = "", release: str = "", rest: str = "") -> None:
+        """Write shipit.toml; the arguments are lines of its tables."""
+        text = f'[release]\nname = "{self.release}"\nchart = "chart"\nnamespace = "{self.kube.namespace}"\n{release}\n'
+        text += f"[migration]\n{migration}\n" if migration else ""
+        self.write("shipit.toml", text + rest)
+
+    def start(self, *args: str, output: str = "json", env: Mapping[str, str] | None = None) -> Running:
+        """`shipit …` in the project's folder."""
+        sandbox = self.kube.sandbox
+        argv = [sys.executable, "-m", "shipit", *args, "-o", output, "--kubeconfig", str(sandbox.kubeconfig)]
+        argv += ["--context", sandbox.context] if sandbox.context else []
+        environ = {k: v for k, v in os.environ.items() if not k.startswith(("GITHUB_", "SHIPIT_"))}
+        environ |= {"SHIPIT_HELM": str(self.helm), **self.environ, **(env or {})}
+        return Running(
+            subprocess.Popen(
+                argv, cwd=self.folder, env=environ, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            )
+        )
+
+    def deploy(
+        self, tag: str, *args: str, within: float = DESERVED, env: Mapping[str, str] | None = None
+    ) -> Result:
+        return self.start("deploy", "--tag", tag, *args, env=env).end(within)
+
+    def run_helm(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Bare helm, as somebody without shipit would run it."""
+        sandbox = self.kube.sandbox
+        argv = [str(self.helm), *args, "-n", self.kube.namespace, "--kubeconfig", str(sandbox.kubeconfig)]
+        argv += ["--kube-context", sandbox.context] if sandbox.context else []
+        ran = subprocess.run(
+            argv, cwd=self.folder, capture_output=True, text=True, check=False, timeout=DESERVED
+        )
+        assert ran.returncode == 0 or not check, f"helm {' '.join(args)}: {ran.stderr}"
+        return ran
+
+    def history(self) -> list[Json]:
+        ran = self.run_helm("history", self.release, "-o", "json", check=False)
+        revisions: list[Json] = json.loads(ran.stdout) if ran.returncode == 0 else []
+        return revisions
+
+
+def fresh_namespace(sandbox: Sandbox, prefix: str = "t") -> Kube:
+    kube = Kube(sandbox, f"{prefix}-{uuid.uuid4().hex[:10]}")
+    kube.kubectl("create", "namespace", kube.namespace)
+    return kube
+
+
+def small_project(folder: Path, kube: Kube, helm: Path) -> Project:
+    """The app alone, no migration yet, in shipit's default configuration."""
+    project = Project(folder, kube, helm)
+    project.write("chart/Chart.yaml", "apiVersion: v2\nname: shop\nversion: 1.0.0\n")
+    project.write("chart/values.yaml", VALUES)
+    project.template("app", APP)
+    project.configure()
+    return project

@@ -1,0 +1,178 @@
+"""The lock of a release: taken, kept, lost, taken over, given back."""
+
+from __future__ import annotations
+
+import pytest
+
+from shipit import lock
+from shipit.errors import Busy, Refused, Unknown, Unreachable
+from shipit.events import StepChanged, Warned
+from shipit.guard import guarded
+from shipit.lock import Claim, Lease, Progress
+from shipit.model import Identity, Ref
+from tests.fakes import NAMESPACE, Fakes, fakes
+
+REF = lock.ref_for(NAMESPACE, "shop")
+ANNA = Claim("run-a", "v41", Identity("anna", "laptop", "hotfix"))
+BERT = Claim("run-b", "v42", Identity("bert", "runner"))
+
+
+def take(world: Fakes, claim: Claim, wait: float = 0.0) -> Lease:
+    return lock.take(world.world, REF, claim, world.told, wait=wait)
+
+
+def renewing(world: Fakes, lease: Lease, until: float) -> None:
+    """Renew as the thread of a living holder would."""
+
+    def renew() -> None:
+        lease._renew()
+        if world.clock.seconds < until:
+            world.clock.later(lock.RENEWAL, renew)
+
+    world.clock.later(lock.RENEWAL, renew)
+
+
+def test_the_lock_says_who_from_where_which_tag_and_since_when() -> None:
+    world = fakes()
+    take(world, ANNA)
+    holder = lock.claim_of(world.cluster.get(REF))
+    assert str(holder).startswith("anna deploys v41 from laptop since 2026-11-25T12:00:00")
+    assert str(holder).endswith("(hotfix)")
+
+
+def test_a_living_holder_is_recognised_by_its_renewals_and_left_alone() -> None:
+    world = fakes()
+    renewing(world, take(world, ANNA), until=100)
+    with pytest.raises(Busy, match=r"anna deploys v41 from laptop"):
+        take(world, BERT)
+    assert world.clock.seconds <= lock.RENEWAL + 2 * lock.POLL
+
+
+def test_a_dead_holder_is_taken_over_without_a_person_whatever_its_clock_said() -> None:
+    world = fakes()
+    take(world, ANNA)
+    body = world.cluster.objects[REF]
+    body["spec"]["renewTime"] = "2099-01-01T00:00:00.000000Z"
+    lease = take(world, BERT)
+    lease.prove()
+    assert lock.DURATION <= world.clock.seconds < lock.DURATION + 2
+    assert "anna" in world.told.of(Warned)[0].message
+
+
+def test_waiting_for_the_lock_names_the_holder_once_and_takes_it_when_it_is_given_back() -> None:
+    world = fakes()
+    held = take(world, ANNA)
+    renewing(world, held, until=59)
+    world.clock.later(60, held.end)
+    take(world, BERT, wait=600)
+    told = world.told.of(StepChanged)
+    assert [event.step for event in told] == ["lock"]
+    assert told[0].timeout is not None
+    assert 590 < told[0].timeout < 600
+    assert world.clock.seconds == pytest.approx(60, abs=2)
+
+
+def test_waiting_for_the_lock_ends() -> None:
+    world = fakes()
+    renewing(world, take(world, ANNA), until=200)
+    with pytest.raises(Busy):
+        take(world, BERT, wait=30)
+    assert 30 <= world.clock.seconds < 35
+
+
+def test_a_holder_that_slept_past_its_lease_stops_before_its_next_change() -> None:
+    world = fakes()
+    held = take(world, ANNA)
+    take(world, BERT)
+    as_anna = guarded(world.world, held)
+    with pytest.raises(Busy, match="lost: bert"):
+        as_anna.cluster.create(
+            {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "m", "namespace": "shop"}}
+        )
+    with pytest.raises(Busy):
+        as_anna.helm.rollback(1, timeout=10)
+    assert Ref("batch/v1", "Job", "shop", "m") not in world.cluster.objects
+
+
+def test_a_holder_that_slept_and_lost_nothing_goes_on() -> None:
+    world = fakes()
+    held = take(world, ANNA)
+    world.clock.sleep(3600)
+    held.prove()
+
+
+def test_a_lock_that_cannot_be_proven_stops_the_next_change() -> None:
+    world = fakes()
+    held = take(world, ANNA)
+    world.clock.sleep(lock.PROVEN_FOR + 1)
+    world.cluster.broken = lambda call: Unreachable("no answer") if call.startswith("replace") else None
+    with pytest.raises(Unknown, match="could not be renewed"):
+        held.prove()
+
+
+def test_a_renewal_whose_answer_was_lost_is_no_loss_of_the_lock() -> None:
+    world = fakes()
+    held = take(world, ANNA)
+    body = world.cluster.objects[REF]
+    body["metadata"]["resourceVersion"] = "999"
+    world.clock.sleep(lock.PROVEN_FOR + 1)
+    held.prove()
+
+
+def test_a_broken_lock_is_noticed_and_breaking_it_is_compare_and_swap() -> None:
+    world = fakes()
+    held = take(world, ANNA)
+    lock.unlock(world.cluster, REF, ANNA)
+    assert not lock.claim_of(world.cluster.get(REF)).run
+    world.clock.sleep(lock.PROVEN_FOR + 1)
+    with pytest.raises(Busy, match="broken"):
+        held.prove()
+    take(world, BERT)
+    with pytest.raises(Busy, match="changed hands"):
+        lock.unlock(world.cluster, REF, ANNA)
+
+
+def test_what_a_dead_deploy_owes_is_handed_on_until_somebody_clears_it() -> None:
+    world = fakes()
+    owed = Progress("v41", 5, "digest", install=False)
+    take(world, ANNA).note(owed)
+    second = take(world, BERT)
+    assert second.inherited == owed
+    second._renew()
+    second.end()
+    third = take(world, ANNA)
+    assert third.inherited == owed
+    third.note(None)
+    third.end()
+    assert take(world, BERT).inherited is None
+
+
+def test_the_lock_is_given_back_on_every_way_out() -> None:
+    world = fakes()
+    with pytest.raises(RuntimeError), lock.held(world.world, REF, ANNA, world.told):
+        raise RuntimeError
+    assert not lock.claim_of(world.cluster.get(REF)).run
+
+
+def test_of_two_that_take_a_free_lock_one_gets_it() -> None:
+    world = fakes()
+    stale = lock._read(world.cluster, REF)
+    assert lock._try_take(world.world, stale, ANNA, lock.claim_of(stale)) is not None
+    assert lock._try_take(world.world, stale, BERT, lock.claim_of(stale)) is None
+
+
+def test_a_namespace_that_is_not_there_is_a_refusal() -> None:
+    world = fakes()
+    from shipit.errors import NotFound
+
+    world.cluster.broken = lambda call: (
+        NotFound("no namespace", status=404) if call.startswith("create") else None
+    )
+    with pytest.raises(Refused, match="namespace shop does not exist"):
+        take(world, ANNA)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"tag": 1}', "null", '{"a": 1}'])
+def test_an_unreadable_note_counts_as_none(text: str) -> None:
+    claim = lock.claim_of({"metadata": {"annotations": {"shipit/progress": text}}})
+    assert claim.progress is None
