@@ -1,0 +1,85 @@
+"""What a diagnosis is made from, and what it comes to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from shipit.diagnosis.causes import Cause
+from shipit.model import Job, KubeEvent, Pod
+
+SETTLE = 10.0
+"""Seconds that a Secret, an account or an admission webhook gets to come up before its absence is believed."""
+REPEATED = 2
+
+# The API server could not ask, or could not store: not an answer about the pod
+_PASSING = re.compile(
+    r"(?i)failed calling webhook|timeout|timed out|connection refused|deadline exceeded|etcdserver|try again"
+    r"|too ?many ?requests|the object has been modified|no endpoints available"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What was seen at one look. `elapsed` and `start_timeout` are seconds, the first since the object's creation.
+
+    `job` is None for a bare Pod, which is then the only one of `pods`. `gone` are pods seen earlier that are no
+    longer there, as they were last seen: a Job's end takes its pods, and the reason with them. `pod_events` are by
+    the pods' UIDs; all events oldest first.
+    """
+
+    job: Job | None
+    pods: tuple[Pod, ...] = ()
+    job_events: tuple[KubeEvent, ...] = ()
+    pod_events: Mapping[str, tuple[KubeEvent, ...]] = field(default_factory=dict)
+    elapsed: float = 0.0
+    start_timeout: float = 300.0
+    gone: tuple[Pod, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`fatal`: it can't succeed any more, or it failed; `waiting`: for what; `note`: worth telling, no trouble yet.
+
+    `reason` is a sentence in the cluster's own words, without a full stop; `hint` what to do about it, or "".
+    """
+
+    kind: Literal["fatal", "waiting", "note"]
+    reason: str
+    hint: str = ""
+
+    @property
+    def can_still_succeed(self) -> bool:
+        return self.kind != "fatal"
+
+
+def fatal(cause: Cause) -> Finding:
+    return Finding("fatal", cause.text, cause.hint)
+
+
+def waiting(cause: Cause) -> Finding:
+    return Finding("waiting", cause.text, cause.hint)
+
+
+def worst(found: Iterable[Finding]) -> Finding | None:
+    """The first that is fatal, else the first."""
+    every = list(found)
+    return next((finding for finding in every if finding.kind == "fatal"), every[0] if every else None)
+
+
+def refusal(words: str) -> tuple[Cause, bool]:
+    """A pod that the API server won't create, and whether that is an answer: a webhook that is down gives none."""
+    words = words.removeprefix("Error creating: ")
+    return Cause(f"no pod can be created: {words}", _refusal_hint(words)), not _PASSING.search(words)
+
+
+def _refusal_hint(words: str) -> str:
+    if "exceeded quota" in words or "LimitRange" in words:
+        return "raise the quota, or lower what the pod asks for"
+    if "violates PodSecurity" in words:
+        return "give the pod the securityContext that the namespace demands"
+    if "service account" in words or "serviceaccount" in words:
+        return "create the ServiceAccount before the deploy, or name one that exists"
+    return "see what the admission rule asks for"

@@ -1,0 +1,202 @@
+"""A Job or a bare Pod that runs to an end: what to say about it, and whether waiting on can help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Literal
+
+from shipit.diagnosis.causes import Cause, ended, failure_of, shortened, taken
+from shipit.diagnosis.finding import REPEATED, SETTLE, Finding, Observation, fatal, refusal, waiting, worst
+from shipit.diagnosis.waits import held_up, unscheduled
+from shipit.model import Condition, Job, KubeEvent, Pod
+
+State = Literal["running", "succeeded", "failed", "vanished"]
+
+LAST_TRY_ENDS = 30.0
+"""Seconds that the other containers of a pod get to end after the one that failed, when no pod follows."""
+
+
+def verdict_of(found: Job | Pod | None, uid: str) -> State:
+    """What became of the object with that UID. Only a Job's `Complete` or `Failed`, only a Pod's phase, count.
+
+    `SuccessCriteriaMet`, `FailureTarget` and the counts in a Job's status come earlier and may not come true.
+    """
+    if found is None or found.uid != uid:
+        return "vanished"
+    if not found.finished:
+        return "running"
+    return "succeeded" if found.complete and not (isinstance(found, Job) and found.failure) else "failed"
+
+
+def diagnose(seen: Observation) -> Finding | None:
+    """What to say about a Job or a bare Pod; None when all is as it should be."""
+    job = seen.job
+    if job is None:
+        return _bare_pod(seen)
+    if job.failure:
+        return _failed(job.failure, seen)
+    if job.complete:
+        return _flaw(seen.pods)
+    ending = job.condition("FailureTarget")
+    if ending:
+        return Finding("waiting", f"the Job is ending: {_failed(ending, seen).reason}")
+    if job.deleting:
+        held = f", held by {', '.join(job.finalizers)}" if job.finalizers else ""
+        return Finding("waiting", f"the Job is being deleted{held}")
+    if job.suspended:
+        return _late(
+            seen, Cause("the Job is suspended: it starts no pod", "who suspended it? see its spec.suspend")
+        )
+    alive = [pod for pod in seen.pods if not pod.finished and not pod.deleting]
+    if alive:
+        return worst(finding for pod in alive if (finding := _alive(pod, seen)))
+    return _without_pod(job, seen)
+
+
+def why_vanished(seen: Observation) -> Finding:
+    """What is known of a Job or Pod that is no longer there: never a verdict, only what to look at.
+
+    `seen` is the last look that found it; `job_events` may be newer, they outlive the Job.
+    """
+    told = next(
+        (event for event in seen.job_events if event.reason in ("Completed", "BackoffLimitExceeded")), None
+    )
+    if told is not None:
+        hint = "ttlSecondsAfterFinished removed it too early: leave it out, or give it some minutes"
+        return Finding("note", f"its last Event says {told.reason}: {shortened(told.message)}", hint)
+    last = next((cause for pod in reversed((*seen.gone, *seen.pods)) if (cause := taken(pod))), None)
+    return Finding(
+        "note", last.text if last else "somebody deleted it", "who did it? see the API server's audit log"
+    )
+
+
+def _bare_pod(seen: Observation) -> Finding | None:
+    if not seen.pods:
+        return None
+    pod = seen.pods[-1]
+    if pod.complete:
+        return _flaw((pod,))
+    if pod.finished:
+        return fatal(failure_of(pod))
+    return Finding("waiting", f"pod {pod.name} is being deleted") if pod.deleting else _alive(pod, seen)
+
+
+def _failed(condition: Condition, seen: Observation) -> Finding:
+    """Why the Job failed: the Job mostly says `BackoffLimitExceeded`, the cause is on its last pod."""
+    told = f"{condition.reason}: {shortened(condition.message)}".strip(": ")
+    pods = _by_age(seen)
+    if condition.reason == "DeadlineExceeded":
+        held = next((cause for pod in reversed(pods) if (cause := _first_wait(pod, seen))), None)
+        hint = held.hint if held else "raise activeDeadlineSeconds of the Job, or make the migration faster"
+        return Finding("fatal", told + (f"; {held.text}" if held else ""), hint)
+    broken = [pod for pod in pods if pod.phase == "Failed" or pod.deleting or _ended_badly(pod)]
+    if not broken:
+        return Finding("fatal", f"{told}; its pods are gone", "their logs and reasons went with them")
+    cause = failure_of(broken[-1])
+    if condition.reason != "BackoffLimitExceeded":
+        return Finding("fatal", f"{told}; {cause.text}", cause.hint)
+    tries = f" (the last of {len(broken)} pods)" if len(broken) > 1 else ""
+    return Finding("fatal", f"{cause.text}{tries}", cause.hint)
+
+
+def _alive(pod: Pod, seen: Observation) -> Finding | None:
+    """A pod that is neither finished nor being deleted."""
+    age = seen.elapsed - (_seconds(seen.job.created, pod.created) if seen.job else 0.0)
+    cause = _first_wait(pod, seen)
+    if cause and (cause.hope == "none" or (cause.hope == "little" and age >= SETTLE)):
+        return fatal(cause)
+    if not pod.ever_started and age >= seen.start_timeout:
+        return fatal(_not_started(cause, seen))
+    cause = cause or taken(pod)
+    return waiting(cause) if cause else _half_ended(pod, seen, age)
+
+
+def _first_wait(pod: Pod, seen: Observation) -> Cause | None:
+    events = seen.pod_events.get(pod.uid, ())
+    waits = (held_up(container, events) for container in pod.containers)
+    return unscheduled(pod) or next((cause for cause in waits if cause), None)
+
+
+def _half_ended(pod: Pod, seen: Observation, age: float) -> Finding | None:
+    """Some of the pod's containers have ended, others still run."""
+    own = [container for container in pod.containers if not container.init]
+    running = ", ".join(container.name for container in own if container.state == "running")
+    over = [(each, each.termination) for each in own if each.state == "terminated" and each.termination]
+    if not running or not over:
+        return None
+    bad = next(((each, end) for each, end in over if end.exit_code), None)
+    if bad is None:
+        names = ", ".join(container.name for container, _ in over)
+        hint = f"make it a native sidecar (initContainers, restartPolicy: Always), or let it end with {names}"
+        return Finding(
+            "waiting", f"container {names} is done, but {running} still runs and keeps the pod", hint
+        )
+    cause = ended(*bad)
+    no_more = seen.job is None or seen.job.failed >= seen.job.backoff_limit
+    since = age - _seconds(pod.created, bad[1].finished_at)
+    text = f"{cause.text}, but {running} still runs and keeps the pod"
+    return Finding("fatal" if no_more and since >= LAST_TRY_ENDS else "waiting", text, cause.hint)
+
+
+def _without_pod(job: Job, seen: Observation) -> Finding | None:
+    """No pod lives: none could be made, or the Job is between two tries, or about to end."""
+    refused = [event for event in seen.job_events if event.reason == "FailedCreate"]
+    if refused and not any(pod.created > (refused[-1].last_seen or pod.created) for pod in seen.pods):
+        return _refused(refused, seen)
+    pods = _by_age(seen)
+    if not pods:
+        return _late(seen, Cause("the Job has no pod yet")) if seen.elapsed >= SETTLE else None
+    broken = [pod for pod in pods if pod.phase == "Failed"]
+    if not broken:
+        outside = taken(pods[-1])
+        return waiting(outside) if outside else None
+    cause = failure_of(broken[-1])
+    if len(broken) >= REPEATED and all(failure_of(pod).hope != "some" for pod in broken[-REPEATED:]):
+        return fatal(cause)
+    return Finding(
+        "waiting", f"{cause.text}; pod {len(broken)} of at most {job.backoff_limit + 1} failed", cause.hint
+    )
+
+
+def _refused(events: list[KubeEvent], seen: Observation) -> Finding:
+    """The API server lets the Job make no pod: a quota, an admission rule, an account that isn't there."""
+    cause, answered = refusal(shortened(events[-1].message))
+    if answered and seen.elapsed >= SETTLE and sum(event.count for event in events) >= REPEATED:
+        return fatal(cause)
+    return _late(seen, cause)
+
+
+def _late(seen: Observation, cause: Cause) -> Finding:
+    """Waiting, until `start_timeout` is over."""
+    return waiting(cause) if seen.elapsed < seen.start_timeout else fatal(_not_started(cause, seen))
+
+
+def _not_started(cause: Cause | None, seen: Observation) -> Cause:
+    text = f"no container has started within {seen.start_timeout:g} s"
+    return Cause(f"{text}: {cause.text}", cause.hint) if cause else Cause(text)
+
+
+def _flaw(pods: Iterable[Pod]) -> Finding | None:
+    """A success with a doubt: the kernel killed a child of a container that then exited with 0."""
+    for container in (each for pod in pods for each in pod.containers):
+        end = container.termination
+        if end and end.exit_code == 0 and end.reason == "OOMKilled":
+            text = f"container {container.name} exited with code 0, but a process in it ran out of memory (OOMKilled)"
+            return Finding("note", text, "is the migration's work whole? raise resources.limits.memory")
+    return None
+
+
+def _by_age(seen: Observation) -> list[Pod]:
+    """Every pod there was, oldest first."""
+    return sorted((*seen.gone, *seen.pods), key=lambda pod: pod.created)
+
+
+def _ended_badly(pod: Pod) -> bool:
+    return any(
+        each.termination and each.termination.exit_code and not each.sidecar for each in pod.containers
+    )
+
+
+def _seconds(start: datetime, end: datetime | None) -> float:
+    return max(0.0, (end - start).total_seconds()) if end else 0.0

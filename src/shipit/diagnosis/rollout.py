@@ -1,0 +1,135 @@
+"""A workload of the app whose new pods aren't ready: which pod, why, and whether waiting on can help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from shipit.diagnosis.causes import Cause, ended, shortened, taken
+from shipit.diagnosis.finding import SETTLE, Finding, fatal, refusal, waiting, worst
+from shipit.diagnosis.waits import held_up, unscheduled
+from shipit.model import Container, KubeEvent, Pod, Workload
+
+CRASHES = 3
+"""Restarts after which a container is believed not to get over it: about 40 s of Kubernetes' back-off."""
+CONFIG_TRIES = 3
+"""Tries of the kubelet to make a container whose Secret or ConfigMap is missing: about 12 s."""
+CONFIG_PATIENCE = 30.0
+
+_REVISION_LABELS = ("pod-template-hash", "controller-revision-hash")
+
+
+def why_not_ready(
+    workload: Workload,
+    pods: tuple[Pod, ...],
+    events: Mapping[str, tuple[KubeEvent, ...]],
+    elapsed: float,
+    *,
+    crashes: int = CRASHES,
+) -> Finding | None:
+    """Why a Deployment, StatefulSet or DaemonSet isn't rolled out; None when it is, or nothing is to be said.
+
+    `pods` may hold old ones; `events` are by the pods' UIDs, oldest first; `elapsed` are the seconds since the
+    rollout began. `crashes`: with how many restarts a container counts as lost.
+    """
+    if workload.done:
+        return None
+    new = [
+        pod
+        for pod in pods
+        if _is_new(pod, workload) and not pod.ready and not pod.finished and not pod.deleting
+    ]
+    found = worst(
+        finding for pod in new if (finding := _unready(pod, events.get(pod.uid, ()), elapsed, crashes))
+    )
+    if found and found.kind == "fatal":
+        return found
+    return _stuck(workload, found, elapsed) or found or _unmade(pods, workload)
+
+
+def _is_new(pod: Pod, workload: Workload) -> bool:
+    hashes = [pod.labels[label] for label in _REVISION_LABELS if label in pod.labels]
+    return not workload.pod_hash or not hashes or workload.pod_hash in hashes
+
+
+def _unready(pod: Pod, events: tuple[KubeEvent, ...], elapsed: float, crashes: int) -> Finding | None:
+    outside = unscheduled(pod) or taken(pod)
+    if outside:
+        return waiting(_on(pod, outside))
+    for container in pod.containers:
+        cause = _crash(container) or held_up(container, events)
+        if cause is None:
+            continue
+        lost = cause.hope == "none" or (cause.hope == "little" and _hopeless(container, events, elapsed))
+        return (fatal if lost or _crashes_on(container, crashes) else waiting)(_on(pod, cause))
+    return _not_answering(pod, events)
+
+
+def _crash(container: Container) -> Cause | None:
+    """A container of an app that ended, whatever its exit code: it should run on."""
+    end = container.termination or container.last_termination
+    if end is None or container.state == "running" or (container.init and not end.exit_code):
+        return None
+    cause = ended(container, end)
+    hint = cause.hint or (
+        "" if end.exit_code else "a container of the app must not end: is its command right?"
+    )
+    return Cause(f"{cause.text}; restarted {container.restarts} times", hint, cause.hope)
+
+
+def _crashes_on(container: Container, crashes: int) -> bool:
+    return container.state != "running" and container.restarts >= crashes
+
+
+def _hopeless(container: Container, events: tuple[KubeEvent, ...], elapsed: float) -> bool:
+    """What may only be missing for a moment has been missing for long, or was tried often."""
+    if container.termination or container.last_termination:
+        return container.restarts > 1
+    tries = sum(event.count for event in events if event.reason == "Failed")
+    return elapsed >= SETTLE and (tries >= CONFIG_TRIES or elapsed >= CONFIG_PATIENCE)
+
+
+def _not_answering(pod: Pod, events: tuple[KubeEvent, ...]) -> Finding | None:
+    """Its containers run, or its init containers do, and its probes say no."""
+    init = next(
+        (each for each in pod.containers if each.init and not each.sidecar and each.state == "running"), None
+    )
+    if init:
+        return Finding("waiting", f"pod {pod.name}: init container {init.name} still runs")
+    unhealthy = [event for event in events if event.reason == "Unhealthy"]
+    if unhealthy:
+        hint = f"kubectl logs {pod.name} -n {pod.namespace}"
+        return Finding("waiting", f"pod {pod.name}: {shortened(unhealthy[-1].message)}".rstrip(": "), hint)
+    running = [
+        each.name for each in pod.containers if each.state == "running" and not each.ready and not each.init
+    ]
+    return Finding("waiting", f"pod {pod.name}: container {running[0]} isn't ready yet") if running else None
+
+
+def _stuck(workload: Workload, found: Finding | None, elapsed: float) -> Finding | None:
+    """What the workload's own conditions say: no pod can be created, or it took longer than it may."""
+    failure = next(
+        (c for c in workload.conditions if c.type == "ReplicaFailure" and c.status == "True"), None
+    )
+    if failure:
+        cause, answered = refusal(shortened(failure.message))
+        named = Cause(f"{workload.ref.kind} {workload.ref.name}: {cause.text}", cause.hint)
+        return fatal(named) if answered and elapsed >= SETTLE else waiting(named)
+    late = next((c for c in workload.conditions if c.reason == "ProgressDeadlineExceeded"), None)
+    if late is None or late.status != "False":
+        return None
+    text = f"{workload.ref.kind} {workload.ref.name}: {late.reason}: {shortened(late.message)}"
+    return Finding("fatal", f"{text}; {found.reason}" if found else text, found.hint if found else "")
+
+
+def _unmade(pods: Iterable[Pod], workload: Workload) -> Finding | None:
+    """Its new pods are there and ready, or not there at all: say what goes on with the old ones."""
+    leaving = [pod.name for pod in pods if pod.deleting]
+    if not leaving or workload.updated < workload.desired:
+        return None
+    return Finding("note", f"pod {leaving[0]} is still ending")
+
+
+def _on(pod: Pod, cause: Cause) -> Cause:
+    """The cause with the pod's name in front, once."""
+    text = cause.text if f"pod {pod.name}" in cause.text else f"pod {pod.name}: {cause.text}"
+    return Cause(text, cause.hint, cause.hope)
