@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shlex
 import shutil
 import subprocess
 import tempfile
@@ -86,6 +85,7 @@ def bootstrap_args(rootfs: RootFs, apt_options: Path) -> list[str]:
         f"--include={','.join(rootfs.packages)}",
         f"--aptopt={apt_options}",
         "--aptopt=Apt::Install-Recommends false",
+        "--dpkgopt=force-unsafe-io",  # a crash loses nothing but a cache that isn't finished
         f'--customize-hook=cd "$1" && rm -rf {unwanted}',
         suite(),
         "-",
@@ -114,12 +114,14 @@ def build_rootfs(rootfs: RootFs, folder: Path, progress: Callable[[str], None]) 
         options = Path(temporary) / "apt.conf"
         options.write_text(download_options())
         argv = bootstrap_args(rootfs, options)
-        bootstrap = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=errors)
-        gzip = subprocess.run(["gzip", "-1", "-n"], stdin=bootstrap.stdout, stdout=output, check=False)
-        failed = bootstrap.wait() or gzip.returncode
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=errors) as bootstrap:
+            gzip = subprocess.run(["gzip", "-1", "-n"], stdin=bootstrap.stdout, stdout=output, check=False)
+        failed = bootstrap.returncode or gzip.returncode
     if failed:
         unfinished.unlink()
-        raise SandboxError(f"{shlex.join(argv)} failed:\n{tail(log)}", f"all of its output is in {log}")
+        raise SandboxError(
+            f"mmdebstrap could not make {rootfs.name}:\n{tail(log)}", f"all of its output: {log}"
+        )
     for old in folder.glob(f"{rootfs.name}-*.tar.gz"):
         old.unlink()
     unfinished.replace(layer)
