@@ -132,7 +132,7 @@ def remove(name: str, ref: Ref, found: Subject, world: World, emit: Emit) -> Non
             world.cluster.delete(ref, uid=found.uid)
         except Conflict as error:
             raise Busy(
-                f"{ref.kind} {ref.name} was replaced by somebody else meanwhile", hint="shipit status"
+                f"{ref.kind} {ref.name} was replaced by somebody else meanwhile", hint="shipit logs"
             ) from error
     emit(JobChanged(name, ref.name, "deleting"))
     deadline = world.clock.monotonic() + GONE_WITHIN

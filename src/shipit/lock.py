@@ -115,7 +115,7 @@ class Lease:
             except ApiError as error:
                 raise Unknown(
                     f"the lock of the release could not be renewed: {error.message}",
-                    hint="shipit status",
+                    hint="shipit logs",
                 ) from error
             self._renewed = sent
 
@@ -132,7 +132,7 @@ class Lease:
 
 def _lost_to(claim: Claim) -> Busy:
     text = f"{claim}" if claim.run else "it was broken or removed"
-    return Busy(f"the lock of the release was lost: {text}", hint="shipit status")
+    return Busy(f"the lock of the release was lost: {text}", hint="shipit logs")
 
 
 def ref_for(namespace: str, release: str) -> Ref:

@@ -35,7 +35,7 @@ def recover(request: Request, world: World, owed: Progress | None, emit: Emit) -
     try:
         world.cluster.delete(Ref("v1", "Secret", request.namespace, meta["name"]), uid=meta["uid"])
     except Conflict as error:
-        raise Busy("somebody else is at work on the release", hint="shipit status") from error
+        raise Busy("somebody else is at work on the release", hint="shipit logs") from error
     emit(
         Warned(
             f"revision {newest.number} was left {newest.status} by a helm that died: it was removed, the release is "

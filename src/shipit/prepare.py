@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from shipit.chart import freeze
+from shipit.chart import check_stored_size, freeze, freeze_live
 from shipit.checks import check_permissions, check_references, dry_run_app, dry_run_step
 from shipit.choose import Chosen, check_tag, choose
 from shipit.dressing import dressed, job_hash
@@ -169,7 +169,7 @@ def _plan(request: Request, world: World, drawing: _Drawing) -> Plan:
         install=rendered.install,
         before=tuple(step for step in kept if step.phase == "before"),
         after=tuple(step for step in kept if step.phase == "after"),
-        chart=freeze(Path(request.chart), app, rendered.hooks, request.workdir / f"app-{rendered.install}"),
+        chart=_freeze(request, app, rendered),
         values=request.values,
         digest=digest(app),
         app=tuple(resources(app)),
@@ -183,6 +183,13 @@ def _plan(request: Request, world: World, drawing: _Drawing) -> Plan:
         waits=not (rendered.install and any(step.phase == "after" and step.watched for step in kept)),
         skipped=tuple(step.name for one, step in steps if request.skip_migration and one.migration),
     )
+
+
+def _freeze(request: Request, app: Sequence[Document], rendered: Rendered) -> Path:
+    folder = request.workdir / ("install" if rendered.install else "upgrade")
+    chart = freeze(Path(request.chart), app, rendered.hooks, folder, notes=rendered.notes)
+    check_stored_size(chart, request.values)
+    return chart
 
 
 def _app(documents: Sequence[Document], chosen: Sequence[Chosen]) -> tuple[Document, ...]:
@@ -199,9 +206,11 @@ def _retired(left_out: Sequence[Resource], live: Sequence[Document]) -> tuple[Re
 
 def _handover(request: Request, world: World, drawing: _Drawing, retired: Sequence[Resource]) -> Path:
     """The live revision without its migration Jobs, its hooks kept: `helm rollback` to it must work as before."""
+    live = next(each for each in drawing.history if each.number == drawing.deployed)
     rest = without(drawing.live, {resource.ref for resource in retired})
-    hooks = split(world.helm.hooks(drawing.deployed), request.namespace)
-    return freeze(Path(request.chart), (*rest, *hooks), (), request.workdir / "handover")
+    hooks = split(world.helm.hooks(live.number), request.namespace)
+    folder = request.workdir / "handover"
+    return freeze_live((*rest, *hooks), folder, chart=live.chart, app_version=live.app_version)
 
 
 def _step(one: Chosen, request: Request, revision: int) -> Step:

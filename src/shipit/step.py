@@ -101,7 +101,7 @@ def _create(step: Step, plan: Plan, world: World) -> None:
     except AlreadyExists as error:
         raise Busy(
             f"somebody else made {step.ref.kind} {step.ref.name} meanwhile; {_app(step, plan)}",
-            hint="shipit status",
+            hint="shipit logs",
         ) from error
     except (Forbidden, Invalid, NotFound) as error:
         raise MigrationFailed(
@@ -304,8 +304,10 @@ class _Telling:
     def tell(self, sight: _Sight) -> None:
         if isinstance(sight.subject, Job):
             self._once(sight.subject.uid, _job_event(self._step, sight.subject))
-        for attempt, pod in enumerate(sight.pods, start=1):
-            self._once(pod.uid, _pod_event(self._step, pod, attempt))
+        pods = sorted((*sight.gone, *sight.pods), key=lambda pod: pod.created)
+        for attempt, pod in enumerate(pods, start=1):
+            left = PodChanged(self._step.name, pod.name, "Deleted", attempt)
+            self._once(pod.uid, left if pod in sight.gone else _pod_event(self._step, pod, attempt))
 
     def silent(self, error: ApiError) -> None:
         self._once("silence", Warned(f"{error.message}; still trying", error.hint))

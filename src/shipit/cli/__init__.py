@@ -9,6 +9,7 @@ import typer
 
 from shipit import __version__
 from shipit.cli.deploy import deploy
+from shipit.cli.logs import logs
 from shipit.cli.options import with_common
 from shipit.cli.schema import print_schema
 from shipit.cli.session import usage_exit
@@ -22,6 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("deploy")(with_common(deploy))
+app.command("logs")(with_common(logs))
 app.command("unlock")(with_common(unlock))
 app.command("schema")(print_schema)
 

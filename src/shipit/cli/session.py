@@ -22,7 +22,7 @@ from shipit.clock import SystemClock
 from shipit.errors import EXIT_CODES, Interrupted, Outcome, ShipitError, Stopped, Usage
 from shipit.events import Ended, Event, Failed, MigrationResult, StepChanged
 from shipit.render import Output, open_output
-from shipit.render.jsonl import fields
+from shipit.render.jsonl import result
 from shipit.render.mask import Mask
 
 
@@ -146,7 +146,7 @@ def _report(session: Session, path: Path | None, ended: Ended) -> None:
     if path is None:
         return
     try:
-        path.write_text(session.mask.text(json.dumps(fields(ended), indent=2)) + "\n", encoding="utf-8")
+        path.write_text(session.mask.text(json.dumps(result(ended), indent=2)) + "\n", encoding="utf-8")
     except OSError as error:
         sys.stderr.write(f"the report {path} could not be written: {error.strerror}\n")
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from shipit import lock
 from shipit.cli.session import Session
-from shipit.config import Config, Migration, Overrides, load, overlay_values
+from shipit.config import Config, Migration, Overrides, load, overlay_values, values_files
 from shipit.events import Started
 from shipit.model import Identity
 from shipit.prepare import PROBE_TAG, refusing
@@ -141,7 +141,7 @@ def _values(config: Config, migration: Migration | None, tag: str, path: Path) -
     ours = write_values(
         path.parent, path.name, overlay_values(config, tag, migration=migration, load_yaml=load_yaml)
     )
-    return (*config.release.values, *(migration.values if migration else ()), ours)
+    return (*values_files(config, migration), ours)
 
 
 def identity(environ: Mapping[str, str], message: str = "") -> Identity:

@@ -1,0 +1,38 @@
+"""`shipit logs`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from shipit.cli.options import Common, variable
+from shipit.cli.session import Done, Session, conduct
+
+
+def logs(
+    common: Common,
+    *,
+    name: Annotated[str, typer.Argument(help="A migration's Job; else the newest.")] = "",
+    follow: Annotated[
+        bool, typer.Option("--follow", envvar=variable("follow"), help="Go on until the migration has ended.")
+    ] = False,
+) -> None:
+    """Show the log of the running or last migration."""
+    from shipit.config import Overrides
+
+    overrides = Overrides(namespace=common.namespace, context=common.context)
+
+    def work(session: Session) -> Done:
+        from shipit.cli.wiring import configure, reach
+        from shipit.replay import replay
+
+        config = configure(session, overrides)
+        cluster = reach(session, config)
+        job = replay(
+            cluster, session.clock, session.namespace, config.release.name, name, session.emit, follow=follow
+        )
+        state = "complete" if job.complete else "failed" if job.failure else "running"
+        return Done(f"Job {job.name} of {job.tag or 'an unknown tag'} is {state}")
+
+    conduct(common, work)
