@@ -112,12 +112,13 @@ def _put(holder: Any, part: str | int, value: Any) -> None:
 
 
 class _Scanner:
-    """Reads one flag's text from left to right."""
+    """Reads one flag's text from left to right; `parts` is the key that it read last, or reads."""
 
     def __init__(self, text: str, flag: str) -> None:
         self.text = text
         self.flag = flag
         self.at = 0
+        self.parts: list[str | int] = []
 
     @property
     def done(self) -> bool:
@@ -139,29 +140,29 @@ class _Scanner:
 
     def path(self, end: str) -> Path:
         """A key up to and with `end`: "=", or "" for the end of the text."""
-        parts: list[str | int] = []
+        self.parts = []
         stop = "."
         while stop != end:
             if stop == "[":
-                parts.append(self.index())
+                self.parts.append(self.index())
                 rest, stop = self.until("[.=")
                 if rest:
-                    raise self.wrong(parts, "there is text behind its `]`")
+                    raise self.wrong("there is text behind its `]`")
             elif stop == ".":
                 name, stop = self.until("=[,.")
                 if not name:
-                    raise self.wrong(parts, "a name in it is empty")
-                parts.append(name)
+                    raise self.wrong("a name in it is empty")
+                self.parts.append(name)
             else:
-                raise self.wrong(parts, "has no value" if end else f"`{stop}` can't be part of a key")
-            if sum(isinstance(part, str) for part in parts) > _MOST_LEVELS + 1:
-                raise self.wrong(parts[:2], f"more than {_MOST_LEVELS} levels deep")
-        return tuple(parts)
+                raise self.wrong("has no value" if end else f"`{stop}` can't be part of a key")
+            if sum(isinstance(part, str) for part in self.parts) > _MOST_LEVELS + 1:
+                raise self.wrong(f"more than {_MOST_LEVELS} levels deep")
+        return tuple(self.parts)
 
     def index(self) -> int:
         digits, stop = self.until("]")
         if not stop or not re.fullmatch(r"[0-9]{1,9}", digits) or int(digits) > _HIGHEST_INDEX:
-            raise self.wrong([], f"`[{digits[:20]}` is no index; allowed is [0] to [{_HIGHEST_INDEX}]")
+            raise self.wrong(f"an index is missing its `]` or is none; allowed is [0] to [{_HIGHEST_INDEX}]")
         return int(digits)
 
     def value(self, *, strings: bool) -> Any:
@@ -174,7 +175,7 @@ class _Scanner:
             item, stop = self.until(",}")
             items.append(self.typed(item, strings=strings))
         if not stop or self.text[self.at : self.at + 1] not in ("", ","):
-            raise self.wrong([], "a list must end with `}`, and a `,` must follow before the next key")
+            raise self.wrong("a list must end with `}`, and a `,` must follow before the next key")
         self.at += 1
         return items
 
@@ -186,11 +187,9 @@ class _Scanner:
         if text[:1] == "0" or not _INTEGER.fullmatch(text) or not -(2**63) <= int(text) < 2**63:
             return text
         if abs(int(text)) > MOST_EXACT:
-            raise self.wrong(
-                [], "an integer of more than 53 bits would lose digits in helm; use --set-string"
-            )
+            raise self.wrong("an integer of more than 53 bits would lose digits in helm; use --set-string")
         return int(text)
 
-    def wrong(self, parts: list[str | int], problem: str) -> Usage:
-        where = " ".join(part for part in (self.flag, written(tuple(parts))) if part)
-        return Usage(f"{where}: {problem}")
+    def wrong(self, problem: str) -> Usage:
+        key = written(tuple(self.parts[:_MOST_LEVELS]))
+        return Usage(f"{self.flag}{' ' if self.flag and key else ''}{key}: {problem}")
