@@ -78,7 +78,7 @@ def where_to_look(stage: Stage) -> str:
     commands = (
         ("what is in the cluster", stage.kubectl("get", "jobs,pods", stage.here)),
         ("what the last migration said", stage.kubectl("logs", "job/notes-migrate", stage.here)),
-        ("what a deploy would do", stage.shipit("plan", "--tag=v4")),
+        ("the revisions of the app: v3 never came to be one", stage.helm("history", "notes")),
         ("a migration of 25 s, to watch or to interrupt", stage.shipit("deploy", "--tag=v4")),
         ("the end of the cluster", ["python", "-m", "sandbox", "down"]),
     )

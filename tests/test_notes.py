@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 import tarfile
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,9 @@ import pytest
 import yaml
 
 from sandbox import SandboxError, images, images_rootfs
+from sandbox.config import REGISTRY_NAME
+from sandbox.demo import parser
+from shipit.config import Overrides, load
 
 NOTES = Path(__file__).parent.parent / "examples" / "notes"
 TAGS = {
@@ -138,8 +140,17 @@ def test_both_charts_agree_on_the_database() -> None:
     assert {key: app["database"][key] for key in postgres["database"]} == postgres["database"]
 
 
-def test_the_configuration_names_what_is_there() -> None:
-    config = tomllib.loads((NOTES / "shipit.toml").read_text())
-    chart = NOTES / config["release"]["chart"]
-    assert (chart / "Chart.yaml").exists()
-    assert (chart / config["migration"]["template"]).exists()
+def test_the_configuration_deploys_the_chart_with_images_from_where_it_is_told() -> None:
+    release = load(NOTES / "shipit.toml", None, NOTES, {}, Overrides()).release
+    assert release.chart == str(NOTES / "chart")
+    assert release.set == {"image": {"repository": f"{REGISTRY_NAME}/notes"}}
+    assert release.namespace == parser().get_default("namespace")
+    elsewhere = load(NOTES / "shipit.toml", None, NOTES, {"NOTES_IMAGE": "r.example/n"}, Overrides()).release
+    assert elsewhere.set == {"image": {"repository": "r.example/n"}}
+
+
+def test_the_configured_migration_is_there_and_goes_on_when_a_hasty_deploy_gives_up() -> None:
+    (usual,) = load(NOTES / "shipit.toml", None, NOTES, {}, Overrides()).migrations
+    assert usual.template == "templates/migrate.yaml"
+    (hasty,) = load(NOTES / "shipit.toml", "hasty", NOTES, {}, Overrides()).migrations
+    assert (hasty.template, hasty.timeout, hasty.on_timeout) == (usual.template, 10, "leave")
