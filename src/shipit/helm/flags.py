@@ -101,10 +101,11 @@ class Flag:
 
 def parse(helm_args: Sequence[str]) -> tuple[Flag, ...]:
     """Split `helm_args` into flags. Raises Usage for a word that belongs to none and for a flag that shipit sets."""
-    found = tuple(_split(tuple(helm_args)))
-    for flag in found:
-        _refuse_ours(flag)
-    return found
+    found = []
+    for flag in _split(tuple(helm_args)):
+        _refuse_ours(flag)  # before the next word is looked at: it may be this one's value
+        found.append(flag)
+    return tuple(found)
 
 
 def _split(words: tuple[str, ...]) -> Iterator[Flag]:

@@ -32,7 +32,7 @@ _SECRETS = (
     # what the API server quotes of an object that it can't decode
     re.compile(r"(?P<kept>error found in #\d+ byte of ).*"),
     re.compile(r"(?P<kept>\b(?:bearer|basic)\s+)[\w.~+/=-]{6,}", re.IGNORECASE),
-    re.compile(r"(?P<kept>://)[^\s/@]+@"),
+    re.compile(r"(?P<kept>://)[^\s/@]+(?=@)"),
     re.compile(r"(?P<kept>\b)eyJ[\w-]+\.[\w-]+\.[\w-]*"),
     re.compile(
         rf"(?P<kept>\b[\w.-]*(?:{_TELLING_KEY})\b[\"']?\s*(?:=|:)\s*)(?:\"[^\"]*\"|'[^']*'|[^\s,;}}]+)",
@@ -52,7 +52,7 @@ class Cause(NamedTuple):
 
 
 def _cause(pattern: str, reason: HelmReason, says: str, hint: str = "") -> Cause:
-    return Cause(re.compile(pattern, re.IGNORECASE), reason, says, hint)
+    return Cause(re.compile(pattern, re.IGNORECASE | re.MULTILINE), reason, says, hint)
 
 
 CAUSES = (
@@ -100,6 +100,7 @@ CAUSES = (
         "helm knows no such flag",
         "see release.helm_args",
     ),
+    _cause(r"cannot load \S+\.(?:yaml|lock|json)", "chart", "helm can't read the chart {chart}"),
     _cause(
         r"values don't meet the specifications of the schema",
         "render",
@@ -123,7 +124,7 @@ CAUSES = (
         "the chart renders something that is no Kubernetes object",
     ),
     _cause(
-        r"chart requires kubeVersion|cannot load |Chart\.yaml|path .* not found|repo \S+ not found"
+        r"chart requires kubeVersion|Chart\.yaml|path .* not found|repo \S+ not found"
         r"|no cached repo|failed to (?:download|fetch)|could not find protocol handler|chart .* not found"
         r"|not a valid chart|no such file or directory|not installable",
         "chart",

@@ -1,0 +1,97 @@
+"""The private folder and the values in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shipit.helm import files, private_folder, write_values
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_values_are_for_this_user_only_and_gone_afterwards(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        with private_folder(tmp_path) as folder:
+            path = write_values(folder, "tag.json", {"image": {"tag": "é\u2028"}})
+            assert (mode(folder), mode(path)) == (0o700, 0o600)
+            assert json.loads(path.read_text()) == {"image": {"tag": "é\u2028"}}
+    finally:
+        os.umask(before)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_folder_goes_when_something_fails_inside(tmp_path: Path) -> None:
+    def interrupted() -> None:
+        with private_folder(tmp_path) as folder:
+            write_values(folder, "a", {})
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_values_are_never_written_through_a_link_that_is_there_already(tmp_path: Path) -> None:
+    (tmp_path / "tag.json").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(FileExistsError):
+        write_values(tmp_path, "tag.json", {})
+
+
+def test_what_a_dead_shipit_left_is_swept_and_what_a_live_one_has_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = tmp_path / "shipit-1-abc"
+    (dead / "app").mkdir(parents=True)
+    other = tmp_path / "shipit-notes"
+    other.mkdir()
+    monkeypatch.setattr(files, "_FRESH", -1.0)
+
+    with private_folder(tmp_path) as live, private_folder(tmp_path) as second:
+        assert not dead.exists()
+        assert live.exists()
+        assert second.exists()
+    assert list(tmp_path.iterdir()) == [other]
+
+
+def test_a_folder_that_was_only_just_made_is_left_alone(tmp_path: Path) -> None:
+    """Its owner may be about to lock it."""
+    fresh = tmp_path / "shipit-1-abc"
+    fresh.mkdir()
+
+    files.sweep(tmp_path)
+
+    assert fresh.exists()
+
+
+def test_a_killed_shipit_lets_go_of_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "import sys, time\nfrom pathlib import Path\nfrom shipit.helm.files import private_folder\n"
+    code += "with private_folder(Path(sys.argv[1])) as f:\n    print(f, flush=True)\n    time.sleep(60)\n"
+    src = str(Path(__file__).parent.parent / "src")
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": src},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as owner:
+        assert owner.stdout is not None
+        left = Path(owner.stdout.readline().strip())
+        monkeypatch.setattr(files, "_FRESH", -1.0)
+        files.sweep(tmp_path)
+        assert left.exists()
+        owner.kill()
+
+    files.sweep(tmp_path)
+    assert not left.exists()

@@ -1,0 +1,126 @@
+"""helm's words on stderr: cleaned, without secrets, and the cause that they name."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shipit.errors import HelmReason
+from shipit.helm import words
+
+
+def test_what_says_nothing_about_the_failure_is_left_out() -> None:
+    text = (
+        "WARNING: Kubernetes configuration file is group-readable. This is insecure. Location: /k\n"
+        "Flag --atomic has been deprecated, use --rollback-on-failure instead\n"
+        'level=WARN msg="this chart is deprecated"\n'
+        "Error: UPGRADE FAILED: template: shop/templates/a.yaml:3:5: executing\n"
+        "\n"
+        "Use --debug flag to render out invalid YAML\n"
+    )
+
+    assert words.clean(text) == ("template: shop/templates/a.yaml:3:5: executing",)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Authorization: Bearer abcdef.123", "Authorization: Bearer ***"),
+        ("dial postgres://app:hunter2@db:5432/x", "dial postgres://***@db:5432/x"),
+        ("password=hunter2; next", "password=***; next"),
+        ('"dbPassword": "hun ter2", more', '"dbPassword": ***, more'),
+        ("got eyJhbGciOi.eyJzdWIiOi.c2ln here", "got *** here"),
+        (
+            'illegal base64 data, error found in #10 byte of ...|"hunter2!"|..., bigger context ...|{"data"}|...',
+            "illegal base64 data, error found in #10 byte of ***",
+        ),
+        ('secret "db" not found', 'secret "db" not found'),
+        ("at '/replicas': got number, want string", "at '/replicas': got number, want string"),
+    ],
+)
+def test_what_looks_like_a_secret_is_cut_out_and_the_rest_stays(text: str, shown: str) -> None:
+    assert words.hide(text) == shown
+
+
+def test_secrets_of_the_values_are_cut_out_wherever_they_stand() -> None:
+    values = {"db": {"password": "hunter2!", "host": "db.local"}, "tokens": ["abcdef", "x"], "pin": 123456}
+    secrets = tuple(words.secrets_in(values))
+
+    encoded = base64.b64encode(b"hunter2!").decode()
+    shown = words.hide(f"'hunter2!' does not match; {encoded}; abcdef; x; db.local; 123456", secrets)
+
+    assert shown == "'***' does not match; ***; ***; x; db.local; 123456"
+
+
+@given(st.text(min_size=6), st.text(), st.text())
+def test_no_secret_of_six_signs_and_more_comes_through(secret: str, before: str, after: str) -> None:
+    shown = words.hide(before + secret + after, [secret])
+
+    assert secret not in shown or secret in words.HIDDEN * 3
+
+
+SAID: list[tuple[str, HelmReason]] = [
+    ("Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress", "pending"),
+    (
+        'Error: ConfigMap "a" in namespace "x" exists and cannot be imported into the current release: invalid ownership metadata; x',
+        "ownership",
+    ),
+    ("Error: release: not found", "no-release"),
+    (
+        "Error: You may need to run `helm dependency build` to fetch missing dependencies: found in Chart.yaml, ...",
+        "dependencies",
+    ),
+    (
+        'Error: Kubernetes cluster unreachable: Get "http://localhost:8080/version": dial tcp: refused',
+        "unreachable",
+    ),
+    ('Error: kubernetes cluster unreachable: context "foo" does not exist', "unreachable"),
+    ("Error: unknown flag: --bogus", "arguments"),
+    ('Error: path "/nope" not found', "chart"),
+    ("Error: chart requires kubeVersion: >9 which is incompatible with Kubernetes v1.34.0", "chart"),
+    ("Error: cannot load values.yaml: error converting YAML to JSON: yaml: line 1", "chart"),
+    ("Error: execution error at (c1/templates/a.yaml:1:3): need pw", "render"),
+    (
+        'Error: c1/templates/a.yaml:1:10\n  executing "c1/templates/a.yaml" at <.Values.a.b.c>:\n    nil',
+        "render",
+    ),
+    (
+        "Error: values don't meet the specifications of the schema(s) in the following chart(s):\nc1:\n- x",
+        "render",
+    ),
+    (
+        'Error: unable to build kubernetes objects: resource mapping not found: no matches for kind "X"',
+        "render",
+    ),
+    ('Error: query: failed: secrets is forbidden: User "a" cannot list resource "secrets"', "forbidden"),
+    ("Error: UPGRADE FAILED: context deadline exceeded", "timeout"),
+    ("Error: something new", "other"),
+]
+
+
+@pytest.mark.parametrize(("text", "reason"), SAID)
+def test_the_cause_is_read_from_the_words(text: str, reason: HelmReason) -> None:
+    failed = words.failure(
+        words.clean(text), "rendering release shop", release="shop", namespace="prod", chart="c"
+    )
+
+    assert failed.reason == reason
+    assert words.clean(text)[0].rstrip(":") in failed.message
+
+
+def test_a_cause_that_is_known_says_what_to_type() -> None:
+    lines = words.clean("Error: found in Chart.yaml, but missing in charts/ directory: db")
+
+    failed = words.failure(lines, "rendering", release="shop", namespace="prod", chart="/app/chart")
+
+    assert failed.hint == "helm dependency build /app/chart"
+    assert failed.message.startswith("the chart's dependencies are missing: ")
+
+
+def test_a_single_line_is_not_said_twice() -> None:
+    assert words.failure(("one",), "x").details == ()
+    assert words.failure(("one", "two"), "x").details == ("one", "two")
+    assert words.failure((), "rendering").message == "helm failed while rendering: it said nothing"
