@@ -17,6 +17,8 @@ def folders(group: str, root: Path = ROOT) -> list[Path]:
     """The group's folder in each hierarchy: one for v2, one per controller for v1."""
     if (root / "cgroup.controllers").exists():
         return [root / group]
+    if not root.exists():
+        return []
     return [
         folder / group for folder in sorted(root.iterdir()) if folder.is_dir() and not folder.is_symlink()
     ]

@@ -101,9 +101,14 @@ class Cluster:
         with locked(self.places.lock):
             self._start(setup, (name,))
         asked = api.Api(self.places.pki, self.network)
-        checks = {"apiserver": asked.ready, "etcd": asked.ready, "kubelet": asked.node_ready}
-        if check := checks.get(name):
-            self._await(name, check)
+        network = self.network
+        checks: dict[str, api.Check] = {
+            "registry": lambda: api.registry_ready(network),
+            "etcd": asked.ready,
+            "apiserver": asked.ready,
+            "kubelet": asked.node_ready,
+        }
+        self._await(name, checks.get(name, lambda: self.process(name) is not None))
 
     def _prepare(self, built: Mapping[str, Path]) -> Setup:
         """Folders, addresses, certificates, configuration, namespaces."""

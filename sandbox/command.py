@@ -10,6 +10,7 @@ from pathlib import Path
 from sandbox.errors import SandboxError
 
 MOST_OF_AN_ERROR = 2000
+NOT_FOUND = 127
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # root's may lack some of it
 
 
@@ -19,7 +20,12 @@ def attempt(
     """Run a command that may fail; `env` is added to this process's environment."""
     path = f"{os.environ.get('PATH', '')}:{SYSTEM_PATH}"
     whole = {**os.environ, "PATH": path, **(env or {})}
-    return subprocess.run(command, check=False, cwd=cwd, env=whole, capture_output=True, text=True)
+    try:
+        return subprocess.run(command, check=False, cwd=cwd, env=whole, capture_output=True, text=True)
+    except FileNotFoundError as error:
+        return subprocess.CompletedProcess(
+            list(map(str, command)), NOT_FOUND, "", f"{error.filename}: not found"
+        )
 
 
 def must(

@@ -9,6 +9,7 @@ import pytest
 
 import sandbox
 from sandbox import __main__ as command_line
+from sandbox import command
 from sandbox.errors import SandboxError
 from sandbox.places import Places, cache_dir, cluster_name, locked, write
 
@@ -16,8 +17,8 @@ from sandbox.places import Places, cache_dir, cluster_name, locked, write
 def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert command_line.main([]) == 0
     shown = capsys.readouterr().out
-    for command in ("up", "down", "status", "build", "clean", "env", "stop", "start"):
-        assert f"\n    {command} " in shown
+    for name in ("up", "down", "status", "build", "clean", "env", "stop", "start"):
+        assert f"\n    {name} " in shown
 
 
 def test_an_unknown_component_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
@@ -59,6 +60,18 @@ def test_a_file_that_is_the_same_is_not_written_again(tmp_path: Path) -> None:
     write(file, "b")
     assert [found.name for found in file.parent.iterdir()] == ["proxy.yaml"]
     assert file.read_text() == "b"
+
+
+def test_a_program_that_is_missing_is_an_error_like_any_other() -> None:
+    with pytest.raises(SandboxError, match="no-such-program: not found"):
+        command.must(["no-such-program", "x"])
+
+
+def test_a_command_that_fails_says_what_the_program_said() -> None:
+    with pytest.raises(SandboxError, match="it broke: oh no") as caught:
+        command.must(["sh", "-c", "echo oh no >&2; exit 3"], "it broke", hint="mend it")
+    assert caught.value.hint == "mend it"
+    assert command.must(["echo", "a"]) == "a\n"
 
 
 def test_a_lock_is_exclusive_and_ends_with_its_block(tmp_path: Path) -> None:
