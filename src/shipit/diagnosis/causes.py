@@ -80,8 +80,8 @@ def failure_of(pod: Pod) -> Cause:
 
 
 def shortened(text: str) -> str:
-    """One line of at most MOST_WORDS characters."""
-    line = " ".join(text.split())
+    """One line of at most MOST_WORDS characters, without a full stop: a sentence goes on after it."""
+    line = " ".join(text.split()).rstrip(".")
     return line if len(line) <= MOST_WORDS else line[: MOST_WORDS - 1] + "…"
 
 
@@ -109,9 +109,10 @@ def _exit_meaning(end: Termination) -> tuple[str, str]:
 
 def _start_words(message: str) -> str:
     """The OCI runtime's message less its wrappers."""
-    return re.split(r"unable to start container process: |failed to create shim task: ", shortened(message))[
+    words = re.split(r"unable to start container process: |failed to create shim task: ", shortened(message))[
         -1
     ]
+    return words.removesuffix(": unknown")
 
 
 def _start_hint(words: str) -> str:

@@ -20,6 +20,9 @@ _PASSING = re.compile(
     r"|too ?many ?requests|the object has been modified|no endpoints available"
 )
 
+# Every try has another name, which would make of one refusal many
+_POD_NAME = re.compile(r'^pods "[^"]*" is forbidden: ')
+
 
 @dataclass(frozen=True, slots=True)
 class Observation:
@@ -71,7 +74,7 @@ def worst(found: Iterable[Finding]) -> Finding | None:
 
 def refusal(words: str) -> tuple[Cause, bool]:
     """A pod that the API server won't create, and whether that is an answer: a webhook that is down gives none."""
-    words = words.removeprefix("Error creating: ")
+    words = _POD_NAME.sub("", words.removeprefix("Error creating: "))
     return Cause(f"no pod can be created: {words}", _refusal_hint(words)), not _PASSING.search(words)
 
 

@@ -96,7 +96,7 @@ def _failed(condition: Condition, seen: Observation) -> Finding:
     cause = failure_of(broken[-1])
     if condition.reason != "BackoffLimitExceeded":
         return Finding("fatal", f"{told}; {cause.text}", cause.hint)
-    tries = f" (the last of {len(broken)} pods)" if len(broken) > 1 else ""
+    tries = f"; it was the last of {len(broken)} pods" if len(broken) > 1 else ""
     return Finding("fatal", f"{cause.text}{tries}", cause.hint)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from shipit.diagnosis.causes import Cause, ended, shortened, taken
+from shipit.diagnosis.causes import SIGNALLED, Cause, failure_of, shortened, taken
 from shipit.diagnosis.finding import SETTLE, Finding, fatal, refusal, waiting, worst
-from shipit.diagnosis.waits import held_up, unscheduled
+from shipit.diagnosis.waits import crashed, held_up, unscheduled
 from shipit.model import Container, KubeEvent, Pod, Workload
 
 CRASHES = 3
@@ -33,14 +33,10 @@ def why_not_ready(
     """
     if workload.done:
         return None
-    new = [
-        pod
-        for pod in pods
-        if _is_new(pod, workload) and not pod.ready and not pod.finished and not pod.deleting
-    ]
-    found = worst(
-        finding for pod in new if (finding := _unready(pod, events.get(pod.uid, ()), elapsed, crashes))
-    )
+    new = [pod for pod in pods if _is_new(pod, workload) and not (pod.ready or pod.complete or pod.deleting)]
+    new.sort(key=lambda pod: pod.phase == "Failed")  # what the kubelet threw out is told when nothing else is
+    told = (_unready(pod, events.get(pod.uid, ()), elapsed, crashes) for pod in new)
+    found = worst(finding for finding in told if finding)
     if found and found.kind == "fatal":
         return found
     return _stuck(workload, found, elapsed) or found or _unmade(pods, workload)
@@ -52,32 +48,39 @@ def _is_new(pod: Pod, workload: Workload) -> bool:
 
 
 def _unready(pod: Pod, events: tuple[KubeEvent, ...], elapsed: float, crashes: int) -> Finding | None:
-    outside = unscheduled(pod) or taken(pod)
+    outside = failure_of(pod) if pod.phase == "Failed" else unscheduled(pod) or taken(pod)
     if outside:
         return waiting(_on(pod, outside))
     for container in pod.containers:
-        cause = _crash(container) or held_up(container, events)
+        crash = _crash(container, events)
+        cause = crash or held_up(container, events)
         if cause is None:
             continue
-        lost = cause.hope == "none" or (cause.hope == "little" and _hopeless(container, events, elapsed))
-        return (fatal if lost or _crashes_on(container, crashes) else waiting)(_on(pod, cause))
+        often = crash is not None and container.restarts >= crashes
+        lost = (
+            often
+            or cause.hope == "none"
+            or (cause.hope == "little" and _hopeless(container, events, elapsed))
+        )
+        return (fatal if lost else waiting)(_on(pod, cause))
     return _not_answering(pod, events)
 
 
-def _crash(container: Container) -> Cause | None:
+def _crash(container: Container, events: tuple[KubeEvent, ...]) -> Cause | None:
     """A container of an app that ended, whatever its exit code: it should run on."""
-    end = container.termination or container.last_termination
+    waits = container.state == "waiting" and container.reason in ("CrashLoopBackOff", "RunContainerError")
+    end = container.last_termination if waits else container.termination
     if end is None or container.state == "running" or (container.init and not end.exit_code):
         return None
-    cause = ended(container, end)
-    hint = cause.hint or (
-        "" if end.exit_code else "a container of the app must not end: is its command right?"
+    cause = crashed(container, end)
+    killed = [
+        event.message for event in events if event.message.startswith(f"Container {container.name} failed ")
+    ]
+    if not killed or end.exit_code not in SIGNALLED:
+        return cause
+    return Cause(
+        f"{cause.text}; {shortened(killed[-1])}", "is its probe right, and patient enough?", cause.hope
     )
-    return Cause(f"{cause.text}; restarted {container.restarts} times", hint, cause.hope)
-
-
-def _crashes_on(container: Container, crashes: int) -> bool:
-    return container.state != "running" and container.restarts >= crashes
 
 
 def _hopeless(container: Container, events: tuple[KubeEvent, ...], elapsed: float) -> bool:

@@ -93,8 +93,12 @@ def cant_pull(container: Container, events: Iterable[KubeEvent]) -> Cause:
 def crashed(container: Container, end: Termination) -> Cause:
     """A container that is started again after it ended so, and how often it was."""
     cause = ended(container, end)
-    times = f"{container.restarts} time" + ("" if container.restarts == 1 else "s")
-    return Cause(f"{cause.text}; restarted {times}", cause.hint, cause.hope)
+    times = f"; restarted {container.restarts} time" + ("" if container.restarts == 1 else "s")
+    text = cause.text + (times if container.restarts else "")
+    hint = cause.hint or (
+        "" if end.exit_code else "a container of the app must not end: is its command right?"
+    )
+    return Cause(text, hint, cause.hope)
 
 
 def unscheduled(pod: Pod) -> Cause | None:
