@@ -56,7 +56,9 @@ def held_up(container: Container, events: Iterable[KubeEvent]) -> Cause | None:
     text = f"container {container.name}: {container.reason}: {shortened(container.message)}".rstrip(": ")
     match container.reason:
         case reason if reason in NEVER_REASONS:
-            return Cause(text, f"correct the image's name or its pull policy: {container.image}", "none")
+            return Cause(
+                text, f"correct the image's name or its pull policy: {shortened(container.image)}", "none"
+            )
         case reason if reason in PULL_REASONS:
             return cant_pull(container, known)
         case "CreateContainerConfigError":
@@ -86,7 +88,7 @@ def cant_pull(container: Container, events: Iterable[KubeEvent]) -> Cause:
     hint, final = _pull_hint(container, plain.replace(container.image, "") if container.image else plain)
     # By the time it says ImagePullBackOff the kubelet has tried twice: at 0 s and at 10 s
     again = container.reason == "ImagePullBackOff" or sum(event.count for event in failed) >= SECOND
-    text = f"container {container.name}: {container.reason}: {shortened(why)}"
+    text = f"container {container.name}: {container.reason}: {shortened(why)}".rstrip(": ")
     return Cause(text, hint, "none" if final and again else "some")
 
 
@@ -117,7 +119,7 @@ def unscheduled(pod: Pod) -> Cause | None:
 
 def _pull_hint(container: Container, plain: str) -> tuple[str, bool]:
     """What to do, and whether pulling again can't help."""
-    image = container.image or "the image"
+    image = shortened(container.image) or "the image"
     if _BLIP.search(plain):
         return "the node can't reach the registry: is it up, and is its name right?", False
     if container.reason == "SignatureValidationFailed" or _USELESS.search(plain):
