@@ -108,6 +108,11 @@ def test_documents_without_anything_in_them_are_dropped() -> None:
     assert split("\n\n") == ()
 
 
+def test_a_separator_that_helm_3_left_in_a_document_does_not_part_it_from_its_source() -> None:
+    found = split("---\n# Source: a\n--- \nkind: A\n---\n# Source: b\n---\n# only a comment\n---\nkind: C\n")
+    assert [(each.source, each.text) for each in found] == [("a", "kind: A"), ("", "kind: C")]
+
+
 def test_a_post_renderer_may_lose_the_sources() -> None:
     found = split("kind: A\n--- # here\r\nkind: B\n---\nkind: C")
     assert [(each.source, each.ref.kind) for each in found] == [("", "A"), ("", "B"), ("", "C")]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipit.podtemplate import Image, coincidences, held_by_digest, image, images, pod_template, uses_tag
+from shipit.podtemplate import Image, held_by_digest, image, images, pod_template, uses_tag
 
 DIGEST = "sha256:" + "a" * 64
 OTHER = "sha256:" + "b" * 64
@@ -81,20 +81,6 @@ def test_every_kind_that_runs_pods_has_its_template() -> None:
     assert images({"kind": "CronJob", "spec": {"jobTemplate": {"spec": {"template": pod}}}}) == ("a:1",)
     assert pod_template({"kind": "Secret"}) is None
     assert images({"kind": "Secret"}) == ()
-
-
-def test_other_values_with_the_same_tag_are_coincidences() -> None:
-    values = {
-        "image": {"tag": "16", "repository": "shop"},
-        "replicas": 16,
-        "migration": {"image": "shop:16"},
-        "others": [{"tag": "15"}, {"tag": "16"}],
-        "pinned": f"shop:16@{DIGEST}",
-        "on": True,
-    }
-    assert coincidences(values, "16", ("image.tag",)) == ("replicas", "migration.image", "others[1].tag")
-    assert coincidences(values, f"16@{DIGEST}", ("image.tag",)) == ("pinned",)
-    assert coincidences(values, "v9", ("image.tag",)) == ()
 
 
 _json = st.recursive(

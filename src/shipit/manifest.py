@@ -75,14 +75,23 @@ class Document:
 
 
 def split(manifest: str, namespace: str = "") -> tuple[Document, ...]:
-    """The documents of a manifest as Helm renders it; those that hold nothing are dropped.
+    """The documents of a manifest as Helm renders it; those that hold nothing but comments are dropped.
 
     `namespace` is the release's: where an object that names none will live. Raises Refused for what isn't YAML or
     no object, naming the template and the line.
     """
-    chunks = (chunk.removesuffix("\n") for chunk in _SEPARATOR.split(manifest))
-    documents = (_document(chunk, namespace) for chunk in chunks)
-    return tuple(document for document in documents if document)
+    documents: list[Document] = []
+    source = ""
+    for chunk in _SEPARATOR.split(manifest):
+        text = chunk.removesuffix("\n")
+        matched = _SOURCE.match(text)
+        # Helm 3 leaves a `---` that followed another one between the source and its document
+        source = matched["source"].strip() if matched else source
+        text = text[matched.end() :] if matched else text
+        if document := _document(source, text, namespace):
+            documents.append(document)
+        source = source if not text.strip() else ""
+    return tuple(documents)
 
 
 def join(documents: Iterable[Document]) -> str:
@@ -158,10 +167,7 @@ def canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
 
 
-def _document(chunk: str, namespace: str) -> Document | None:
-    matched = _SOURCE.match(chunk)
-    source = matched["source"].strip() if matched else ""
-    text = chunk[matched.end() :] if matched else chunk
+def _document(source: str, text: str, namespace: str) -> Document | None:
     body = load_yaml(text, source or "the rendered manifest")
     if body is None:
         return None

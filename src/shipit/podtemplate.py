@@ -74,38 +74,6 @@ def held_by_digest(body: Json, tag: str) -> tuple[str, ...]:
     )
 
 
-def coincidences(values: Json, tag: str, tag_keys: tuple[str, ...]) -> tuple[str, ...]:
-    """The values, other than the tag keys, that hold the same tag: `api.image.tag`, `migration.image`.
-
-    One render can't tell whether a tag in it came from the tag keys. When nothing else holds it, it did; when
-    something does, only a render with another tag can tell.
-    """
-    found: list[str] = []
-
-    def look(value: Any, path: str) -> None:
-        if isinstance(value, dict):
-            for key, inner in value.items():
-                look(inner, f"{path}.{key}" if path else str(key))
-        elif isinstance(value, list):
-            for index, inner in enumerate(value):
-                look(inner, f"{path}[{index}]")
-        elif (
-            path not in tag_keys
-            and isinstance(value, str | int | float)
-            and tag in (str(value), _tail(str(value)))
-        ):
-            found.append(path)
-
-    look(values, "")
-    return tuple(found)
-
-
-def _tail(text: str) -> str:
-    """`v2` of `shop:v2`, `v2@sha256:…` of `shop:v2@sha256:…`."""
-    named = image(text)
-    return f"{named.tag}@{named.digest}" if named.digest else named.tag
-
-
 def as_json(value: Any) -> Json:
     """The map, or an empty one for anything else: a chart can write what it likes."""
     return value if isinstance(value, dict) else {}
