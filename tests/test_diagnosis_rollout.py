@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from shipit.diagnosis import Finding, why_not_ready
-from shipit.model import Condition, Pod
+from shipit.model import Condition, KubeEvent, Pod, Ref
 from tests.captured import Look, looks
 
 
@@ -157,8 +157,37 @@ def test_old_pods_that_are_still_ending_are_told() -> None:
     look = looks("app-ready")[0]
     assert look.workload
     (pod,) = look.pods
-    almost = replace(look, workload=replace(look.workload, updated=1), pods=(replace(pod, deleting=True),))
+    almost = replace(look, pods=(replace(pod, deleting=True),))
     assert asked(almost) == Finding("note", f"pod {pod.name} is still ending")
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (
+            "StatefulSet",
+            'create Pod db-0 in StatefulSet db failed error: pods "db-0" is forbidden: exceeded quota: pods',
+        ),
+        ("DaemonSet", 'Error creating: pods "db-4x2" is forbidden: exceeded quota: pods'),
+        (
+            "DaemonSet",
+            '(combined from similar events): Error creating: pods "db-1" is forbidden: exceeded quota: pods',
+        ),
+    ],
+)
+def test_a_stateful_set_that_may_make_no_pod_says_so_in_its_events(kind: str, message: str) -> None:
+    look = looks("app-ready")[0]
+    assert look.workload
+    ref = Ref("apps/v1", kind, "shop", "db")
+    workload = replace(look.workload, ref=ref, uid="w")
+    events = {"w": (KubeEvent("FailedCreate", message, "Warning", count=12),)}
+    found = why_not_ready(workload, (), events, 60.0)
+    assert found
+    assert (found.kind, found.reason) == (
+        "waiting",
+        f"{kind} db: no pod can be created: exceeded quota: pods",
+    )
+    assert why_not_ready(workload, look.pods, events, 60.0) is None
 
 
 def test_a_webhook_that_is_down_is_no_answer() -> None:

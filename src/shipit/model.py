@@ -302,6 +302,7 @@ class Workload:
     selector: str
     pod_hash: str = ""
     conditions: tuple[Condition, ...] = ()
+    uid: str = ""
 
     @property
     def done(self) -> bool:

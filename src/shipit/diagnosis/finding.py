@@ -21,7 +21,10 @@ _PASSING = re.compile(
 )
 
 # Every try has another name, which would make of one refusal many
-_POD_NAME = re.compile(r'^pods "[^"]*" is forbidden: ')
+_WRAPPERS = re.compile(
+    r"^(?:\(combined from similar events\): )?(?:Error creating: |create Pod \S+ in StatefulSet \S+ failed error: )?"
+    r'(?:pods "[^"]*" is forbidden: )?'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ def worst(found: Iterable[Finding]) -> Finding | None:
 
 def refusal(words: str) -> tuple[Cause, bool]:
     """A pod that the API server won't create, and whether that is an answer: a webhook that is down gives none."""
-    words = _POD_NAME.sub("", words.removeprefix("Error creating: "))
+    words = _WRAPPERS.sub("", words)
     return Cause(f"no pod can be created: {words}", _refusal_hint(words)), not _PASSING.search(words)
 
 

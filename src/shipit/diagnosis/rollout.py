@@ -28,8 +28,8 @@ def why_not_ready(
 ) -> Finding | None:
     """Why a Deployment, StatefulSet or DaemonSet isn't rolled out; None when it is, or nothing is to be said.
 
-    `pods` may hold old ones; `events` are by the pods' UIDs, oldest first; `elapsed` are the seconds since the
-    rollout began. `crashes`: with how many restarts a container counts as lost.
+    `pods` may hold old ones; `events` are by the UIDs of the pods and of the workload, oldest first; `elapsed` are
+    the seconds since the rollout began. `crashes`: with how many restarts a container counts as lost.
     """
     if workload.done:
         return None
@@ -39,7 +39,7 @@ def why_not_ready(
     found = worst(finding for finding in told if finding)
     if found and found.kind == "fatal":
         return found
-    return _stuck(workload, found, elapsed) or found or _unmade(pods, workload)
+    return _stuck(workload, found, elapsed) or found or _unmade(pods, workload, events.get(workload.uid, ()))
 
 
 def _is_new(pod: Pod, workload: Workload) -> bool:
@@ -124,12 +124,20 @@ def _stuck(workload: Workload, found: Finding | None, elapsed: float) -> Finding
     return Finding("fatal", f"{text}; {found.reason}" if found else text, found.hint if found else "")
 
 
-def _unmade(pods: Iterable[Pod], workload: Workload) -> Finding | None:
-    """Its new pods are there and ready, or not there at all: say what goes on with the old ones."""
+def _unmade(pods: Iterable[Pod], workload: Workload, events: tuple[KubeEvent, ...]) -> Finding | None:
+    """No new pod has anything to say: old ones are still ending, or none could be made.
+
+    Only a Deployment has a condition for that; a StatefulSet's and a DaemonSet's Events may be of an earlier
+    rollout, and end nothing.
+    """
     leaving = [pod.name for pod in pods if pod.deleting]
-    if not leaving or workload.updated < workload.desired:
+    if leaving:
+        return Finding("note", f"pod {leaving[0]} is still ending")
+    refused = [event for event in events if event.reason == "FailedCreate"]
+    if not refused or any(_is_new(pod, workload) for pod in pods):
         return None
-    return Finding("note", f"pod {leaving[0]} is still ending")
+    cause, _ = refusal(shortened(refused[-1].message))
+    return Finding("waiting", f"{workload.ref.kind} {workload.ref.name}: {cause.text}", cause.hint)
 
 
 def _on(pod: Pod, cause: Cause) -> Cause:
