@@ -62,7 +62,7 @@ def test_a_dead_holder_is_taken_over_without_a_person_whatever_its_clock_said() 
 def test_waiting_for_the_lock_names_the_holder_once_and_takes_it_when_it_is_given_back() -> None:
     world = fakes()
     held = take(world, ANNA)
-    renewing(world, held, until=59)
+    renewing(world, held, until=57)
     world.clock.later(60, held.end)
     take(world, BERT, wait=600)
     told = world.told.of(StepChanged)
