@@ -128,6 +128,19 @@ class Kube:
         events = [e for e in self.all("events") if e["involvedObject"].get("uid") == job_uid]
         return sum(int(e.get("count") or 1) for e in events if e["reason"] == "SuccessfulCreate")
 
+    def pods_by_job(self) -> dict[str, list[int]]:
+        """Every Job that there ever was in the namespace: for each of a name, how many pods it has had.
+
+        By the events, which outlive their Jobs: `{"migrate": [1, 1]}` is a migration that ran twice, once each time.
+        """
+        found: dict[str, dict[str, int]] = {}
+        for event in sorted(self.all("events"), key=lambda event: str(event["metadata"]["creationTimestamp"])):
+            about = event["involvedObject"]
+            if about["kind"] == "Job" and event["reason"] == "SuccessfulCreate":
+                pods = found.setdefault(about["name"], {})
+                pods[about["uid"]] = pods.get(about["uid"], 0) + int(event.get("count") or 1)
+        return {name: list(pods.values()) for name, pods in found.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
