@@ -134,7 +134,9 @@ class Kube:
         By the events, which outlive their Jobs: `{"migrate": [1, 1]}` is a migration that ran twice, once each time.
         """
         found: dict[str, dict[str, int]] = {}
-        for event in sorted(self.all("events"), key=lambda event: str(event["metadata"]["creationTimestamp"])):
+        for event in sorted(
+            self.all("events"), key=lambda event: str(event["metadata"]["creationTimestamp"])
+        ):
             about = event["involvedObject"]
             if about["kind"] == "Job" and event["reason"] == "SuccessfulCreate":
                 pods = found.setdefault(about["name"], {})
