@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipit.diagnosis import Observation, diagnose, verdict_of, why_not_ready, why_vanished
-from shipit.diagnosis.causes import MOST_WORDS, last_line, shortened
-from shipit.diagnosis.waits import cant_pull
+from shipit.diagnosis.causes import MOST_WORDS, ended, last_line, shortened
+from shipit.diagnosis.waits import cant_pull, held_up
 from shipit.model import Condition, Container, Job, KubeEvent, Pod, Ref, Termination, Workload
 
 BORN = datetime(2026, 3, 1, tzinfo=UTC)
@@ -208,6 +208,33 @@ def test_only_what_pulling_again_cannot_change_is_final(message: str, hope: str,
     assert cant_pull(first, ()).hope == "some"
     again = KubeEvent("Failed", f'Failed to pull image "{IMAGE}": {message}', "Warning", count=2)
     assert cant_pull(first, (again,)).hope == hope
+
+
+@pytest.mark.parametrize(
+    ("end", "text"),
+    [
+        (Termination(137, "ContainerStatusUnknown"), "nobody saw how it ended (ContainerStatusUnknown)"),
+        (Termination(139, "Error"), "exited with code 139 (Error, SIGSEGV)"),
+        (Termination(135, "Error"), "exited with code 135 (Error, SIGBUS)"),
+        (Termination(160, "Error"), "exited with code 160 (Error, signal 32)"),
+        (Termination(1, "", signal=9), "exited with code 1 (SIGKILL)"),
+        (Termination(0, "Completed"), "exited with code 0 (Completed)"),
+        (Termination(255), "exited with code 255"),
+        (
+            Termination(1, "Error", "a\nOperationalError: no such table\n"),
+            "(Error): OperationalError: no such table",
+        ),
+    ],
+)
+def test_an_end_is_told_with_what_its_code_means(end: Termination, text: str) -> None:
+    assert text in ended(Container("migrate"), end).text
+
+
+def test_a_configuration_error_of_an_unknown_kind_has_no_hint() -> None:
+    odd = Container("migrate", reason="CreateContainerConfigError", message="something else")
+    cause = held_up(odd, ())
+    assert cause
+    assert (cause.text, cause.hint) == ("container migrate: CreateContainerConfigError: something else", "")
 
 
 def test_words_are_cut_to_one_line() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import signal
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +17,22 @@ SIGNALLED = range(129, 193)
 """Exit codes that stand for 128 + the signal that ended the process."""
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
 """What a shell exits with when it can't run a command."""
+
+# Linux's, whatever system shipit runs on
+_SIGNALS = {
+    1: "SIGHUP",
+    2: "SIGINT",
+    3: "SIGQUIT",
+    4: "SIGILL",
+    6: "SIGABRT",
+    7: "SIGBUS",
+    8: "SIGFPE",
+    9: "SIGKILL",
+    11: "SIGSEGV",
+    13: "SIGPIPE",
+    15: "SIGTERM",
+    31: "SIGSYS",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +114,7 @@ def _exit_meaning(end: Termination) -> tuple[str, str]:
     number = end.signal or (end.exit_code - 128 if end.exit_code in SIGNALLED else 0)
     if not number:
         return "", ""
-    try:
-        name = signal.Signals(number).name
-    except ValueError:
-        name = f"signal {number}"
+    name = _SIGNALS.get(number, f"signal {number}")
     stopped = name in ("SIGKILL", "SIGTERM")
     return name, "somebody stopped it: a deletion, a failed probe, or the node" if stopped else ""
 

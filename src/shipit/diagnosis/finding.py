@@ -56,10 +56,6 @@ class Finding:
     reason: str
     hint: str = ""
 
-    @property
-    def can_still_succeed(self) -> bool:
-        return self.kind != "fatal"
-
 
 def fatal(cause: Cause) -> Finding:
     return Finding("fatal", cause.text, cause.hint)
