@@ -93,6 +93,7 @@ def _write(path: Path, content: bytes) -> None:
     opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(opened, "wb") as file:
         file.write(content)
+    os.utime(path, (0, 0))  # Helm 4 stores the time of every file, which compresses only if it is the same
 
 
 def _make_folder(path: Path) -> None:

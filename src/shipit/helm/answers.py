@@ -30,7 +30,8 @@ def rendered(text: str) -> Rendered:
     """A release as `upgrade --dry-run=server --output=json` prints it.
 
     Helm says `pending-install` when it would install: there is no release, or only an uninstalled one whose history
-    was kept. A release whose only revision failed is upgraded. `apply_method` is Helm 4's; Helm 3 has none and
+    was kept; it calls that one revision 1 as well, but stores it as the next one. A release whose only revision failed
+    is upgraded. `apply_method` is Helm 4's; Helm 3 has none and
     merges on the client side.
     """
     release = _object(_decoded(text, "rendering"), "rendering")

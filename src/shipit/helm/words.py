@@ -71,6 +71,12 @@ CAUSES = (
     ),
     _cause(r"release: not found", "no-release", "there is no release {release} in namespace {namespace}"),
     _cause(
+        r"has no deployed releases",
+        "no-release",
+        "release {release} was uninstalled and only its history is left",
+        "helm uninstall {release} -n {namespace}   (removes that too)",
+    ),
+    _cause(
         r"missing in charts/ directory|dependency build",
         "dependencies",
         "the chart's dependencies are missing",
