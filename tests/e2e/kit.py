@@ -183,23 +183,41 @@ class Result:
 
 @dataclass(slots=True)
 class Running:
-    """A shipit that is still at work."""
+    """A shipit that is still at work. It writes to files: several may be left to themselves without one getting stuck."""
 
     process: subprocess.Popen[str]
+    out: Path
+    err: Path
 
     def kill(self, signum: int = signal.SIGKILL) -> None:
         self.process.send_signal(signum)
 
+    def said(self) -> str:
+        """What it has written to stdout so far."""
+        return self.out.read_text(encoding="utf-8")
+
+    def until(self, words: str, within: float = 60.0) -> None:
+        """Wait until these words are in what it has written to stdout."""
+        deadline = time.monotonic() + within
+        while words not in self.said():
+            assert self.process.poll() is None, f"it ended before it said {words!r}: {self.end().told}"
+            assert time.monotonic() < deadline, f"it has not said {words!r} in time: {self.said()[-3000:]}"
+            time.sleep(0.05)
+
     def end(self, within: float = DESERVED) -> Result:
-        out, err = self.process.communicate(timeout=within)
-        lines = [line for line in out.splitlines() if line.startswith("{")]
+        try:
+            self.process.wait(within)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+        out = self.said()
         events = []
-        for line in lines:
+        for line in (line for line in out.splitlines() if line.startswith("{")):
             try:
                 events.append(json.loads(line))
             except ValueError:
                 break
-        return Result(self.process.returncode, events, err, out)
+        return Result(self.process.returncode, events, self.err.read_text(encoding="utf-8"), out)
 
 
 @dataclass(slots=True)
@@ -211,6 +229,7 @@ class Project:
     helm: Path
     release: str = "shop"
     environ: dict[str, str] = field(default_factory=dict)
+    kubeconfig: Path | None = None  # default: the sandbox's own, of an administrator
 
     def write(self, path: str, text: str) -> None:
         target = self.folder / path
@@ -232,15 +251,16 @@ class Project:
     def start(self, *args: str, output: str = "json", env: Mapping[str, str] | None = None) -> Running:
         """`shipit …` in the project's folder."""
         sandbox = self.kube.sandbox
-        argv = [sys.executable, "-m", "shipit", *args, "-o", output, "--kubeconfig", str(sandbox.kubeconfig)]
-        argv += ["--context", sandbox.context] if sandbox.context else []
+        kubeconfig = self.kubeconfig or sandbox.kubeconfig
+        argv = [sys.executable, "-m", "shipit", *args, "-o", output, "--kubeconfig", str(kubeconfig)]
+        argv += ["--context", sandbox.context] if sandbox.context and not self.kubeconfig else []
         environ = {k: v for k, v in os.environ.items() if not k.startswith(("GITHUB_", "SHIPIT_"))}
         environ |= {"SHIPIT_HELM": str(self.helm), **self.environ, **(env or {})}
-        return Running(
-            subprocess.Popen(
-                argv, cwd=self.folder, env=environ, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-            )
-        )
+        written = self.folder / "written" / uuid.uuid4().hex
+        written.mkdir(parents=True)
+        with (written / "out").open("wb") as out, (written / "err").open("wb") as err:
+            started = subprocess.Popen(argv, cwd=self.folder, env=environ, text=True, stdout=out, stderr=err)
+        return Running(started, written / "out", written / "err")
 
     def deploy(
         self, tag: str, *args: str, within: float = DESERVED, env: Mapping[str, str] | None = None
