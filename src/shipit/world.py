@@ -161,12 +161,21 @@ class Cluster(Protocol):
         """Watch the pods that a selector finds until they are deleted."""
 
     def log(
-        self, namespace: str, pod: str, container: str, *, since: datetime | None = None, follow: bool = True
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        since: datetime | None = None,
+        follow: bool = True,
+        tail: int | None = None,
     ) -> AbstractContextManager[Iterator[bytes]]:
         """A container's log as chunks of bytes, each line led by the kubelet's RFC 3339 time and a blank.
 
-        It ends when the stream ends, for whatever reason: only the container's state tells whether there is more.
-        Raises `NotFound` when the pod is gone, another ApiError when the log can't be opened.
+        `tail` asks for that many last lines. Entering raises `NotFound` when the pod is gone, another ApiError when
+        the log can't be opened; reading raises `Unreachable` when the stream was cut or fell silent, and ends when
+        it ended: only the container's state tells whether there is more. Leaving, which any thread may do, closes
+        the connection.
         """
 
 

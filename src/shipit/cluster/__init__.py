@@ -1,0 +1,26 @@
+"""The API server, spoken to through the kubernetes client: the only importer of it, and only where it is used."""
+
+from __future__ import annotations
+
+from shipit.cluster.api import Api
+from shipit.cluster.client import KubeCluster
+from shipit.cluster.kubeconfig import find_source, log_in
+from shipit.world import Clock
+
+__all__ = ["KubeCluster", "connect"]
+
+LOGIN_WITHIN = 60.0
+"""Seconds that getting credentials may take: a plugin may send somebody to a browser."""
+
+
+def connect(*, kubeconfig: str | None, context: str | None, clock: Clock) -> KubeCluster:
+    """The cluster of a context, or the one whose pod this is when there is no kubeconfig. Nothing is asked of it yet.
+
+    Raises Usage for a kubeconfig or context that isn't there, Refused for one that can't be used, and Unauthorized
+    or Unreachable when its credential plugin fails or hangs.
+    """
+    source = find_source(kubeconfig or None, context or None)
+    api = Api(
+        lambda deadline: log_in(source, deadline), clock, context=source.context, login_within=LOGIN_WITHIN
+    )
+    return KubeCluster(api, clock, context=source.context, default_namespace=source.namespace)

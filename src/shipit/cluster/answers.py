@@ -1,0 +1,161 @@
+"""Answers of the API server, and their absence, become results or the errors of errors.py."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from shipit.cluster.calls import Call
+from shipit.cluster.parse import as_map, as_maps, as_text
+from shipit.errors import (
+    AlreadyExists,
+    ApiError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Unauthorized,
+    Unreachable,
+)
+from shipit.model import Json
+
+SUCCESS = range(200, 300)
+REFUSAL = range(400, 500)
+
+MOST_WORDS = 1000
+"""Characters of the API server's words that are shown."""
+
+
+class NotSent(Unreachable):
+    """The request certainly never arrived, or was turned away unseen: it may be sent again, whatever it is.
+
+    `after` is how many seconds the server asks to wait first; `hopeless` when asking again can't help.
+    """
+
+    def __init__(
+        self, message: str, *, status: int | None = None, after: float = 0.0, hopeless: bool = False
+    ) -> None:
+        super().__init__(message, status=status)
+        self.after = after
+        self.hopeless = hopeless
+
+
+class Lost(Unreachable):
+    """No usable answer: whether the request was carried out is not known."""
+
+    def __init__(self, message: str, *, status: int | None = None, after: float = 0.0) -> None:
+        super().__init__(message, status=status)
+        self.after = after
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer, whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def result_of(call: Call, answer: Answer) -> Json:
+    """The object that the API server answers with. Raises the error that it answers with, or that it is useless."""
+    decoded = _decoded(answer.body)
+    if answer.status == HTTPStatus.UNAUTHORIZED:
+        raise Unauthorized(
+            "the API server does not accept the credentials", status=401, reason="Unauthorized"
+        )
+    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+        raise NotSent("it is asked too much (429)", status=429, after=_retry_after(answer))
+    if decoded is None:
+        raise Lost(
+            f"it answered {answer.status} and no JSON", status=answer.status, after=_retry_after(answer)
+        )
+    if answer.status in SUCCESS:
+        return _checked(call, decoded, answer)
+    told = decoded.get("kind") == "Status"
+    if not told or answer.status not in REFUSAL or answer.status == HTTPStatus.REQUEST_TIMEOUT:
+        words = f": {_words(call, decoded)}" if told else ""
+        raise Lost(f"it answered {answer.status}{words}", status=answer.status, after=_retry_after(answer))
+    raise _refusal(call, answer.status, decoded)
+
+
+def _decoded(body: bytes) -> Json | None:
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _checked(call: Call, decoded: Json, answer: Answer) -> Json:
+    """Gateways answer 200 with JSON of their own: take only what was asked for."""
+    if call.kind is None:
+        return decoded
+    kind = as_text(decoded.get("kind"))
+    wanted = kind.endswith("List") and isinstance(decoded.get("items") or [], list)
+    if call.verb != "list":
+        wanted = kind == call.kind.name or (call.verb == "delete" and kind == "Status")
+    if not wanted:
+        raise Lost(
+            f"it answered {answer.status} with something else ({kind or 'no kind'})", status=answer.status
+        )
+    return decoded
+
+
+def _retry_after(answer: Answer) -> float:
+    text = next((value for key, value in answer.headers.items() if key.lower() == "retry-after"), "")
+    return float(text) if re.fullmatch("[0-9]{1,9}", text) else 0.0
+
+
+def _words(call: Call, status: Json) -> str:
+    """The Status' message, with what it quotes of a Secret cut out."""
+    text = as_text(status.get("message")) or as_text(status.get("reason")) or "it gave no reason"
+    if call.secret:
+        text = re.sub(r"(?s)(Invalid value|Unsupported value|Duplicate value): .*", r"\1: (hidden)", text)
+    text = " ".join(text.split())
+    return text if len(text) <= MOST_WORDS else text[: MOST_WORDS - 1] + "…"
+
+
+def _refusal(call: Call, status: int, decoded: Json) -> ApiError:
+    reason, words = as_text(decoded.get("reason")), _words(call, decoded)
+    match status:
+        case 403:
+            return _forbidden(call, reason, words)
+        case 404:
+            return NotFound(words, status=404, reason=reason)
+        case 409:
+            kind = AlreadyExists if reason == "AlreadyExists" else Conflict
+            return kind(words, status=409, reason=reason)
+        case 400 | 422:
+            return Invalid(words, status=status, reason=reason, details=_causes(call, decoded))
+    return ApiError(f"the API server refused to {call}: {words}", status=status, reason=reason)
+
+
+def _causes(call: Call, decoded: Json) -> tuple[str, ...]:
+    """The fields of a rejected object, one a line, where there are several."""
+    causes = as_maps(as_map(decoded.get("details")).get("causes"))
+    if call.secret or not causes[1:]:
+        return ()
+    return tuple(f"{as_text(each.get('field'))}: {as_text(each.get('message'))}" for each in causes)
+
+
+def _forbidden(call: Call, reason: str, words: str) -> Forbidden:
+    """RBAC names what is missing; quota and admission say "forbidden" too, in words of their own."""
+    if not re.search(r"\bcannot \w+ resource\b", words):
+        return Forbidden(words, status=403, reason=reason)
+    where = f" in namespace {call.namespace}" if call.namespace else ""
+    flag = f" -n {call.namespace}" if call.namespace else ""
+    resource = call.resource
+    if call.subresource and call.kind is not None:
+        question = f"{call.verb} {call.kind.plural} --subresource={call.subresource}"
+    else:
+        question = f"{call.verb} {resource}"
+    return Forbidden(
+        f"not allowed to {call.verb} {resource}{where}: {words}",
+        status=403,
+        reason=reason,
+        hint=f"kubectl auth can-i {question}{flag}   (a Role has to allow it)",
+    )

@@ -1,0 +1,169 @@
+"""The one place for retries, backoff, deadlines and renewed credentials: every call of the API goes through here."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from shipit.cluster.answers import Answer, Lost, NotSent, result_of
+from shipit.cluster.bounded import Attempt, Deadline
+from shipit.cluster.calls import Call
+from shipit.cluster.wire import exchange, moment_of, open_stream
+from shipit.errors import ApiError, Unauthorized, Unreachable
+from shipit.model import Json
+from shipit.world import Clock
+
+T = TypeVar("T")
+
+WITHIN = 30.0
+"""Seconds that a call may take, all tries together."""
+FIRST_PAUSE = 0.1
+"""Seconds before the second try, twice as many before each further one, less a random part."""
+LONGEST_PAUSE = 3.0
+LAST_TRY = 2.0
+"""Seconds before the deadline at which a call is tried a last time, whatever the server asked to wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A client of the kubernetes library and the server that it talks to, its address fit to be shown."""
+
+    client: Any
+    server: str
+
+
+class Api:
+    """The API server as seen with one set of credentials. Any thread may use it."""
+
+    def __init__(
+        self,
+        connect: Callable[[Deadline], Session],
+        clock: Clock,
+        *,
+        context: str = "",
+        within: float = WITHIN,
+        login_within: float = WITHIN,
+    ) -> None:
+        """`connect` makes a session anew: at the start, and when the credentials are no longer accepted."""
+        self._connect = connect
+        self._clock = clock
+        self._context = context
+        self._within = within
+        self._guard = threading.Lock()
+        self._session = connect(self.deadline(login_within))
+        self._seen: tuple[datetime, float] | None = None
+
+    @property
+    def server(self) -> str:
+        return self._session.server
+
+    def deadline(self, within: float | None = None) -> Deadline:
+        return Deadline(self._clock, self._within if within is None else within)
+
+    def now(self) -> datetime:
+        """The API server's clock as of its last answer, ours before the first one."""
+        if self._seen is None:
+            return self._clock.now()
+        moment, at = self._seen
+        return moment + timedelta(seconds=self._clock.monotonic() - at)
+
+    def read(self, call: Call, *, within: float | None = None) -> Json:
+        """Ask until there is an answer: for what changes nothing, or the same thing when it is done twice."""
+        return self.settle(call, lambda: None, within=within)
+
+    def settle(self, call: Call, look: Callable[[], Json | None], *, within: float | None = None) -> Json:
+        """Send a write; when its answer is lost, `look` says what became of it: its result, or None to send it again.
+
+        `look` may raise what the write would have raised. All within one deadline.
+        """
+        deadline = self.deadline(within)
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                return result_of(call, self._authorized(call, deadline))
+            except (NotSent, Lost) as error:
+                self._pause(call, error, tries, deadline)
+                found = look() if isinstance(error, Lost) else None
+            if found is not None:
+                return found
+
+    def stream(self, call: Call, attempt: Attempt, *, quiet: float) -> Any:
+        """Open a stream, tried once: whoever follows it tries again in its own time. Raises ApiError."""
+        deadline = self.deadline()
+        try:
+            return self._with_fresh_credentials(
+                lambda session: self._streamed(session, call, deadline, attempt, quiet), deadline
+            )
+        except (NotSent, Lost) as error:
+            raise self._silent(call, error, 1) from error
+
+    def _streamed(
+        self, session: Session, call: Call, deadline: Deadline, attempt: Attempt, quiet: float
+    ) -> Any:
+        opened = open_stream(session.client, call, deadline, attempt, quiet)
+        if isinstance(opened, Answer):
+            result_of(call, opened)
+            raise Lost(f"it answered {opened.status} to a stream", status=opened.status)
+        return opened
+
+    def _authorized(self, call: Call, deadline: Deadline) -> Answer:
+        def work(session: Session) -> Answer:
+            answer = exchange(session.client, call, deadline)
+            self._note(answer)
+            if answer.status == HTTPStatus.UNAUTHORIZED:
+                result_of(call, answer)
+            return answer
+
+        return self._with_fresh_credentials(work, deadline)
+
+    def _with_fresh_credentials(self, work: Callable[[Session], T], deadline: Deadline) -> T:
+        """On a 401 renew the credentials, once, and go on."""
+        session = self._session
+        try:
+            return work(session)
+        except Unauthorized:
+            with self._guard:
+                if self._session is session:
+                    self._session = self._connect(deadline)
+        try:
+            return work(self._session)
+        except Unauthorized as error:
+            raise Unauthorized(
+                f"the API server at {self.server} does not accept the credentials of "
+                f"{f'context {self._context}' if self._context else 'this machine'}",
+                status=401,
+                reason=error.reason,
+                hint=f"log in again, then: kubectl auth whoami{self._flag}",
+            ) from error
+
+    def _note(self, answer: Answer) -> None:
+        moment = moment_of(answer)
+        if moment is not None:
+            self._seen = (moment, self._clock.monotonic())
+
+    def _pause(self, call: Call, error: NotSent | Lost, tries: int, deadline: Deadline) -> None:
+        """Wait before the next try. Raises Unreachable when there is no time for one, or no use in it."""
+        left = deadline.left
+        if left <= 0 or (isinstance(error, NotSent) and error.hopeless):
+            raise self._silent(call, error, tries) from error
+        longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(tries - 1, 10))
+        pause = longest * (0.5 + secrets.randbelow(1000) / 2000)
+        self._clock.sleep(min(max(pause, error.after), max(left - LAST_TRY, left / 2)))
+
+    def _silent(self, call: Call, error: ApiError, tries: int) -> Unreachable:
+        times = f" (tried {tries} times)" if tries > 1 else ""
+        return Unreachable(
+            f"the API server at {self.server} did not let shipit {call}: {error.message}{times}",
+            status=error.status,
+            hint=f"kubectl version{self._flag}",
+        )
+
+    @property
+    def _flag(self) -> str:
+        return f" --context {self._context}" if self._context else ""

@@ -1,0 +1,207 @@
+"""Where the credentials come from: a kubeconfig, else the ServiceAccount of the pod that shipit runs in."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import logging
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from shipit.cluster.api import Session
+from shipit.cluster.bounded import Deadline, OutOfTime, bounded
+from shipit.cluster.connections import make_severable
+from shipit.errors import ApiError, Refused, Unauthorized, Unreachable, Usage
+
+POD_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+POOL = 64
+"""Connections kept open: more than the threads that use them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """`paths` are the kubeconfig files, none inside a pod; `context` is "" there."""
+
+    paths: tuple[str, ...]
+    context: str
+    namespace: str
+
+
+def find_source(kubeconfig: str | None, context: str | None) -> Source:
+    """Look where kubectl looks: the flag, KUBECONFIG, ~/.kube/config; else the pod that this is.
+
+    Raises Usage for a file or a context that isn't there.
+    """
+    if kubeconfig and not Path(kubeconfig).expanduser().exists():
+        raise Usage(f"the kubeconfig {kubeconfig} does not exist")
+    listed = kubeconfig or os.environ.get("KUBECONFIG") or str(Path("~/.kube/config"))
+    parts = [kubeconfig] if kubeconfig else listed.split(os.pathsep)
+    paths = tuple(found for part in parts if part and Path(found := str(Path(part).expanduser())).exists())
+    if paths:
+        return _of_files(paths, context)
+    if os.environ.get("KUBERNETES_SERVICE_HOST") and (POD_ACCOUNT / "token").exists() and not context:
+        namespace = POD_ACCOUNT / "namespace"
+        text = namespace.read_text(encoding="utf-8").strip() if namespace.exists() else ""
+        return Source((), "", text or "default")
+    raise Usage(
+        f"there is no kubeconfig at {listed}",
+        hint="name one: --kubeconfig FILE, or KUBECONFIG=FILE",
+    )
+
+
+def _of_files(paths: tuple[str, ...], context: str | None) -> Source:
+    with _explained(", ".join(paths)):
+        merged = _library().KubeConfigMerger(os.pathsep.join(paths)).config
+        if merged is None:
+            raise Usage(f"the kubeconfig {', '.join(paths)} is empty")
+        names = [str(each["name"]) for each in merged["contexts"].value]
+        current = context or merged.safe_get("current-context") or ""
+        if current not in names:
+            raise _no_context(current, names, paths)
+        found = _library().KubeConfigLoader(merged, active_context=current).current_context
+        namespace = found["context"].get("namespace") or "default"
+    return Source(paths, current, str(namespace))
+
+
+def _library() -> Any:
+    """The client's own reader of kubeconfigs, which has no types."""
+    from kubernetes.config import kube_config
+
+    return kube_config
+
+
+def _no_context(wanted: str, names: list[str], paths: tuple[str, ...]) -> Usage:
+    where = ", ".join(paths)
+    if not wanted:
+        return Usage(
+            f"the kubeconfig {where} names no current context",
+            hint=f"--context NAME   (it has: {', '.join(names) or 'none'})",
+        )
+    near = difflib.get_close_matches(wanted, names, 1)
+    hint = f"did you mean {near[0]}?" if near else f"it has: {', '.join(names) or 'none'}"
+    return Usage(f"the kubeconfig {where} has no context {wanted}", hint=hint)
+
+
+def log_in(source: Source, deadline: Deadline) -> Session:
+    """A client with fresh credentials; a credential plugin runs here, and is left behind when it hangs."""
+    said: list[str] = []
+
+    def work() -> Session:
+        with _listening(said):
+            return _make(source)
+
+    try:
+        return bounded(work, deadline)
+    except OutOfTime:
+        raise Unreachable(
+            f"getting credentials for context {source.context} took more than {deadline.seconds:g} s: "
+            "its credential plugin hangs, or waits for somebody to log in",
+            hint=f"kubectl auth whoami --context {source.context}",
+        ) from None
+    except _NoCredentials:
+        raise Unauthorized(
+            f"the credential plugin of context {source.context} gave no credentials: "
+            f"{_safe(said[-1]) if said else 'it gave no reason'}",
+            hint=f"kubectl auth whoami --context {source.context}",
+        ) from None
+
+
+class _NoCredentials(Exception):
+    """The client logs why, and goes on without."""
+
+
+def _make(source: Source) -> Session:
+    from kubernetes import client
+    from kubernetes.config import incluster_config
+
+    library = _library()
+    pod: Any = incluster_config
+    configuration = client.Configuration()
+    with _explained(", ".join(source.paths) or "of this pod"):
+        if source.paths:
+            merger = library.KubeConfigMerger(os.pathsep.join(source.paths))
+            loader = library.KubeConfigLoader(
+                merger.config, active_context=source.context, config_persister=merger.save_changes
+            )
+            loader.load_and_set(configuration)
+            if _wants_plugin(loader) and not configuration.api_key and not configuration.cert_file:
+                raise _NoCredentials
+        else:
+            pod.load_incluster_config(client_configuration=configuration)
+    # Renewed on a 401, in one place and bounded, not in the middle of any call
+    configuration.refresh_api_key_hook = None
+    configuration.retries = False
+    configuration.connection_pool_maxsize = POOL
+    configuration.keep_alive = True
+    api = client.ApiClient(configuration)
+    api.user_agent = "shipit"
+    make_severable(api.rest_client.pool_manager)
+    return Session(api, _shown(configuration.host))
+
+
+def _wants_plugin(loader: Any) -> bool:
+    user = getattr(loader, "_user", None)
+    return user is not None and "exec" in user
+
+
+def _shown(host: str) -> str:
+    parts = urlsplit(host)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+@contextlib.contextmanager
+def _explained(where: str) -> Iterator[None]:
+    """Whatever is wrong in a kubeconfig becomes one sentence without its contents."""
+    try:
+        yield
+    except (ApiError, Usage, _NoCredentials):
+        raise
+    except Exception as error:
+        raise Refused(
+            f"the kubeconfig {where} can't be used: {_problem(error)}", hint="kubectl config view"
+        ) from error
+
+
+def _problem(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    if mark is not None:
+        return f"{getattr(error, 'problem', None) or 'not YAML'}, line {mark.line + 1}"
+    if isinstance(error, OSError):
+        return (error.strerror or "unreadable").lower()
+    if type(error).__name__ == "ConfigException":
+        return _safe(str(error).splitlines()[0] if str(error) else "")
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    return f"it is not of the shape that Kubernetes knows ({type(error).__name__})"
+
+
+def _safe(text: str) -> str:
+    """The client quotes whole entries in its messages, keys and tokens in them."""
+    text = " ".join(text.split())
+    text = re.sub(r"\{.*\}?", "…", text)
+    return text[:500]
+
+
+class _Listener(logging.Handler):
+    def __init__(self, said: list[str]) -> None:
+        super().__init__(logging.ERROR)
+        self._said = said
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._said.append(record.getMessage())
+
+
+@contextlib.contextmanager
+def _listening(said: list[str]) -> Iterator[None]:
+    """The client logs what a credential plugin says, and to stderr when nobody listens."""
+    listener, root = _Listener(said), logging.getLogger()
+    root.addHandler(listener)
+    try:
+        yield
+    finally:
+        root.removeHandler(listener)

@@ -1,0 +1,98 @@
+"""A Deployment, StatefulSet or DaemonSet becomes a Workload, counted as `kubectl rollout status` counts. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from shipit.cluster.parse import as_int, as_map, as_maps, as_text, as_texts, conditions_of
+from shipit.model import Json, Ref, Workload
+
+REVISION = "deployment.kubernetes.io/revision"
+
+
+def workload_of(ref: Ref, body: Json, pod_hash: str = "") -> Workload:
+    """`ready` and `available` count only pods of the newest template: old ones that still serve prove nothing."""
+    meta, spec, status = as_map(body.get("metadata")), as_map(body.get("spec")), as_map(body.get("status"))
+    desired, total, updated, ready, available = _counts(ref.kind, spec, status)
+    old = max(0, total - updated)
+    return Workload(
+        ref=ref,
+        desired=desired,
+        updated=updated,
+        ready=max(0, ready - old),
+        available=max(0, available - old),
+        observed=as_int(status.get("observedGeneration")) >= as_int(meta.get("generation")),
+        selector=selector_of(as_map(spec.get("selector"))),
+        pod_hash=pod_hash,
+        conditions=conditions_of(status),
+    )
+
+
+def _counts(kind: str, spec: Json, status: Json) -> tuple[int, int, int, int, int]:
+    """Desired, total, updated, ready, available."""
+    if kind == "DaemonSet":
+        names = (
+            "currentNumberScheduled",
+            "updatedNumberScheduled",
+            "numberReady",
+            "numberAvailable",
+        )
+        desired = as_int(status.get("desiredNumberScheduled"))
+    else:
+        names = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
+        desired = as_int(spec.get("replicas"), 1)
+    total, updated, ready, available = (as_int(status.get(name)) for name in names)
+    if _kept(spec):
+        # By the chart's own wish pods keep the old template: they are as new as they will be
+        updated = max(updated, min(total, updated + _kept(spec)))
+    return desired, total, updated, ready, available
+
+
+def _kept(spec: Json) -> int:
+    """How many pods an update leaves as they are: a partition's, or all of them."""
+    strategy = as_map(spec.get("updateStrategy"))
+    if strategy.get("type") == "OnDelete":
+        return 1 << 31
+    return as_int(as_map(strategy.get("rollingUpdate")).get("partition"))
+
+
+def selector_of(selector: Json) -> str:
+    """A LabelSelector in the words of a query string."""
+    parts = [f"{key}={value}" for key, value in as_texts(selector.get("matchLabels")).items()]
+    for each in as_maps(selector.get("matchExpressions")):
+        key, values = as_text(each.get("key")), ",".join(map(as_text, each.get("values") or []))
+        match each.get("operator"):
+            case "In":
+                parts.append(f"{key} in ({values})")
+            case "NotIn":
+                parts.append(f"{key} notin ({values})")
+            case "Exists":
+                parts.append(key)
+            case "DoesNotExist":
+                parts.append(f"!{key}")
+    return ",".join(parts)
+
+
+def newest_hash(deployment: Json, replica_sets: Iterable[Json]) -> str:
+    """The pod-template-hash of the ReplicaSet that a Deployment rolls out; "" when it isn't there yet."""
+    uid = as_text(as_map(deployment.get("metadata")).get("uid"))
+    wanted = as_texts(as_map(deployment.get("metadata")).get("annotations")).get(REVISION, "")
+    for each in replica_sets:
+        meta = as_map(each.get("metadata"))
+        owners = {as_text(owner.get("uid")) for owner in as_maps(meta.get("ownerReferences"))}
+        if uid in owners and wanted and as_texts(meta.get("annotations")).get(REVISION) == wanted:
+            return as_texts(meta.get("labels")).get("pod-template-hash", "")
+    return ""
+
+
+def newest_revision(daemon_set: Json, revisions: Iterable[Json]) -> str:
+    """The controller-revision-hash of a DaemonSet's newest ControllerRevision; "" when there is none."""
+    uid = as_text(as_map(daemon_set.get("metadata")).get("uid"))
+    best, found = -1, ""
+    for each in revisions:
+        meta = as_map(each.get("metadata"))
+        owners = {as_text(owner.get("uid")) for owner in as_maps(meta.get("ownerReferences"))}
+        if uid in owners and as_int(each.get("revision")) > best:
+            best = as_int(each.get("revision"))
+            found = as_texts(meta.get("labels")).get("controller-revision-hash", "")
+    return found
