@@ -230,6 +230,22 @@ def test_a_packaged_chart_is_frozen_like_its_folder(helm: HelmCli, tmp_path: Pat
     assert helm.history()[-1].chart == "shop-1.4.2-rc.1"
 
 
+@pytest.mark.parametrize("version", ["3", "3.13"])
+def test_a_post_renderer_does_its_work_once(
+    sandbox: Sandbox, kube: Kube, tmp_path: Path, version: str
+) -> None:
+    """Helm 4's are plugins. A relative path starts in the folder that helm runs in."""
+    script = tmp_path / "render"
+    script.write_text("#!/bin/sh\nsed 's/key: x/key: x-rendered/'\n")
+    script.chmod(0o700)
+    chart = write_chart(tmp_path / "chart", {"templates/a.yaml": config_map("a")})
+    helm = helm_in(sandbox, version, kube.namespace, tmp_path, "--post-renderer", "./render")
+
+    apply(helm, helm.render(str(chart), []), chart, tmp_path / "frozen")
+
+    assert "key: x-rendered\n" in helm.manifest(1)
+
+
 def test_upgrade_rollback_and_bare_helm_go_on_from_a_frozen_chart(helm: HelmCli, tmp_path: Path) -> None:
     """The values are stored as they were given, so a bare `--reuse-values` with the real chart renders the same."""
     chart = write_chart(

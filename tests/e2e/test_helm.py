@@ -130,6 +130,18 @@ def test_an_interrupted_install_and_upgrade_are_left_failed_not_pending(
     succeeded(helm.upgrade(chart, [], timeout=60, wait=True))
 
 
+def test_an_interrupted_rollback_is_left_pending(helm: HelmCli, chart: Path, stuck: Path) -> None:
+    """Helm hears no signal in a rollback: it dies of it."""
+    succeeded(helm.upgrade(stuck, [], timeout=60, wait=False))
+    succeeded(helm.upgrade(chart, [], timeout=60, wait=False))
+    process = helm.rollback(1, timeout=120)
+    eventually(lambda: is_pending(helm), 30)
+
+    process.stop()
+
+    assert [each.status for each in helm.history()] == ["superseded", "deployed", "pending-rollback"]
+
+
 def test_a_pending_release_is_told_from_other_failures(helm: HelmCli, chart: Path, stuck: Path) -> None:
     process = helm.upgrade(stuck, [], timeout=120, wait=True)
     eventually(lambda: is_pending(helm), 30)
