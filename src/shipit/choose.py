@@ -12,7 +12,7 @@ from shipit.goyaml import load_yaml
 from shipit.hooks import for_event
 from shipit.manifest import Document, candidates, from_template
 from shipit.model import Hook, Json, Rendered, Resource
-from shipit.podtemplate import images, uses_tag
+from shipit.podtemplate import held_by_digest, images, uses_tag
 from shipit.request import Wanted
 
 Phase = Literal["before", "after"]
@@ -51,7 +51,7 @@ def choose(
     for entry, rendering in zip(wanted, own, strict=True):
         if entry.named and any(chosen.wanted is entry for chosen in hooks):
             continue
-        if not entry.named and hooked:
+        if not entry.named and (hooked or _only_elsewhere(rendered, documents)):
             continue
         job = _plain(entry, documents if rendering is None else rendering, rendered)
         if job is not None:
@@ -86,6 +86,13 @@ def _hooks(wanted: tuple[Wanted, ...], rendered: Rendered) -> list[Chosen]:
     return found
 
 
+def _only_elsewhere(rendered: Rendered, documents: Sequence[Document]) -> bool:
+    """The chart migrates in hooks, none of them of this operation: `pre-upgrade` alone runs nothing on an install."""
+    around = {f"{when}-{operation}" for when in ("pre", "post") for operation in ("install", "upgrade")}
+    hooks = (h for h in rendered.hooks if h.kind in ("Job", "Pod") and around & set(h.events))
+    return any(hooks) and not candidates(documents)
+
+
 def _unnamed(wanted: tuple[Wanted, ...]) -> Wanted:
     """The timeouts for what no `[migration]` names: those of a table that names nothing, else of the first."""
     return next((entry for entry in wanted if not entry.named), wanted[0])
@@ -96,14 +103,20 @@ def _plain(entry: Wanted, documents: Sequence[Document], rendered: Rendered) -> 
     if entry.template:
         jobs = tuple(job for job in jobs if from_template(job.source, entry.template))
     if len(jobs) > 1 and entry.name:
-        named = tuple(j for j in jobs if j.ref.name == entry.name or j.ref.name.endswith(f"-{entry.name}"))
-        jobs = named or jobs
+        jobs = _called(entry.name, jobs) or jobs
     if not jobs and entry.template and rendered.install and entry.values is None:
         return None
     if len(jobs) != 1:
         raise _unclear(entry, jobs, documents, rendered)
     name = entry.name or PurePosixPath(jobs[0].source).stem
     return Chosen(name, jobs[0].body, entry.phase or "before", entry, migration=True, resource=jobs[0])
+
+
+def _called(name: str, jobs: Sequence[Resource]) -> tuple[Resource, ...]:
+    """The Jobs of that name, else those that end with it (`shop-migrate`), else those of a template called so."""
+    exact = tuple(job for job in jobs if job.ref.name == name)
+    ending = tuple(job for job in jobs if job.ref.name.endswith(f"-{name}"))
+    return exact or ending or tuple(job for job in jobs if PurePosixPath(job.source).stem == name)
 
 
 def _unclear(
@@ -131,18 +144,23 @@ def _unclear(
 
 
 def check_tag(chosen: Sequence[Chosen], tag: str, tag_key: Sequence[str]) -> None:
-    """The tag must be in an image of what migrates. Raises Refused with the images that there are."""
+    """The tag must be in an image of what each `[migration]` runs: of several hooks, one may only wait for a port.
+
+    Raises Refused with the images that there are.
+    """
     migrations = [entry for entry in chosen if entry.migration]
-    tagged = [entry for entry in migrations if uses_tag(entry.body, tag)]
-    untagged = [
-        entry for entry in migrations if entry not in tagged and (entry.wanted.named or not entry.hook)
-    ]
-    if not migrations or (tagged and not untagged):
+    reached = [entry.wanted for entry in migrations if uses_tag(entry.body, tag)]
+    untagged = [entry for entry in migrations if entry.wanted not in reached]
+    if not untagged:
         return
+    pinned = tuple(text for entry in untagged for text in held_by_digest(entry.body, tag))
+    if pinned:
+        raise Refused(
+            f"the image of the migration shows the tag {tag}, but runs what its digest says: {pinned[0]}",
+            hint="leave the digest out of the values, or deploy it: --tag TAG@sha256:…",
+        )
     raise Refused(
         f"the tag {tag} is not in the image of the migration",
         hint=f"does {' and '.join(tag_key)} reach it? set tag_key under [release] to the value that holds the tag",
-        details=tuple(
-            f"{e.kind} {e.name}: {', '.join(images(e.body)) or 'no image'}" for e in untagged or migrations
-        ),
+        details=tuple(f"{e.kind} {e.name}: {', '.join(images(e.body)) or 'no image'}" for e in untagged),
     )

@@ -1,0 +1,188 @@
+"""Which of the rendered objects run around the upgrade, and what is refused because it isn't clear."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from shipit.choose import Chosen, check_tag, choose
+from shipit.errors import Refused
+from shipit.manifest import split
+from shipit.model import Hook, Rendered
+from shipit.request import Wanted
+
+
+def job(name: str, image: str = "shop:v2", template: str = "migrate") -> str:
+    body = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name},
+        "spec": {"template": {"spec": {"containers": [{"name": "c", "image": image}]}}},
+    }
+    return f"---\n# Source: shop/templates/{template}.yaml\n{json.dumps(body)}\n"
+
+
+def config_map(name: str) -> str:
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}
+    return f"---\n# Source: shop/templates/migrate.yaml\n{json.dumps(body)}\n"
+
+
+def hook(
+    name: str,
+    events: str,
+    *,
+    kind: str = "Job",
+    weight: int = 0,
+    image: str = "shop:v2",
+    template: str = "hook",
+) -> Hook:
+    body = job(name, image).partition("\n")[2].replace('"Job"', f'"{kind}"')
+    return Hook(name, kind, f"shop/templates/{template}.yaml", body, tuple(events.split(",")), weight)
+
+
+def chosen(
+    manifest: str = "",
+    *hooks: Hook,
+    wanted: tuple[Wanted, ...] = (Wanted(),),
+    install: bool = False,
+    own: str | None = None,
+) -> tuple[Chosen, ...]:
+    rendered = Rendered(manifest, hooks, 2, install=install, server_side=True)
+    renderings = [None if own is None else split(own)] * len(wanted)
+    return choose(wanted, rendered, split(manifest), renderings)
+
+
+def names(found: tuple[Chosen, ...], phase: str = "") -> list[str]:
+    return [one.name for one in found if phase in ("", one.phase)]
+
+
+def test_the_only_plain_job_is_the_migration_and_is_called_like_its_template() -> None:
+    (found,) = chosen(job("shop-migrate-1") + config_map("beside"))
+    assert (found.name, found.phase, found.migration, found.hook) == ("migrate", "before", True, None)
+    assert found.resource is not None
+    assert found.resource.ref.name == "shop-migrate-1"
+
+
+def test_the_hooks_of_this_operation_are_the_migration_and_a_plain_job_is_left_to_helm() -> None:
+    hooks = (
+        hook("last", "post-upgrade"),
+        hook("b", "pre-upgrade"),
+        hook("a", "pre-install,pre-upgrade"),
+        hook("first", "pre-upgrade", kind="Secret", weight=-1),
+        hook("install", "pre-install"),
+        hook("test", "test"),
+    )
+    found = chosen(job("plain"), *hooks)
+    assert names(found, "before") == ["first", "a", "b"]
+    assert names(found, "after") == ["last"]
+    assert [one.migration for one in found] == [False, True, True, True]
+
+
+def test_one_object_runs_in_each_of_its_events() -> None:
+    found = chosen("", hook("both", "pre-upgrade,post-upgrade"))
+    assert [(one.name, one.phase) for one in found] == [("both", "before"), ("both", "after")]
+
+
+def test_hooks_of_the_other_operation_run_nothing_and_are_no_reason_to_refuse() -> None:
+    assert chosen("", hook("up", "pre-upgrade"), install=True) == ()
+    assert chosen("", hook("init", "post-install")) == ()
+
+
+@pytest.mark.parametrize("other", [hook("t", "test"), hook("r", "pre-rollback"), hook("s", "pre-install", kind="Secret")])  # fmt: skip
+def test_hooks_that_never_migrate_don_t_stand_for_a_migration(other: Hook) -> None:
+    with pytest.raises(Refused, match="renders no Job") as refused:
+        chosen("", other)
+    assert "--skip-migration" in refused.value.hint
+
+
+def test_a_plain_job_is_the_migration_where_the_hooks_are_of_the_other_operation() -> None:
+    assert names(chosen(job("db"), hook("admin", "post-install"))) == ["migrate"]
+
+
+TWO = job("shop-migrate") + job("shop-seed") + job("other", template="cleanup")
+
+
+def test_several_jobs_are_refused_with_the_candidates() -> None:
+    with pytest.raises(Refused, match="renders 3 Jobs") as refused:
+        chosen(TWO)
+    assert refused.value.details == (
+        "shop/templates/migrate.yaml: Job shop-migrate",
+        "shop/templates/migrate.yaml: Job shop-seed",
+        "shop/templates/cleanup.yaml: Job other",
+    )
+    with pytest.raises(Refused, match=r"templates/migrate\.yaml renders 2 Jobs"):
+        chosen(TWO, wanted=(Wanted(template="templates/migrate.yaml"),))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "job"),
+    [
+        (Wanted(name="migrate"), "shop-migrate"),
+        (Wanted(name="shop-seed"), "shop-seed"),
+        (Wanted(name="cleanup"), "other"),
+        (Wanted(template="templates/cleanup.yaml"), "other"),
+        (Wanted(name="seed", template="templates/migrate.yaml"), "shop-seed"),
+        (Wanted(name="anything", template="templates/cleanup.yaml"), "other"),
+    ],
+)
+def test_a_name_or_a_template_makes_it_clear(wanted: Wanted, job: str) -> None:
+    (found,) = chosen(TWO, wanted=(wanted,))
+    assert found.body["metadata"]["name"] == job
+    assert found.name == (wanted.name or "cleanup")
+
+
+def test_a_migration_that_names_a_hook_s_template_lends_it_name_and_timeouts() -> None:
+    mine = Wanted(name="schema", template="templates/db.yaml", timeout=5)
+    found = chosen(
+        "", hook("db", "pre-upgrade", template="db"), hook("mail", "pre-upgrade"), wanted=(mine, Wanted(timeout=7))
+    )  # fmt: skip
+    assert [(one.name, one.wanted.timeout, one.migration) for one in found] == [
+        ("schema", 5, True),
+        ("mail", 7, False),
+    ]
+
+
+def test_a_template_that_renders_nothing_yet_runs_nothing_on_a_first_install_only() -> None:
+    upgrades_only = Wanted(template="templates/migrate.yaml")
+    assert chosen("", wanted=(upgrades_only,), install=True) == ()
+    with pytest.raises(Refused, match="renders no Job"):
+        chosen("", wanted=(upgrades_only,))
+
+
+def test_a_job_of_a_rendering_of_its_own_is_found_there() -> None:
+    (found,) = chosen("", wanted=(Wanted(chart="db", values=()),), own=job("up"))
+    assert (found.name, found.body["metadata"]["name"]) == ("migrate", "up")
+    with pytest.raises(Refused, match="chart db renders no Job"):
+        chosen(job("here"), wanted=(Wanted(chart="db", values=()),), own=config_map("x"))
+
+
+def test_the_phase_of_a_plain_job_is_the_table_s() -> None:
+    assert names(chosen(job("a"), wanted=(Wanted(phase="after"),)), "after") == ["migrate"]
+
+
+def test_the_tag_must_be_in_an_image_of_each_migration() -> None:
+    check_tag(chosen(job("a")), "v2", ["image.tag"])
+    with pytest.raises(Refused, match="v3 is not in the image") as refused:
+        check_tag(chosen(job("a")), "v3", ["image.tag", "db.tag"])
+    assert refused.value.details == ("Job migrate: shop:v2",)
+    assert "image.tag and db.tag" in refused.value.hint
+
+
+def test_of_several_hooks_one_may_run_another_image() -> None:
+    wait = hook("wait", "pre-upgrade", image="busybox:1", template="db")
+    check_tag(chosen("", wait, hook("up", "pre-upgrade", template="db")), "v2", ["image.tag"])
+    mine = Wanted(template="templates/db.yaml")
+    check_tag(chosen("", wait, hook("up", "pre-upgrade", template="db"), wanted=(mine,)), "v2", ["image.tag"])
+    with pytest.raises(Refused) as refused:
+        check_tag(chosen("", wait, hook("up", "pre-upgrade"), wanted=(mine,)), "v2", ["image.tag"])
+    assert refused.value.details == ("Job wait: busybox:1",)
+
+
+def test_a_deploy_without_a_migration_has_no_tag_to_look_for() -> None:
+    check_tag((), "v2", ["image.tag"])
+
+
+def test_a_digest_beside_the_tag_is_told() -> None:
+    with pytest.raises(Refused, match="what its digest says"):
+        check_tag(chosen(job("a", image="shop:v2@sha256:abc")), "v2", ["image.tag"])
