@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from shipit.cluster.parse import job_of, pod_of, workload_of
+from shipit.cluster.parse import job_of, pod_of
+from shipit.cluster.workloads import workload_of
 from shipit.errors import AlreadyExists, ApiError, Conflict, NotFound
 from shipit.events import Event
 from shipit.model import (
@@ -206,7 +207,7 @@ class FakeCluster:
 
     def workload(self, ref: Ref) -> Workload | None:
         body = self.get(ref)
-        return workload_of(body) if body else None
+        return workload_of(ref, body) if body else None
 
     def events(self, namespace: str, uid: str) -> tuple[KubeEvent, ...]:
         self._called(f"events {uid}")

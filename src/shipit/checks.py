@@ -55,9 +55,12 @@ def check_references(world: World, namespace: str, steps: Sequence[Step]) -> Non
         for reference in references(step.manifest):
             if (reference.kind, reference.name) in made:
                 continue
-            found = world.cluster.get(Ref("v1", reference.kind, namespace, reference.name))
+            found = world.cluster.get(Ref("v1", reference.kind, step.ref.namespace, reference.name))
             if found is None and not reference.optional:
-                missing.append(f"{step.ref.kind} {step.ref.name} names {reference.kind} {reference.name}")
+                where = f" ({reference.where})" if reference.where else ""
+                missing.append(
+                    f"{step.ref.kind} {step.ref.name} names {reference.kind} {reference.name}{where}"
+                )
             elif found is not None:
                 world.mask.hide(_secrets_of(found))
     if missing:

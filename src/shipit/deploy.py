@@ -55,7 +55,9 @@ def _deploy(request: Request, world: World, lease: Lease, course: Course, emit: 
         lease.note(Progress(plan.tag, plan.revision, plan.digest, plan.install))
         course.enter("upgrade")
         upgrade(plan, world, emit)
-        sweep(tuple(step for step in plan.before if step.watched), succeeded=True, world=world, emit=emit)
+        sweep(
+            [step for step in reversed(plan.before) if step.watched], succeeded=True, world=world, emit=emit
+        )
         warn_of_moved_tag(plan, frozenset(i for verdict in verdicts for i in verdict.images), world, emit)
     course.enter("after")
     try:
@@ -65,7 +67,7 @@ def _deploy(request: Request, world: World, lease: Lease, course: Course, emit: 
     except AfterFailed:
         lease.note(None)
         raise
-    sweep(tuple(step for step in plan.after if step.watched), succeeded=True, world=world, emit=emit)
+    sweep([step for step in reversed(plan.after) if step.watched], succeeded=True, world=world, emit=emit)
     lease.note(None)
     return Deployed(plan.tag, plan.revision)
 
@@ -102,7 +104,7 @@ def run_all(steps: tuple[Step, ...], plan: Plan, world: World, course: Course, e
     course.step = None
     clashing = {resource.ref for resource in plan.app}
     early = tuple(step for step in steps if not step.watched or step.ref in clashing)
-    sweep(early, succeeded=True, world=world, emit=emit)
+    sweep(early[::-1], succeeded=True, world=world, emit=emit)
     return verdicts
 
 

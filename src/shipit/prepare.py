@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -145,9 +146,10 @@ PROBE_TAG = "shipit-probe"
 
 
 def _written(tag: str, places: Sequence[Path]) -> bool:
+    """Whether a file holds the tag anywhere but in an apiVersion."""
     files = [file for place in places for file in (place.rglob("*") if place.is_dir() else [place])]
-    needle = tag.encode()
-    return any(file.is_file() and needle in file.read_bytes() for file in files)
+    found = re.compile(rb"^(?!\s*apiVersion:).*" + re.escape(tag.encode()), re.MULTILINE)
+    return any(file.is_file() and found.search(file.read_bytes()) for file in files)
 
 
 def _plan(request: Request, world: World, drawing: _Drawing) -> Plan:

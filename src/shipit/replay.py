@@ -16,14 +16,9 @@ GLANCE = 0.2
 PATIENCE = 30.0
 
 
-def replay(
-    cluster: Cluster, clock: Clock, namespace: str, release: str, name: str, emit: Emit, *, follow: bool
-) -> Job:
-    """Emit the log of the release's newest Job, or of the one called `name`, from its start.
-
-    With `follow` until it has ended. Returns the Job as it was last seen; raises Refused when there is none.
-    """
-    job = _find(cluster, namespace, release, name)
+def replay(job: Job, cluster: Cluster, clock: Clock, emit: Emit, *, follow: bool) -> Job:
+    """Emit a Job's log from its start; with `follow` until it has ended. Returns the Job as it was last seen."""
+    namespace = job.namespace
     looked = -LOOK_EVERY
     with (
         Follower(cluster, clock, job.name, emit) as logs,
@@ -49,7 +44,8 @@ def replay(
     return job
 
 
-def _find(cluster: Cluster, namespace: str, release: str, name: str) -> Job:
+def find(cluster: Cluster, namespace: str, release: str, name: str) -> Job:
+    """The release's newest Job, or the one called `name`. Raises Refused with those that there are."""
     jobs = sorted(cluster.jobs(namespace, f"{RELEASE_LABEL}={release}"), key=lambda job: job.created)
     found = [job for job in jobs if not name or job.name == name]
     if found:

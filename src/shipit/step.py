@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import closing
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 from shipit.clear import Subject, clear, pods_of, read, remove, runs
-from shipit.diagnosis import Finding, Observation, diagnose
 from shipit.errors import (
     AfterFailed,
     AlreadyExists,
@@ -21,20 +19,14 @@ from shipit.errors import (
     ShipitError,
     Unknown,
 )
-from shipit.events import Emit, JobChanged, MigrationResult, PodChanged, StepChanged, Warned
-from shipit.follow import Follower
+from shipit.events import Emit, JobChanged, MigrationResult, StepChanged, Warned
 from shipit.giveup import give_up
 from shipit.hooks import deletes_after, deletes_before
-from shipit.model import Job, KubeEvent, Plan, Pod, Ref, Step, Verdict
+from shipit.model import Plan, Ref, Step, Verdict
+from shipit.verdict import await_verdict
 from shipit.world import World
 
-LOOK_EVERY = 5.0
-"""Seconds between looks at the truth when the watch says nothing."""
-GLANCE = 0.2
-"""Seconds between looks at the logs."""
-LOGS_WITHIN = 60.0
-"""Seconds that the last log lines may take to arrive once the Job has ended, as long as they keep coming."""
-BATCH = 10_000
+POLL = 0.2
 
 
 def run(step: Step, plan: Plan, world: World, emit: Emit) -> Verdict:
@@ -80,7 +72,7 @@ def _run(step: Step, plan: Plan, world: World, emit: Emit) -> Verdict:
         emit(JobChanged(step.name, step.ref.name, "created"))
     else:
         emit(JobChanged(step.name, step.ref.name, "attached"))
-    return _follow(step, found, world, emit)
+    return _settle(step, found, await_verdict(step, found, world, emit), world, emit)
 
 
 def _start(step: Step, plan: Plan, world: World) -> Subject:
@@ -128,115 +120,9 @@ def _make(step: Step, plan: Plan, world: World) -> Verdict:
                 raise MigrationFailed(
                     f"the old {step.ref} does not go away; {_app(step, plan)}", hint=_see(step.ref)
                 )
-            world.clock.sleep(GLANCE)
+            world.clock.sleep(POLL)
     _create(step, plan, world)
     return Verdict("succeeded")
-
-
-@dataclass(frozen=True, slots=True)
-class _Sight:
-    """What was seen at one look."""
-
-    subject: Subject | None
-    pods: tuple[Pod, ...] = ()
-    events: tuple[KubeEvent, ...] = ()
-    pod_events: Mapping[str, tuple[KubeEvent, ...]] = field(default_factory=dict)
-    gone: tuple[Pod, ...] = ()
-
-
-def _follow(step: Step, found: Subject, world: World, emit: Emit) -> Verdict:
-    """Stream the logs of every pod while the object runs, until it has ended or cannot end well."""
-    age = max(0.0, (world.cluster.now() - found.created).total_seconds())
-    born = world.clock.monotonic() - age
-    selector = f"controller-uid={found.uid}"
-    telling = _Telling(step, emit)
-    with (
-        Follower(world.cluster, world.clock, step.name, emit) as logs,
-        closing(world.cluster.changes(step.ref.namespace, selector)) as changes,
-    ):
-        looked, changed = -LOOK_EVERY, True
-        known: dict[str, Pod] = {}
-        while True:
-            now = world.clock.monotonic()
-            if changed or now - looked >= LOOK_EVERY:
-                looked = now
-                try:
-                    sight = _look(step, found, known, world)
-                    telling.tell(sight)
-                    logs.watch(sight.pods)
-                    verdict = _judge(step, found, sight, now - born)
-                except ApiError as error:
-                    verdict = _judge_silence(step, error, now - born, telling)
-                if verdict is not None:
-                    break
-            logs.pass_on()
-            changed = changes.wait(min(GLANCE, max(0.01, born + step.timeout - now)))
-        if verdict.state != "unknown":
-            logs.finish(LOGS_WITHIN if verdict.state != "timed_out" else 1.0)
-        last = logs.last_lines()
-    verdict = replace(verdict, details=verdict.details or last, duration=world.clock.monotonic() - born)
-    return _settle(step, found, verdict, world, emit)
-
-
-def _look(step: Step, found: Subject, known: dict[str, Pod], world: World) -> _Sight:
-    """Look at the truth: the object by its UID, its pods, and the Events where pods don't say enough.
-
-    `known` keeps every pod as it was last seen: a Job's end takes its pods, and the reason with them.
-    """
-    subject = read(world.cluster, step.ref)
-    if subject is None or subject.uid != found.uid:
-        return _Sight(None)
-    pods = pods_of(world.cluster, subject)
-    known |= {pod.uid: pod for pod in pods}
-    there = {pod.uid for pod in pods}
-    gone = tuple(pod for uid, pod in known.items() if uid not in there)
-    events = () if pods or subject.finished else world.cluster.events(step.ref.namespace, subject.uid)
-    stuck = [pod for pod in pods if not pod.finished and not pod.ready]
-    pod_events = {pod.uid: world.cluster.events(pod.namespace, pod.uid) for pod in stuck[-1:]}
-    return _Sight(subject, pods, events, pod_events, gone)
-
-
-def _judge(step: Step, found: Subject, sight: _Sight, elapsed: float) -> Verdict | None:
-    """None as long as it may still end well."""
-    if sight.subject is None:
-        return Verdict("unknown", f"{step.ref.kind} {step.ref.name} (UID {found.uid}) vanished while it ran")
-    finding = _diagnosis(step, sight, elapsed)
-    if sight.subject.complete:
-        images = tuple(c.image_id for pod in sight.pods for c in pod.containers if not c.init and c.image_id)
-        return Verdict("succeeded", finding.reason if finding else "", images=images)
-    if sight.subject.finished:
-        reason = finding.reason if finding else "it failed"
-        return Verdict("failed", reason, finding.hint if finding else "")
-    if finding is not None and finding.kind == "fatal":
-        return Verdict("failed", finding.reason, finding.hint, still_running=True)
-    if elapsed >= step.timeout:
-        reason = finding.reason if finding else ""
-        return Verdict("timed_out", reason, finding.hint if finding else "", still_running=True)
-    return None
-
-
-def _diagnosis(step: Step, sight: _Sight, elapsed: float) -> Finding | None:
-    return diagnose(
-        Observation(
-            job=sight.subject if isinstance(sight.subject, Job) else None,
-            pods=sight.pods,
-            job_events=sight.events,
-            pod_events=sight.pod_events,
-            elapsed=elapsed,
-            start_timeout=step.start_timeout,
-            gone=sight.gone,
-        )
-    )
-
-
-def _judge_silence(step: Step, error: ApiError, elapsed: float, telling: _Telling) -> Verdict | None:
-    """The API server doesn't answer: go on until the step's own deadline, then say that nothing is known."""
-    telling.silent(error)
-    if elapsed < step.timeout and not isinstance(error, Forbidden):
-        return None
-    return Verdict(
-        "unknown", f"what became of {step.ref.kind} {step.ref.name} is not known: {error.message}", error.hint
-    )
 
 
 def _settle(step: Step, found: Subject, verdict: Verdict, world: World, emit: Emit) -> Verdict:
@@ -293,51 +179,7 @@ def _see(ref: Ref) -> str:
     return f"kubectl get {ref.kind.lower()},pods,events -n {ref.namespace}"
 
 
-class _Telling:
-    """Tells what changed between two looks, once each."""
-
-    def __init__(self, step: Step, emit: Emit) -> None:
-        self._step = step
-        self._emit = emit
-        self._told: dict[str, object] = {}
-
-    def tell(self, sight: _Sight) -> None:
-        if isinstance(sight.subject, Job):
-            self._once(sight.subject.uid, _job_event(self._step, sight.subject))
-        pods = sorted((*sight.gone, *sight.pods), key=lambda pod: pod.created)
-        for attempt, pod in enumerate(pods, start=1):
-            left = PodChanged(self._step.name, pod.name, "Deleted", attempt)
-            self._once(pod.uid, left if pod in sight.gone else _pod_event(self._step, pod, attempt))
-
-    def silent(self, error: ApiError) -> None:
-        self._once("silence", Warned(f"{error.message}; still trying", error.hint))
-
-    def _once(self, key: str, event: JobChanged | PodChanged | Warned) -> None:
-        if self._told.get(key) != event:
-            self._told[key] = event
-            self._emit(event)
-
-
-def _job_event(step: Step, job: Job) -> JobChanged:
-    failure = job.failure
-    state = (
-        "complete" if job.complete else "failed" if failure else "suspended" if job.suspended else "running"
-    )
-    return JobChanged(
-        step.name, job.name, state, job.active, job.succeeded, job.failed, failure.reason if failure else ""
-    )
-
-
-def _pod_event(step: Step, pod: Pod, attempt: int) -> PodChanged:
-    waiting = next((c for c in pod.containers if c.state == "waiting" and c.reason), None)
-    ended = next((c.termination for c in pod.containers if c.termination and c.termination.exit_code), None)
-    if pod.finished or waiting is None:
-        reason = ended.reason if ended and pod.phase == "Failed" else ""
-        return PodChanged(step.name, pod.name, reason or pod.phase, attempt, pod.message)
-    return PodChanged(step.name, pod.name, waiting.reason, attempt, waiting.message)
-
-
-def sweep(steps: tuple[Step, ...], *, succeeded: bool, world: World, emit: Emit) -> None:
+def sweep(steps: Sequence[Step], *, succeeded: bool, world: World, emit: Emit) -> None:
     """Delete hooks by their delete policies, by the UID of what is there; a Job that still runs is left alone."""
     for step in steps:
         if step.hook is None or not deletes_after(step.hook, succeeded=succeeded):

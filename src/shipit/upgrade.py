@@ -237,7 +237,8 @@ class Rollout:
         if not workload.done:
             pods = _pods(ref, self.world)
             unready = [pod for pod in pods if not pod.ready]
-            events = {pod.uid: self.world.cluster.events(pod.namespace, pod.uid) for pod in unready[:3]}
+            asked = (*((pod.namespace, pod.uid) for pod in unready[:3]), (ref.namespace, workload.uid))
+            events = {uid: self.world.cluster.events(namespace, uid) for namespace, uid in asked}
             elapsed = self.world.clock.monotonic() - self._born
             finding = why_not_ready(workload, pods, events, elapsed)
             if finding is not None:

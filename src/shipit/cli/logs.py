@@ -25,13 +25,12 @@ def logs(
 
     def work(session: Session) -> Done:
         from shipit.cli.wiring import configure, reach
-        from shipit.replay import replay
+        from shipit.replay import find, replay
 
         config = configure(session, overrides)
         cluster = reach(session, config)
-        job = replay(
-            cluster, session.clock, session.namespace, config.release.name, name, session.emit, follow=follow
-        )
+        job = find(cluster, session.namespace, config.release.name, name)
+        job = replay(job, cluster, session.clock, session.emit, follow=follow)
         state = "complete" if job.complete else "failed" if job.failure else "running"
         return Done(f"Job {job.name} of {job.tag or 'an unknown tag'} is {state}")
 

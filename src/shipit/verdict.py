@@ -1,0 +1,163 @@
+"""Follow one Job or Pod to its verdict: its logs stream while the truth is looked up again and again."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+
+from shipit.clear import Subject, pods_of, read
+from shipit.diagnosis import Finding, Observation, diagnose, verdict_of, why_vanished
+from shipit.errors import ApiError, Forbidden
+from shipit.events import Emit, JobChanged, PodChanged, Warned
+from shipit.follow import Follower
+from shipit.model import Job, Pod, Step, Verdict
+from shipit.world import World
+
+LOOK_EVERY = 5.0
+"""Seconds between looks at the truth when the watch says nothing."""
+GLANCE = 0.2
+"""Seconds between looks at the logs."""
+LOGS_WITHIN = 60.0
+"""Seconds that the last log lines may take to arrive once the Job has ended."""
+
+
+def await_verdict(step: Step, found: Subject, world: World, emit: Emit) -> Verdict:
+    """Wait until the object has ended, cannot end well any more, or has used up its time.
+
+    Only an observed `Complete` of this very UID is success. Silence of the API server is waited out until the
+    step's own timeout, and then `unknown`.
+    """
+    age = max(0.0, (world.cluster.now() - found.created).total_seconds())
+    born = world.clock.monotonic() - age
+    watch = Watch(step, found, world, emit)
+    with (
+        Follower(world.cluster, world.clock, step.name, emit) as logs,
+        closing(world.cluster.changes(step.ref.namespace, f"controller-uid={found.uid}")) as changes,
+    ):
+        looked, changed = -LOOK_EVERY, True
+        while True:
+            now = world.clock.monotonic()
+            late = now - born >= step.timeout
+            if changed or late or now - looked >= LOOK_EVERY:
+                looked = now
+                verdict = watch.look(now - born)
+                logs.watch(watch.pods)
+                if verdict is not None:
+                    break
+            logs.pass_on()
+            changed = changes.wait(min(GLANCE, max(0.01, born + step.timeout - now)))
+        logs.finish(
+            LOGS_WITHIN if verdict.state in ("succeeded", "failed") and not verdict.still_running else GLANCE
+        )
+        last = logs.last_lines()
+    return replace(verdict, details=last, duration=world.clock.monotonic() - born)
+
+
+class Watch:
+    """What is known of one Job or Pod, look by look; tells what changed, once each."""
+
+    def __init__(self, step: Step, found: Subject, world: World, emit: Emit) -> None:
+        self._step = step
+        self._found = found
+        self._cluster = world.cluster
+        self._emit = emit
+        self._told: dict[str, object] = {}
+        self._known: dict[str, Pod] = {}
+        self._last = Observation(job=found if isinstance(found, Job) else None)
+        self.pods: tuple[Pod, ...] = ()
+
+    def look(self, elapsed: float) -> Verdict | None:
+        """Look at the truth. None as long as it may still end well."""
+        try:
+            subject = read(self._cluster, self._step.ref)
+            state = verdict_of(subject, self._found.uid)
+            if subject is None or state == "vanished":
+                return self._vanished()
+            seen = self._observe(subject, elapsed)
+        except ApiError as error:
+            return self._silence(error, elapsed)
+        self._tell(subject, seen)
+        return _judge(state, diagnose(seen), elapsed, self._step.timeout, seen)
+
+    def _observe(self, subject: Subject, elapsed: float) -> Observation:
+        """The object, its pods, and the Events where those don't say enough.
+
+        Every pod is kept as it was last seen: a Job's end takes its pods, and the reason with them.
+        """
+        pods = pods_of(self._cluster, subject)
+        self._known |= {pod.uid: pod for pod in pods}
+        there = {pod.uid for pod in pods}
+        about_job = () if pods or subject.finished else self._cluster.events(subject.namespace, subject.uid)
+        stuck = [pod for pod in pods if not pod.finished and not pod.ready][-1:]
+        self.pods = pods
+        self._last = Observation(
+            job=subject if isinstance(subject, Job) else None,
+            pods=pods,
+            job_events=about_job,
+            pod_events={pod.uid: self._cluster.events(pod.namespace, pod.uid) for pod in stuck},
+            elapsed=elapsed,
+            start_timeout=self._step.start_timeout,
+            gone=tuple(pod for uid, pod in self._known.items() if uid not in there),
+        )
+        return self._last
+
+    def _vanished(self) -> Verdict:
+        events = self._cluster.events(self._step.ref.namespace, self._found.uid)
+        why = why_vanished(replace(self._last, job_events=events))
+        what = f"{self._step.ref.kind} {self._step.ref.name} (UID {self._found.uid}) vanished while it was watched"
+        return Verdict("unknown", f"{what}: {why.reason}", why.hint)
+
+    def _silence(self, error: ApiError, elapsed: float) -> Verdict | None:
+        self._once("silence", Warned(f"{error.message}; still trying", error.hint))
+        if elapsed < self._step.timeout and not isinstance(error, Forbidden):
+            return None
+        what = f"{self._step.ref.kind} {self._step.ref.name}"
+        return Verdict("unknown", f"what became of {what} is not known: {error.message}", error.hint)
+
+    def _tell(self, subject: Subject, seen: Observation) -> None:
+        if isinstance(subject, Job):
+            self._once(subject.uid, _job_event(self._step, subject))
+        pods = sorted((*seen.gone, *seen.pods), key=lambda pod: pod.created)
+        for attempt, pod in enumerate(pods, start=1):
+            left = PodChanged(self._step.name, pod.name, "Deleted", attempt)
+            self._once(pod.uid, left if pod in seen.gone else _pod_event(self._step, pod, attempt))
+
+    def _once(self, key: str, event: JobChanged | PodChanged | Warned) -> None:
+        if self._told.get(key) != event:
+            self._told[key] = event
+            self._emit(event)
+
+
+def _judge(
+    state: str, finding: Finding | None, elapsed: float, timeout: float, seen: Observation
+) -> Verdict | None:
+    reason, hint = (finding.reason, finding.hint) if finding else ("", "")
+    if state == "succeeded":
+        images = tuple(c.image_id for pod in seen.pods for c in pod.containers if not c.init and c.image_id)
+        return Verdict("succeeded", reason, hint, images=images)
+    if state == "failed":
+        return Verdict("failed", reason, hint)
+    if finding is not None and finding.kind == "fatal":
+        return Verdict("failed", reason, hint, still_running=True)
+    if elapsed >= timeout:
+        return Verdict("timed_out", reason, hint, still_running=True)
+    return None
+
+
+def _job_event(step: Step, job: Job) -> JobChanged:
+    failure = job.failure
+    state = (
+        "complete" if job.complete else "failed" if failure else "suspended" if job.suspended else "running"
+    )
+    return JobChanged(
+        step.name, job.name, state, job.active, job.succeeded, job.failed, failure.reason if failure else ""
+    )
+
+
+def _pod_event(step: Step, pod: Pod, attempt: int) -> PodChanged:
+    waiting = next((c for c in pod.containers if c.state == "waiting" and c.reason), None)
+    ended = next((c.termination for c in pod.containers if c.termination and c.termination.exit_code), None)
+    if pod.finished or waiting is None:
+        reason = ended.reason if ended and pod.phase == "Failed" else ""
+        return PodChanged(step.name, pod.name, reason or pod.phase, attempt, pod.message)
+    return PodChanged(step.name, pod.name, waiting.reason, attempt, waiting.message)

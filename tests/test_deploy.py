@@ -1,0 +1,329 @@
+"""The deploy in a fake world: what is created, deleted and upgraded, in which order, and how it ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from shipit.deploy import deploy
+from shipit.errors import (
+    AfterFailed,
+    Busy,
+    Interrupted,
+    MigrationFailed,
+    MigrationTimedOut,
+    Refused,
+    Stopped,
+    Unknown,
+    Unreachable,
+    UpgradeFailed,
+)
+from shipit.events import LogLine, StepChanged, Warned
+from shipit.lock import claim_of, ref_for
+from shipit.model import HelmExit, Hook, Identity, Ref, Rendered, Revision
+from shipit.request import Request, Wanted
+from tests.fakes import NAMESPACE, Fakes, Script, fakes
+
+JOB = """\
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: migrate
+spec:
+  backoffLimit: 0
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+        - name: migrate
+          image: shop:{tag}
+"""
+CONFIG = """\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: shop
+data:
+  tag: {tag}
+"""
+MIGRATE = Ref("batch/v1", "Job", NAMESPACE, "migrate")
+
+
+def rendering(tag: str, revision: int, hooks: tuple[Hook, ...] = (), job: str = JOB) -> Rendered:
+    documents = [
+        ("shop/templates/config.yaml", CONFIG),
+        *([("shop/templates/migrate.yaml", job)] if job else []),
+    ]
+    manifest = "".join(f"---\n# Source: {source}\n{text.format(tag=tag)}" for source, text in documents)
+    return Rendered(manifest, hooks, revision, install=revision == 1, server_side=True)
+
+
+def hook(name: str, events: tuple[str, ...], tag: str, policies: tuple[str, ...] = ()) -> Hook:
+    text = JOB.format(tag=tag).replace("name: migrate\nspec", f"name: {name}\nspec")
+    return Hook(name, "Job", f"shop/templates/{name}.yaml", text, events, 0, policies)
+
+
+@pytest.fixture
+def world() -> Fakes:
+    found = fakes(rendering("v2", 2))
+    found.helm.revisions = [Revision(1, "deployed")]
+    found.cluster.scripts["migrate"] = Script(log=b"2026-11-25T12:00:01.0Z adding a column\n")
+    return found
+
+
+@pytest.fixture
+def request_(tmp_path: Path) -> Request:
+    chart = tmp_path / "chart"
+    (chart / "templates").mkdir(parents=True)
+    (chart / "Chart.yaml").write_text("apiVersion: v2\nname: shop\nversion: 1.0.0\n")
+    (chart / "values.yaml").write_text("image: {tag: none}\n")
+    (chart / "templates" / "migrate.yaml").write_text("job")
+    (tmp_path / "work").mkdir()
+    values = tmp_path / "values.json"
+    values.write_text("{}")
+    return Request(
+        run="run-1",
+        release="shop",
+        namespace=NAMESPACE,
+        tag="v2",
+        chart=str(chart),
+        values=(values,),
+        probe=(values,),
+        workdir=tmp_path / "work",
+        identity=Identity("anna", "laptop"),
+        timeout=60,
+    )
+
+
+def again(request: Request, world: Fakes, run: str = "run-2", **changes: object) -> Request:
+    """The same deploy once more, by a shipit of its own."""
+    workdir = request.workdir.parent / run
+    workdir.mkdir()
+    return replace(request, run=run, workdir=workdir, **changes)  # type: ignore[arg-type]
+
+
+def go(request: Request, world: Fakes) -> int:
+    return deploy(request, world.world, world.told).revision
+
+
+def test_the_migration_runs_before_the_upgrade_and_its_log_is_told(world: Fakes, request_: Request) -> None:
+    assert go(request_, world) == 2
+    order = [call for call in (*world.cluster.wrote(), *world.helm.calls) if "Lease" not in call]
+    assert order == ["create Job shop/migrate", "render", "upgrade upgrade"]
+    assert [event.line for event in world.told.of(LogLine)] == ["adding a column"]
+    done = [event.result for event in world.told.of(StepChanged) if event.result]
+    assert [(result.name, result.outcome) for result in done] == [("migrate", "succeeded")]
+    assert not claim_of(world.cluster.get(ref_for(NAMESPACE, "shop"))).run, "the lock is given back"
+
+
+def test_the_old_job_is_deleted_by_its_uid_before_the_new_one_is_made(
+    world: Fakes, request_: Request
+) -> None:
+    go(request_, world)
+    old = world.cluster.objects[MIGRATE]["metadata"]["uid"]
+    world.helm.rendered = rendering("v3", 3)
+    go(again(request_, world, tag="v3"), world)
+    wrote = [call for call in world.cluster.wrote() if "Job" in call]
+    assert wrote == ["create Job shop/migrate", f"delete Job shop/migrate {old}", "create Job shop/migrate"]
+
+
+def test_a_failed_migration_leaves_the_app_untouched(world: Fakes, request_: Request) -> None:
+    world.cluster.scripts["migrate"] = Script(outcome="failed", exit_code=3)
+    with pytest.raises(MigrationFailed, match=r"exited with code 3.*untouched \(revision 1\)"):
+        go(request_, world)
+    assert world.helm.calls == ["render"]
+    assert MIGRATE in world.cluster.objects
+
+
+def test_a_migration_that_runs_past_its_timeout_is_left_running_and_picked_up_again(
+    world: Fakes, request_: Request
+) -> None:
+    world.cluster.scripts["migrate"] = Script(ends=3600)
+    with pytest.raises(MigrationTimedOut, match="still runs"):
+        go(replace(request_, wanted=(Wanted(timeout=30),)), world)
+    assert world.clock.seconds < 45
+    uid = world.cluster.objects[MIGRATE]["metadata"]["uid"]
+    assert go(again(request_, world, wanted=(Wanted(timeout=7200),)), world) == 2
+    assert world.cluster.objects[MIGRATE]["metadata"]["uid"] == uid
+
+
+def test_a_timeout_may_delete_the_job(world: Fakes, request_: Request) -> None:
+    world.cluster.scripts["migrate"] = Script(ends=3600)
+    with pytest.raises(MigrationTimedOut, match="was deleted"):
+        go(replace(request_, wanted=(Wanted(timeout=30, on_timeout="delete"),)), world)
+    assert MIGRATE not in world.cluster.objects
+
+
+def test_a_migration_that_another_deploy_started_is_left_alone(world: Fakes, request_: Request) -> None:
+    world.cluster.scripts["migrate"] = Script(ends=3600)
+    with pytest.raises(MigrationTimedOut):
+        go(replace(request_, wanted=(Wanted(timeout=30),)), world)
+    world.helm.rendered = rendering("v3", 2)
+    with pytest.raises(Busy, match=r"Job migrate of v2 \(run run-1\) still runs"):
+        go(again(request_, world, tag="v3"), world)
+    assert not [call for call in world.cluster.wrote() if call.startswith("delete")]
+    world.cluster.scripts["migrate"] = Script()
+    assert go(again(request_, world, run="run-3", tag="v3", replace_running=True), world) == 2
+
+
+def test_a_completed_migration_whose_upgrade_never_came_is_not_run_again(
+    world: Fakes, request_: Request
+) -> None:
+    def killed(call: str) -> None:
+        raise Stopped(9)
+
+    world.helm.upgrade_ends = HelmExit(1, ("Error: boom",))
+    upgrade = world.helm.upgrade
+    world.helm.upgrade = lambda *args, **how: killed("")  # type: ignore[assignment,func-returns-value,method-assign]
+    with pytest.raises(Interrupted, match="untouched"):
+        go(request_, world)
+    world.helm.upgrade = upgrade  # type: ignore[method-assign]
+    world.helm.upgrade_ends = HelmExit(0)
+    assert go(again(request_, world), world) == 2
+    assert len([call for call in world.cluster.wrote() if call.startswith("create Job")]) == 1
+    outcomes = [event.result.outcome for event in world.told.of(StepChanged) if event.result]
+    assert outcomes == ["succeeded", "resumed"]
+
+
+def test_rerun_runs_it_again(world: Fakes, request_: Request) -> None:
+    world.helm.upgrade_ends = HelmExit(1, ("Error: boom",))
+    world.helm._upgraded = lambda: None  # type: ignore[method-assign]
+    with pytest.raises(UpgradeFailed):
+        go(request_, world)
+    go_again = again(request_, world, rerun=True)
+    with pytest.raises(UpgradeFailed):
+        go(go_again, world)
+    assert len([call for call in world.cluster.wrote() if call.startswith("create Job")]) == 2
+
+
+def test_a_release_that_moved_meanwhile_is_not_upgraded(world: Fakes, request_: Request) -> None:
+    world.clock.later(3, lambda: world.helm.revisions.append(Revision(2, "deployed")))
+    with pytest.raises(Busy, match="revision 2 instead of 1"):
+        go(request_, world)
+    assert world.helm.calls == ["render"]
+
+
+def test_a_job_given_up_before_it_started_is_suspended_marked_and_replaced(
+    world: Fakes, request_: Request
+) -> None:
+    world.cluster.scripts["migrate"] = Script(
+        waiting="InvalidImageName", waiting_message="couldn't parse image name"
+    )
+    with pytest.raises(MigrationFailed, match="no container ever started"):
+        go(request_, world)
+    job = world.cluster.job(NAMESPACE, "migrate")
+    assert job is not None
+    assert job.never_started
+    assert job.suspended
+    world.cluster.scripts["migrate"] = Script()
+    world.helm.rendered = rendering("v3", 2)
+    assert go(again(request_, world, tag="v3"), world) == 2
+
+
+def test_a_job_that_vanishes_is_no_success(world: Fakes, request_: Request) -> None:
+    world.clock.later(2, lambda: world.cluster.objects.pop(MIGRATE) and None)
+    with pytest.raises(Unknown, match="vanished"):
+        go(request_, world)
+    assert world.helm.calls == ["render"]
+
+
+def test_an_api_server_that_falls_silent_ends_as_unknown_at_the_timeout(
+    world: Fakes, request_: Request
+) -> None:
+    def silent(call: str) -> Unreachable | None:
+        quiet = world.clock.seconds > 2 and call.startswith("get Job")
+        return Unreachable("the API server is gone") if quiet else None
+
+    world.cluster.broken = silent
+    with pytest.raises(Unknown, match="is not known: the API server is gone"):
+        go(replace(request_, wanted=(Wanted(timeout=40),)), world)
+    assert world.clock.seconds < 50
+
+
+def test_an_interrupt_says_what_still_runs_and_gives_the_lock_back(world: Fakes, request_: Request) -> None:
+    world.cluster.scripts["migrate"] = Script(ends=100)
+
+    def interrupt() -> None:
+        raise Stopped(2)
+
+    world.clock.later(5, interrupt)
+    with pytest.raises(Interrupted, match="Job migrate still runs; the app is untouched") as caught:
+        go(request_, world)
+    assert caught.value.exit_code == 130
+    assert "shipit deploy --tag v2" in caught.value.hint
+    assert not claim_of(world.cluster.get(ref_for(NAMESPACE, "shop"))).run
+
+
+def test_hooks_run_around_the_upgrade_in_their_order(world: Fakes, request_: Request) -> None:
+    hooks = (
+        hook("b-pre", ("pre-upgrade",), "v2"),
+        hook("a-pre", ("pre-install", "pre-upgrade"), "v2"),
+        hook("z-post", ("post-upgrade",), "v2", ("hook-succeeded",)),
+        hook("other", ("post-install", "test"), "v2"),
+    )
+    world.helm.rendered = rendering("v2", 2, hooks, job="")
+    for name in ("a-pre", "b-pre", "z-post"):
+        world.cluster.scripts[name] = Script()
+    assert go(request_, world) == 2
+    created = [call.rpartition("/")[2] for call in world.cluster.wrote() if call.startswith("create Job")]
+    assert created == ["a-pre", "b-pre", "z-post"]
+    world.clock.sleep(1)
+    assert Ref("batch/v1", "Job", NAMESPACE, "z-post") not in world.cluster.objects
+    assert Ref("batch/v1", "Job", NAMESPACE, "a-pre") in world.cluster.objects
+
+
+def test_what_fails_after_the_upgrade_says_that_the_app_is_upgraded(world: Fakes, request_: Request) -> None:
+    world.helm.rendered = rendering("v2", 2, (hook("post", ("post-upgrade",), "v2"),), job="")
+    world.cluster.scripts["post"] = Script(outcome="failed", exit_code=1)
+    with pytest.raises(AfterFailed, match=r"the app is upgraded to v2 \(revision 2\)"):
+        go(request_, world)
+    assert world.helm.calls == ["render", "upgrade upgrade"]
+
+
+def test_a_deploy_killed_after_its_upgrade_is_finished_by_the_next_one(
+    world: Fakes, request_: Request
+) -> None:
+    world.helm.rendered = rendering("v2", 2, (hook("post", ("post-upgrade",), "v2"),))
+    world.cluster.scripts["post"] = Script(ends=50)
+
+    def killed() -> None:
+        raise Stopped(9)
+
+    world.clock.later(15, killed)
+    with pytest.raises(Interrupted, match="Job post still runs; the app is upgraded"):
+        go(request_, world)
+    world.helm.rendered = rendering("v2", 3, (hook("post", ("post-upgrade",), "v2"),))
+    assert go(again(request_, world), world) == 2
+    assert world.helm.calls.count("upgrade upgrade") == 1
+    assert len([call for call in world.cluster.wrote() if call.startswith("create Job")]) == 2
+    assert any("finishing what it owed" in event.message for event in world.told.of(Warned))
+
+
+def test_a_failed_upgrade_is_rolled_back_where_that_is_asked_for(world: Fakes, request_: Request) -> None:
+    world.helm.upgrade_ends = HelmExit(1, ("Error: UPGRADE FAILED: context deadline exceeded",))
+    with pytest.raises(UpgradeFailed, match="rolled back to revision 1"):
+        go(replace(request_, rollback_on_failure=True), world)
+    assert world.helm.calls[-1] == "rollback 1"
+
+
+def test_a_missing_permission_is_found_before_anything_changes(world: Fakes, request_: Request) -> None:
+    world.cluster.forbidden = {"delete jobs", "get pods/log"}
+    with pytest.raises(Refused, match="get pods/log"):
+        go(request_, world)
+    assert not [call for call in world.cluster.wrote() if "Lease" not in call]
+
+
+def test_skip_migration_upgrades_the_app_only(world: Fakes, request_: Request) -> None:
+    assert go(replace(request_, skip_migration=True), world) == 2
+    assert not [call for call in world.cluster.wrote() if "Job" in call]
+    assert [event.step for event in world.told.of(StepChanged) if event.state == "skipped"] == ["migrate"]
+
+
+def test_a_hanging_helm_is_stopped(world: Fakes, request_: Request) -> None:
+    world.helm.upgrade_takes = 100_000
+    with pytest.raises(UpgradeFailed, match="canceled"):
+        go(request_, world)
+    assert world.helm.processes[0].stopped
+    assert world.clock.seconds < 200
