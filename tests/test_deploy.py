@@ -297,7 +297,7 @@ def test_a_deploy_killed_after_its_upgrade_is_finished_by_the_next_one(
     world.helm.rendered = rendering("v2", 3, (hook("post", ("post-upgrade",), "v2"),))
     assert go(again(request_, world), world) == 2
     assert world.helm.calls.count("upgrade upgrade") == 1
-    assert len([call for call in world.cluster.wrote() if call.startswith("create Job")]) == 2
+    assert len([call for call in world.cluster.wrote() if call.startswith("create Job")]) == 1
     assert any("finishing what it owed" in event.message for event in world.told.of(Warned))
 
 

@@ -47,6 +47,8 @@ def _deploy(request: Request, world: World, lease: Lease, course: Course, emit: 
     pending.recover(request, world, lease.inherited, emit)
     plan = course.plan = prepare(request, world, lease.inherited, emit)
     refuse_running(plan, world)
+    for name in plan.skipped:
+        emit(StepChanged(name, "skipped", "--skip-migration"))
     if plan.resumes:
         emit(Warned(f"an earlier deploy of {plan.tag} upgraded the app and died: finishing what it owed"))
     else:
@@ -91,8 +93,6 @@ def run_all(steps: tuple[Step, ...], plan: Plan, world: World, course: Course, e
     doesn't run them again.
     """
     verdicts: list[Verdict] = []
-    for name in plan.skipped:
-        emit(StepChanged(name, "skipped", "--skip-migration"))
     for number, step in enumerate(steps):
         course.step = step
         try:
