@@ -81,11 +81,17 @@ class _Helm:
         started = self.inner.upgrade(
             chart, values, timeout=timeout, wait=wait, description=description, reuse_values=reuse_values
         )
-        return _Process(started, self.lease)
+        return _vouched(started, self.lease)
 
     def rollback(self, revision: int, *, timeout: float) -> HelmProcess:
         self.lease.prove()
-        return _Process(self.inner.rollback(revision, timeout=timeout), self.lease)
+        return _vouched(self.inner.rollback(revision, timeout=timeout), self.lease)
+
+
+def _vouched(process: HelmProcess, lease: Lease) -> HelmProcess:
+    """Each renewal of the lock keeps helm alive, whatever the deploy itself is busy with."""
+    lease.at_renewal(process.keep_alive)
+    return _Process(process, lease)
 
 
 class _Cluster:

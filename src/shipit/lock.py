@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -72,7 +72,12 @@ class Lease:
         self._guard = threading.Lock()
         self._lost: Claim | None = None
         self._ended = threading.Event()
+        self._at_renewal: list[Callable[[], None]] = []
         self.inherited = claim.progress
+
+    def at_renewal(self, call: Callable[[], None]) -> None:
+        """Call this whenever the lock was renewed, in whatever thread that happens."""
+        self._at_renewal.append(call)
 
     def prove(self) -> None:
         """Make sure that the lock is ours for the next seconds. Raises Busy (somebody else has it) or Unknown."""
@@ -118,6 +123,8 @@ class Lease:
                     hint="shipit logs",
                 ) from error
             self._renewed = sent
+        for call in self._at_renewal:
+            call()
 
     def _look(self) -> None:
         """After a conflict: ours still (an answer was lost), or somebody else's."""

@@ -66,7 +66,7 @@ def _hand_over(plan: Plan, chart: Path, world: World, emit: Emit) -> None:
     process = world.helm.upgrade(
         chart, (), timeout=plan.timeout, wait=False, description="shipit handover", reuse_values=True
     )
-    end = process.wait(plan.timeout + SLACK) or process.stop()
+    end = _attend(process, None, plan.timeout + SLACK, world)
     if end.code != 0:
         emit(StepChanged("handover", "failed"))
         raise UpgradeFailed(
@@ -78,12 +78,12 @@ def _hand_over(plan: Plan, chart: Path, world: World, emit: Emit) -> None:
     emit(StepChanged("handover", "done"))
 
 
-def _attend(process: HelmProcess, rollout: Rollout, patience: float, world: World) -> HelmExit:
+def _attend(process: HelmProcess, rollout: Rollout | None, patience: float, world: World) -> HelmExit:
     """Watch the rollout while helm waits; stop helm when the rollout can't succeed, or when helm hangs."""
     deadline = world.clock.monotonic() + patience
     try:
         while (end := process.wait(LOOK_EVERY)) is None:
-            if rollout.look() is not None or world.clock.monotonic() >= deadline:
+            if (rollout and rollout.look()) or world.clock.monotonic() >= deadline:
                 return process.stop()
     except BaseException:
         process.stop()
