@@ -163,6 +163,11 @@ class Result:
     def outcome(self) -> str:
         return str(self.result["outcome"])
 
+    @property
+    def run(self) -> str:
+        """The name of this run, as other deploys tell it."""
+        return str(self.events[0]["run"])
+
     def of(self, type: str) -> list[Json]:
         return [event for event in self.events if event["type"] == type]
 
