@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shipit import lock
-from shipit.errors import Busy, Refused, Unknown, Unreachable
+from shipit.errors import Busy, Forbidden, Refused, Unknown, Unreachable
 from shipit.events import StepChanged, Warned
 from shipit.guard import guarded
 from shipit.lock import Claim, Lease, Progress
@@ -176,3 +176,12 @@ def test_a_namespace_that_is_not_there_is_a_refusal() -> None:
 def test_an_unreadable_note_counts_as_none(text: str) -> None:
     claim = lock.claim_of({"metadata": {"annotations": {"shipit/progress": text}}})
     assert claim.progress is None
+
+
+def test_a_lease_that_may_not_be_touched_is_a_refusal() -> None:
+    world = fakes()
+    world.cluster.broken = lambda call: (
+        Forbidden("may not get leases", status=403) if "Lease" in call else None
+    )
+    with pytest.raises(Refused, match="may not get leases"), lock.held(world.world, REF, ANNA, world.told):
+        pass

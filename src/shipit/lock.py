@@ -151,9 +151,12 @@ def ref_for(namespace: str, release: str) -> Ref:
 def held(world: World, ref: Ref, claim: Claim, emit: Emit, *, wait: float = 0.0) -> Iterator[Lease]:
     """Hold a release's lock. `wait` is how many seconds to wait for a living holder.
 
-    Raises Busy when a living holder keeps it, Refused when its namespace isn't there.
+    Raises Busy when a living holder keeps it, Refused when its namespace isn't there or the Lease can't be used.
     """
-    lease = take(world, ref, claim, emit, wait=wait)
+    try:
+        lease = take(world, ref, claim, emit, wait=wait)
+    except ApiError as error:  # nothing was changed: should the Lease be ours all the same, it runs out
+        raise Refused(f"the lock of the release can't be taken: {error.message}", hint=error.hint) from error
     keeper = threading.Thread(target=lease.keep, name="lease", daemon=True)
     keeper.start()
     try:
