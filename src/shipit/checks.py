@@ -90,7 +90,9 @@ def dry_run_step(cluster: Cluster, step: Step) -> None:
         pass  # the old one stands in place: everything but its name was accepted
     except (Invalid, Forbidden, NotFound) as error:
         raise _refused(str(step.ref), step.hook.path if step.hook else "", error) from error
-    if step.ref.kind == "Job" and cluster.may("create", "", "pods", step.ref.namespace):
+    if step.ref.kind == "Job" and cluster.may(
+        "create", "", "pods", step.ref.namespace
+    ):  # dry runs need it too
         _dry_run_pod(cluster, step)
 
 
@@ -99,7 +101,12 @@ def _dry_run_pod(cluster: Cluster, step: Step) -> None:
     template = pod_template(step.manifest) or {}
     meta = dict(template.get("metadata") or {})
     meta |= {"name": f"{step.ref.name[:50]}-dry-run", "namespace": step.ref.namespace}
-    pod: Json = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": template.get("spec") or {}}
+    spec = dict(template.get("spec") or {})
+    account = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
+    if cluster.get(Ref("v1", "ServiceAccount", step.ref.namespace, str(account))) is None:
+        for key in ("serviceAccountName", "serviceAccount"):  # an earlier hook makes it, or the app
+            spec.pop(key, None)
+    pod: Json = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
     try:
         cluster.create(pod, dry_run=True)
     except AlreadyExists:

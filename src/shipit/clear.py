@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shipit.errors import ApiError, Busy, Conflict, MigrationFailed, Refused
 from shipit.events import Emit, JobChanged, StepChanged
-from shipit.hooks import deletes_before
+from shipit.hooks import gives_way
 from shipit.model import RELEASE_LABEL, Job, Plan, Pod, Ref, Step
 from shipit.world import Cluster, World
 
@@ -32,19 +32,44 @@ def pods_of(cluster: Cluster, subject: Subject) -> tuple[Pod, ...]:
 
 def refuse_running(plan: Plan, world: World) -> None:
     """Stop before anything changes when a Job of this release runs that is not this very deploy's. Raises Busy."""
-    if plan.replace_running:
-        return
-    steps = {step.ref: step for step in (*plan.before, *plan.after) if step.watched}
-    labelled = world.cluster.jobs(plan.namespace, f"{RELEASE_LABEL}={plan.release}")
-    subjects: dict[str, Subject] = {job.uid: job for job in labelled}
-    for ref in (*steps, *plan.foreign):
-        found = read(world.cluster, ref)
-        if found is not None:
-            subjects[found.uid] = _owned(found, plan)
-    for subject in subjects.values():
-        step = next((s for s in steps.values() if s.hash == subject.hash), None)
-        if runs(subject) and not (step is not None and subject.tag == plan.tag):
+    ours = {(plan.tag, step.hash) for step in (plan.after if plan.resumes else plan.before)}
+    for subject in _subjects(plan, world):
+        if runs(subject) and (subject.tag, subject.hash) not in ours and not plan.replace_running:
             raise _busy(subject, plan)
+
+
+def refuse_kept(plan: Plan, world: World) -> None:
+    """Stop before anything changes when a hook's object exists that its delete policy keeps. Raises Refused."""
+    steps = (*(() if plan.resumes else plan.before), *plan.after)
+    kept = [str(step.ref) for step in steps if step.hook is not None and _is_kept(step, plan, world)]
+    if kept:
+        raise Refused(
+            f"{', '.join(dict.fromkeys(kept))} exists, and the delete policy of its hook keeps it",
+            hint="give the hook the delete policy before-hook-creation, or delete it",
+        )
+
+
+def _is_kept(step: Step, plan: Plan, world: World) -> bool:
+    if step.hook is None or (gives_way(step.hook, succeeded=True) and gives_way(step.hook, succeeded=False)):
+        return False
+    if not step.watched:
+        return world.cluster.get(step.ref) is not None and not gives_way(step.hook, succeeded=True)
+    found = read(world.cluster, step.ref)
+    if found is None or found.deleting or _is_ours(found, step, plan):
+        return False
+    return found.finished and not gives_way(step.hook, succeeded=found.complete)
+
+
+def _subjects(plan: Plan, world: World) -> tuple[Subject, ...]:
+    """The Jobs of this release, and whatever has the name of a step. Raises Refused for another release's."""
+    found: dict[str, Subject] = {
+        job.uid: job for job in world.cluster.jobs(plan.namespace, f"{RELEASE_LABEL}={plan.release}")
+    }
+    for ref in (*(step.ref for step in (*plan.before, *plan.after) if step.watched), *plan.foreign):
+        subject = read(world.cluster, ref)
+        if subject is not None:
+            found[subject.uid] = _owned(subject, plan)
+    return tuple(found.values())
 
 
 def runs(subject: Subject) -> bool:
@@ -86,7 +111,7 @@ def clear(step: Step, plan: Plan, world: World, emit: Emit) -> Subject | None:
             return found
         if runs(found) and not plan.replace_running:
             raise _busy(found, plan)
-        if step.hook is not None and not deletes_before(step.hook):
+        if step.hook is not None and found.finished and not gives_way(step.hook, succeeded=found.complete):
             raise MigrationFailed(
                 f"{step.ref.kind} {step.ref.name} exists, and the hook's delete policy keeps it; {plan.app_now}",
                 hint=f"kubectl delete {step.ref.kind.lower()} {step.ref.name} -n {step.ref.namespace}   "
@@ -105,14 +130,28 @@ def _under_another_name(step: Step, plan: Plan, world: World) -> Subject | None:
     return next((job for job in jobs if job.name not in names and _is_ours(job, step, plan)), None)
 
 
-def clear_stale(plan: Plan, world: World, emit: Emit) -> None:
-    """Delete what earlier deploys left under names that this one doesn't use: finished Jobs that are no hooks."""
-    names = {step.ref.name for step in (*plan.before, *plan.after)}
-    hashes = {step.hash for step in (*plan.before, *plan.after)}
-    for job in world.cluster.jobs(plan.namespace, f"{RELEASE_LABEL}={plan.release}"):
-        if job.name in names or job.hash in hashes or runs(job) or HOOK_ANNOTATION in job.annotations:
-            continue
-        remove("clear", Ref("batch/v1", "Job", job.namespace, job.name), job, world, emit)
+def clear_stale(plan: Plan, world: World, emit: Emit, *, finished: int) -> None:
+    """Delete what earlier deploys left: finished Jobs, but those that this one accepts, or that are hooks, and
+    those whose name a step will take. With `--replace-running` also everything that still runs, before any step does.
+
+    `finished` is the last revision that a deploy made. When ours isn't higher, the release was uninstalled and counts
+    anew: then all finished Jobs go, for none of them says anything about this release.
+    """
+    anew = finished >= plan.revision
+    steps = (*plan.before, *plan.after)
+    for subject in _subjects(plan, world):
+        if runs(subject):
+            stale = plan.replace_running
+        else:
+            stale = RELEASE_LABEL in subject.labels and (
+                anew
+                or not (
+                    HOOK_ANNOTATION in subject.annotations
+                    or any(subject.name == step.ref.name or _is_ours(subject, step, plan) for step in steps)
+                )
+            )
+        if stale:
+            remove("clear", _ref(subject), subject, world, emit)
 
 
 def _is_ours(found: Subject, step: Step, plan: Plan) -> bool:
@@ -159,6 +198,12 @@ def _rest(cluster: Cluster, ref: Ref, found: Subject) -> str | None:
 
 def _look(ref: Ref) -> str:
     return f"kubectl get {ref.kind.lower()} {ref.name} -n {ref.namespace} -o yaml"
+
+
+def _ref(subject: Subject) -> Ref:
+    if isinstance(subject, Pod):
+        return Ref("v1", "Pod", subject.namespace, subject.name)
+    return Ref("batch/v1", "Job", subject.namespace, subject.name)
 
 
 def _kind(subject: Subject) -> str:

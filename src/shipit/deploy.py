@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shipit import lock, pending
-from shipit.clear import clear_stale, read, refuse_running, runs
-from shipit.errors import AfterFailed, Interrupted, MigrationFailed, MigrationTimedOut, ShipitError
+from shipit.clear import clear_stale, read, refuse_kept, refuse_running, runs
+from shipit.errors import (
+    AfterFailed,
+    HelmFailed,
+    Interrupted,
+    MigrationFailed,
+    MigrationTimedOut,
+    ShipitError,
+    UpgradeFailed,
+)
 from shipit.events import Emit, StepChanged, Warned
 from shipit.guard import guarded
 from shipit.lock import Claim, Lease, Progress
@@ -46,17 +54,26 @@ def deploy(request: Request, world: World, emit: Emit) -> Deployed:
 def _deploy(request: Request, world: World, lease: Lease, course: Course, emit: Emit) -> Deployed:
     pending.recover(request, world, lease.inherited, emit)
     plan = course.plan = prepare(request, world, lease.inherited, emit)
+    progress = Progress(plan.tag, plan.revision, plan.digest, plan.install)
     refuse_running(plan, world)
+    refuse_kept(plan, world)
     for name in plan.skipped:
         emit(StepChanged(name, "skipped", "--skip-migration"))
     if plan.resumes:
         emit(Warned(f"an earlier deploy of {plan.tag} upgraded the app and died: finishing what it owed"))
     else:
-        clear_stale(plan, world, emit)
+        clear_stale(plan, world, emit, finished=lease.finished)
+        if lease.finished >= plan.revision:
+            lease.note(None)
         verdicts = run_all(plan.before, plan, world, course, emit)
-        lease.note(Progress(plan.tag, plan.revision, plan.digest, plan.install))
+        lease.note(progress)
         course.enter("upgrade")
-        upgrade(plan, world, emit)
+        try:
+            upgrade(plan, world, emit)
+        except UpgradeFailed:
+            if _was_made(plan, world):
+                lease.note(replace(progress, over=True))
+            raise
         sweep(
             [step for step in reversed(plan.before) if step.watched], succeeded=True, world=world, emit=emit
         )
@@ -67,11 +84,20 @@ def _deploy(request: Request, world: World, lease: Lease, course: Course, emit: 
         if not plan.waits:
             await_rollout(plan, world, emit)
     except AfterFailed:
-        lease.note(None)
+        lease.note(replace(progress, over=True))
         raise
     sweep([step for step in reversed(plan.after) if step.watched], succeeded=True, world=world, emit=emit)
-    lease.note(None)
+    lease.note(replace(progress, over=True))
     return Deployed(plan.tag, plan.revision)
+
+
+def _was_made(plan: Plan, world: World) -> bool:
+    """Whether a failed upgrade made its revision, and left nothing pending."""
+    try:
+        history = world.helm.history()
+    except HelmFailed:
+        return False
+    return bool(history) and history[-1].number >= plan.revision and not history[-1].pending
 
 
 def ensure_namespace(request: Request, world: World, emit: Emit) -> None:

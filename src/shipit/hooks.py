@@ -89,6 +89,15 @@ def deletes_after(hook: Hook, *, succeeded: bool) -> bool:
     return ("hook-succeeded" if succeeded else "hook-failed") in delete_policies(hook)
 
 
+def gives_way(hook: Hook, *, succeeded: bool) -> bool:
+    """Whether an object that is left from an earlier run makes room for a new one.
+
+    It is deleted before the new one is created, or should have been at the end of its event: whoever ran it died.
+    Helm refuses to create the others: `already exists`.
+    """
+    return deletes_before(hook) or deletes_after(hook, succeeded=succeeded)
+
+
 def deleted_at_the_end(succeeded: Sequence[Hook], failed: Hook | None = None) -> tuple[Hook, ...]:
     """What Helm deletes when an event is over, in its order: the failed hook first, then those that succeeded.
 

@@ -33,15 +33,17 @@ _PREFIX = "shipit/"
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The upgrade that a deploy begins, noted on its Lease until all is done: a successor finishes what it owes.
+    """The upgrade that a deploy begins, noted on its Lease: a successor finishes what it owes.
 
-    `revision` is the one that the upgrade makes, `digest` the manifest's; `install` when it was a first install.
+    `revision` is the one that the upgrade makes, `digest` the manifest's; `install` when it was a first install;
+    `over` once nothing is owed any more: the revision has been made, and what ran before it counts for no other.
     """
 
     tag: str
     revision: int
     digest: str
     install: bool
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class Claim:
 
 
 class Lease:
-    """A lock that is held. `inherited` is what an earlier holder had noted and not cleared."""
+    """A lock that is held. `inherited` is what an earlier holder owed; `finished` the last revision that was made."""
 
     def __init__(self, cluster: Cluster, clock: Clock, body: Json, claim: Claim, sent: float) -> None:
         self._cluster = cluster
@@ -73,7 +75,9 @@ class Lease:
         self._lost: Claim | None = None
         self._ended = threading.Event()
         self._at_renewal: list[Callable[[], None]] = []
-        self.inherited = claim.progress
+        noted = claim.progress
+        self.inherited = noted if noted is not None and not noted.over else None
+        self.finished = noted.revision if noted is not None and noted.over else 0
 
     def at_renewal(self, call: Callable[[], None]) -> None:
         """Call this whenever the lock was renewed, in whatever thread that happens."""

@@ -15,8 +15,8 @@ from shipit.dressing import dressed, job_hash
 from shipit.errors import ApiError, HelmFailed, Refused
 from shipit.events import Emit, StepChanged, Warned
 from shipit.lock import Progress
-from shipit.manifest import Document, digest, ref_of, resources, split, without, workloads
-from shipit.model import Json, Plan, Rendered, Resource, Revision, Step
+from shipit.manifest import Document, candidates, digest, ref_of, resources, split, without, workloads
+from shipit.model import HelmVersion, Json, Plan, Rendered, Resource, Revision, Step
 from shipit.podtemplate import uses_tag
 from shipit.request import Request, Wanted
 from shipit.world import World
@@ -59,6 +59,8 @@ class _Drawing:
 def _draw(request: Request, world: World) -> _Drawing:
     history = world.helm.history()
     rendered = world.helm.render(request.chart, request.values)
+    if history:  # after `uninstall --keep-history` Helm renders revision 1, but goes on counting
+        rendered = replace(rendered, revision=max(rendered.revision, history[-1].number + 1))
     drawing = _Drawing(rendered, split(rendered.manifest, request.namespace), history, ())
     number = drawing.deployed or drawing.newest
     return replace(drawing, live=split(world.helm.manifest(number), request.namespace)) if number else drawing
@@ -127,10 +129,13 @@ def _check_coincidence(request: Request, world: World, chosen: Sequence[Chosen])
     Only asked when the chart or the values hold that very text: then a coincidence is possible.
     """
     tagged = [one for one in chosen if one.migration and uses_tag(one.body, request.tag)]
-    if not tagged or not _written(request.tag, (Path(request.chart), *request.values[:-1])):
+    if not tagged or not _written(request):
         return
-    probed = world.helm.render(request.chart, request.probe)
-    own = [_own_rendering(entry, entry.probe, request, world) for entry in request.wanted]
+    try:
+        probed = world.helm.render(request.chart, request.probe)
+        own = [_own_rendering(entry, entry.probe, request, world) for entry in request.wanted]
+    except HelmFailed:
+        return  # the chart looks at the tag, and takes only some: it does reach it
     again = choose(request.wanted, probed, split(probed.manifest, request.namespace), own)
     if any(one.migration and uses_tag(one.body, request.tag) for one in again) and not any(
         one.migration and uses_tag(one.body, PROBE_TAG) for one in again
@@ -145,18 +150,25 @@ def _check_coincidence(request: Request, world: World, chosen: Sequence[Chosen])
 PROBE_TAG = "shipit-probe"
 
 
-def _written(tag: str, places: Sequence[Path]) -> bool:
-    """Whether a file holds the tag anywhere but in an apiVersion."""
-    files = [file for place in places for file in (place.rglob("*") if place.is_dir() else [place])]
-    found = re.compile(rb"^(?!\s*apiVersion:).*" + re.escape(tag.encode()), re.MULTILINE)
-    return any(file.is_file() and found.search(file.read_bytes()) for file in files)
+def _written(request: Request) -> bool:
+    """Whether a chart or values hold the tag beside where we set it, but for an apiVersion; a packed chart may."""
+    own = [(entry.chart or request.chart, entry.values) for entry in request.wanted if entry.values]
+    sources = [(request.chart, request.values), *own]
+    ours = {values[-1] for _, values in sources}
+    places = {Path(chart) for chart, _ in sources} | {path for _, values in sources for path in values}
+    found = re.compile(rb"^(?!\s*apiVersion:).*" + re.escape(request.tag.encode()), re.MULTILINE)
+    for place in places - ours:
+        files = place.rglob("*") if place.is_dir() else [place]
+        if any(f.suffix == ".tgz" or found.search(f.read_bytes()) for f in files if f.is_file()):
+            return True
+    return any(file.read_bytes().count(request.tag.encode()) > len(request.tag_key) for file in ours)
 
 
 def _plan(request: Request, world: World, drawing: _Drawing) -> Plan:
     rendered = drawing.rendered
     chosen = _choose(request, world, rendered, drawing.documents)
     app = _app(drawing.documents, chosen)
-    retired = _retired([one.resource for one in chosen if one.resource is not None], drawing.live)
+    retired = _retired(chosen, app, drawing.live, request.namespace)
     handover = bool(retired and drawing.deployed)
     revision = rendered.revision + (1 if handover else 0)
     steps = [(one, _step(one, request, revision)) for one in chosen]
@@ -171,14 +183,14 @@ def _plan(request: Request, world: World, drawing: _Drawing) -> Plan:
         install=rendered.install,
         before=tuple(step for step in kept if step.phase == "before"),
         after=tuple(step for step in kept if step.phase == "after"),
-        chart=_freeze(request, app, rendered),
+        chart=_freeze(request, app, rendered, world.helm.version),
         values=request.values,
         digest=digest(app),
         app=tuple(resources(app)),
         workloads=workloads(app),
         timeout=request.timeout,
         handover=_handover(request, world, drawing, retired) if handover else None,
-        rollback_to=drawing.deployed if request.rollback_on_failure else 0,
+        rollback_to=_before(drawing, handover=handover) if request.rollback_on_failure else 0,
         foreign=tuple(resource.ref for resource in retired),
         rerun=request.rerun,
         replace_running=request.replace_running,
@@ -187,23 +199,44 @@ def _plan(request: Request, world: World, drawing: _Drawing) -> Plan:
     )
 
 
-def _freeze(request: Request, app: Sequence[Document], rendered: Rendered) -> Path:
+def _freeze(request: Request, app: Sequence[Document], rendered: Rendered, helm: HelmVersion) -> Path:
     folder = request.workdir / ("install" if rendered.install else "upgrade")
     chart = freeze(Path(request.chart), app, rendered.hooks, folder, notes=rendered.notes)
-    check_stored_size(chart, request.values)
+    check_stored_size(chart, request.values, helm)
     return chart
 
 
 def _app(documents: Sequence[Document], chosen: Sequence[Chosen]) -> tuple[Document, ...]:
     """What Helm gets: the rendering without the migrations that are no hooks."""
-    return without(documents, {one.resource.ref for one in chosen if one.resource is not None})
+    taken = {one.resource.ref for one in chosen if one.resource is not None}
+    for one in chosen:
+        if one.resource is not None and one.wanted.values is not None and not one.wanted.chart:
+            # the chart was rendered twice: the same Job may have got another name
+            same = [each.ref for each in candidates(documents) if each.source == one.resource.source]
+            taken |= set(same if len(same) == 1 else ())
+    return without(documents, taken)
 
 
-def _retired(left_out: Sequence[Resource], live: Sequence[Document]) -> tuple[Resource, ...]:
-    """The migration Jobs that the live revision lists, because bare Helm made it."""
-    sources = {resource.source for resource in left_out}
-    refs = {resource.ref for resource in left_out}
-    return tuple(r for r in resources(live) if r.ref.kind == "Job" and (r.ref in refs or r.source in sources))
+def _retired(
+    chosen: Sequence[Chosen], app: Sequence[Document], live: Sequence[Document], namespace: str
+) -> tuple[Resource, ...]:
+    """The migration Jobs that the live revision lists, because bare Helm made it.
+
+    By name, or by template where the chart names them anew each time: but not a Job that the app keeps.
+    """
+    refs = {ref_of(one.body, namespace) for one in chosen}
+    sources = {one.resource.source for one in chosen if one.resource is not None}
+    kept = {each.ref for each in resources(app)}
+    return tuple(
+        each
+        for each in candidates(live)
+        if each.ref in refs or (each.source in sources and each.ref not in kept)
+    )
+
+
+def _before(drawing: _Drawing, *, handover: bool) -> int:
+    """The revision to go back to: the handover's rather than bare Helm's, which would run the old migration again."""
+    return drawing.rendered.revision if handover else drawing.deployed
 
 
 def _handover(request: Request, world: World, drawing: _Drawing, retired: Sequence[Resource]) -> Path:
@@ -218,7 +251,8 @@ def _handover(request: Request, world: World, drawing: _Drawing, retired: Sequen
 def _step(one: Chosen, request: Request, revision: int) -> Step:
     watched = one.kind in ("Job", "Pod")
     body = _lasting(one.body) if one.kind == "Job" else one.body
-    hash = job_hash(one.body) if watched else ""  # noqa: A001
+    # the same object of a pre- and a post- hook is two steps: what the one has done, the other has not
+    hash = job_hash(one.body) + ("-after" if one.phase == "after" else "") if watched else ""  # noqa: A001
     manifest = dressed(
         body,
         release=request.release,

@@ -21,7 +21,7 @@ from shipit.errors import (
 )
 from shipit.events import Emit, JobChanged, MigrationResult, StepChanged, Warned
 from shipit.giveup import give_up
-from shipit.hooks import deletes_after, deletes_before
+from shipit.hooks import deletes_after, gives_way
 from shipit.model import Plan, Ref, Step, Verdict
 from shipit.verdict import await_verdict
 from shipit.world import World
@@ -111,7 +111,7 @@ def _create(step: Step, plan: Plan, world: World) -> None:
 def _make(step: Step, plan: Plan, world: World) -> Verdict:
     """A hook that is no Job or Pod: created, replaced when its delete policy says so, and not waited for."""
     old = world.cluster.get(step.ref)
-    if old is not None and step.hook is not None and deletes_before(step.hook):
+    if old is not None and step.hook is not None and gives_way(step.hook, succeeded=True):
         uid = old["metadata"]["uid"]
         world.cluster.delete(step.ref, uid=uid)
         deadline = world.clock.monotonic() + step.start_timeout
