@@ -52,11 +52,13 @@ def deploy(request: Request, world: World, emit: Emit) -> Deployed:
 
 
 def _deploy(request: Request, world: World, lease: Lease, course: Course, emit: Emit) -> Deployed:
-    pending.recover(request, world, lease.inherited, emit)
-    plan = course.plan = prepare(request, world, lease.inherited, emit)
+    with refusing():
+        pending.recover(request, world, lease.inherited, emit)
+        plan = prepare(request, world, lease.inherited, emit)
+        refuse_running(plan, world)
+        refuse_kept(plan, world)
+    course.plan = plan
     progress = Progress(plan.tag, plan.revision, plan.digest, plan.install)
-    refuse_running(plan, world)
-    refuse_kept(plan, world)
     for name in plan.skipped:
         emit(StepChanged(name, "skipped", "--skip-migration"))
     if plan.resumes:
