@@ -1,0 +1,45 @@
+"""The kubelet's time in front of a log line: told apart, and made comparable. Pure."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+_STAMP = re.compile(
+    rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d) "  # RFC 3339, then a blank
+)
+USUAL = 30
+"""Bytes of a time in UTC with nine digits of a second, as the kubelet writes it."""
+
+
+def is_stamped(line: bytes) -> bool:
+    return _STAMP.match(line) is not None
+
+
+def key_of(line: bytes) -> bytes:
+    """A line's time in UTC, all of the same length: they compare as the times do. The line has to be stamped."""
+    found = _STAMP.match(line)
+    if found is None:
+        return b""
+    base, fraction, zone = found.groups()
+    if zone != b"Z":
+        moment = datetime.fromisoformat((base + zone).decode()).astimezone(UTC)
+        base = moment.strftime("%Y-%m-%dT%H:%M:%S").encode()
+    return base + b"." + (fraction or b"").ljust(9, b"0") + b"Z"
+
+
+def keys_of(lines: list[bytes]) -> list[bytes]:
+    """The same for many stamped lines, fast where they are as usual."""
+    stamps = [line[:USUAL] for line in lines]
+    if all(stamp[-1:] == b"Z" for stamp in stamps):
+        return stamps
+    return [key_of(line) for line in lines]
+
+
+def text_of(line: bytes) -> bytes:
+    """What the container wrote: the line without its time."""
+    return line.partition(b" ")[2]
+
+
+def second_of(key: bytes) -> datetime:
+    return datetime.fromisoformat(key[:19].decode()).replace(tzinfo=UTC)

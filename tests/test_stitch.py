@@ -1,0 +1,285 @@
+"""One log out of many streams: complete, in order, once each, whatever cuts, repeats and rotates them."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shipit.follow.stitch import LONGEST, REMEMBERED, Stitch, gap
+from tests.kubelet import EPOCH, Entry, Log
+
+GAP = gap("")[:40]
+
+
+def is_gap(line: bytes) -> bool:
+    return line.startswith(GAP)
+
+
+def entry(at: int, text: bytes = b"x", *, full: bool = True) -> Entry:
+    return Entry(at, text, full)
+
+
+@dataclass
+class Reader:
+    """Reads a log the way a tail does."""
+
+    log: Log
+    stitch: Stitch = field(default_factory=Stitch)
+    out: list[bytes] = field(default_factory=list)
+
+    def read(
+        self, first: int, last: int, *, cut: int | None = None, step: int = 7, clean: bool = True
+    ) -> None:
+        """One stream over entries of a file, up to a byte when it is cut, in chunks of some bytes."""
+        data = self.log.serve(first, last, self.stitch.since())
+        data = data if cut is None else data[:cut]
+        for at in range(0, len(data), step):
+            self.out += self.stitch.feed(data[at : at + step])
+        self.out += self.stitch.end_of_stream(clean=clean and cut is None)
+
+    def end(self) -> list[bytes]:
+        return [*self.out, *self.stitch.finish()]
+
+
+def test_lines_come_without_their_times_and_a_last_one_without_its_newline() -> None:
+    reader = Reader(Log([entry(1, b"one"), entry(2, b""), entry(3, b"three", full=False)]))
+    reader.read(0, 3)
+    assert reader.out == [b"one", b""]
+    assert reader.end() == [b"one", b"", b"three"]
+
+
+def test_a_line_cut_in_the_middle_comes_once_and_whole() -> None:
+    log = Log([entry(1, b"one"), entry(2, b"two two two")])
+    reader = Reader(log)
+    reader.read(0, 2, cut=len(log.serve(0, 1, None)) + 36)
+    assert reader.out == [b"one"]
+    reader.read(0, 2)
+    assert reader.end() == [b"one", b"two two two"]
+
+
+def test_lines_of_the_same_time_are_counted() -> None:
+    log = Log([entry(5, b"same") for _ in range(5)])
+    reader = Reader(log)
+    reader.read(0, 3)
+    reader.read(0, 5)
+    reader.read(0, 5)
+    assert reader.end() == [b"same"] * 5
+
+
+def test_more_lines_of_the_same_time_than_are_remembered_one_by_one() -> None:
+    count = REMEMBERED * 3
+    log = Log([entry(5, b"%d" % (n % 7)) for n in range(count)])
+    reader = Reader(log)
+    reader.read(0, count - 100, step=60_000)
+    reader.read(0, count, step=60_000)
+    assert reader.end() == log.lines()
+
+
+def test_after_a_rotation_the_new_file_follows_without_a_mark() -> None:
+    log = Log([entry(n * 10**8, b"%d" % n) for n in range(50)], rotations=[20, 35])
+    reader = Reader(log)
+    reader.read(0, 20)
+    reader.read(20, 35)
+    reader.read(35, 50)
+    assert reader.end() == log.lines()
+
+
+def test_a_long_line_that_a_rotation_splits_is_joined_again() -> None:
+    log = Log(
+        [entry(1, b"one"), entry(2, b"be", full=False), entry(3, b"gun"), entry(4, b"on")], rotations=[2]
+    )
+    reader = Reader(log)
+    reader.read(0, 2)
+    reader.read(2, 4)
+    assert reader.end() == [b"one", b"begun", b"on"]
+
+
+def test_the_rest_of_a_line_that_began_before_the_second_asked_for_is_not_shown_again() -> None:
+    second = 10**9
+    log = Log([entry(1, b"be", full=False), entry(3 * second, b"gun"), entry(4 * second, b"on")])
+    reader = Reader(log)
+    reader.read(0, 3)
+    assert log.serve(0, 3, reader.stitch.since()).startswith(b"gun\n")
+    reader.read(0, 3)
+    assert reader.end() == [b"begun", b"on"]
+
+
+def test_a_cut_and_a_rotation_together_are_marked_as_a_gap() -> None:
+    log = Log([entry(n, b"line %d" % n) for n in range(9)], rotations=[5])
+    reader = Reader(log)
+    reader.read(0, 3, clean=False)
+    reader.read(5, 9)
+    lines = reader.end()
+    assert is_gap(lines[3])
+    assert lines[:3] + lines[4:] == [b"line 0", b"line 1", b"line 2", *(b"line %d" % n for n in range(5, 9))]
+
+
+def test_a_late_return_after_a_rotation_is_marked_as_a_gap() -> None:
+    log = Log([entry(n, b"line %d" % n) for n in range(9)], rotations=[3, 6])
+    reader = Reader(log)
+    reader.read(0, 3)
+    reader.stitch.doubt()
+    reader.read(6, 9)
+    assert is_gap(reader.end()[3])
+
+
+def test_a_late_return_to_the_same_file_is_no_gap() -> None:
+    log = Log([entry(n, b"line %d" % n) for n in range(9)])
+    reader = Reader(log)
+    reader.read(0, 3, clean=False)
+    reader.stitch.doubt()
+    reader.read(0, 9)
+    assert reader.end() == log.lines()
+
+
+def test_a_line_of_stderr_that_stands_after_a_later_one_of_stdout_is_not_lost() -> None:
+    second = 10**9
+    log = Log(
+        [
+            entry(second - 2, b"a"),
+            entry(second + 3, b"out"),
+            entry(second - 1, b"err"),
+            entry(second + 9, b"z"),
+        ]
+    )
+    reader = Reader(log)
+    reader.read(0, 2)
+    reader.read(0, 4)
+    assert reader.end() == [b"a", b"out", b"err", b"z"]
+
+
+def test_a_node_whose_clock_leaves_summer_time_loses_nothing() -> None:
+    lines = [
+        b"2026-10-25T02:59:58.000000001+02:00 summer\n",
+        b"2026-10-25T02:00:01.000000002+01:00 winter\n",
+        b"2026-10-25T02:00:02.000000003+01:00 colder\n",
+    ]
+    stitch = Stitch()
+    out = stitch.feed(b"".join(lines[:2])) + stitch.end_of_stream(clean=True)
+    assert stitch.since() == EPOCH.replace(month=10, day=25, hour=1, minute=0, second=0)
+    out += stitch.feed(b"".join(lines))
+    assert out == [b"summer", b"winter", b"colder"]
+
+
+def test_what_the_kubelet_says_itself_is_shown_once_and_is_no_line_of_the_container() -> None:
+    said = b"unable to retrieve container logs for containerd://12ab\n"
+    stitch = Stitch()
+    out = stitch.feed(said) + stitch.end_of_stream(clean=True) + stitch.feed(said)
+    assert out == [b"[shipit: the kubelet says: unable to retrieve container logs for containerd://12ab]"]
+    assert stitch.since() is None
+    assert stitch.progress == (0, 0)
+
+
+def test_hostile_bytes_pass_as_they_are() -> None:
+    texts = [
+        b"\xff\xfe",
+        b"a\rb\r",
+        b"\x1b[31m",
+        b"",
+        b"2026-03-01T12:00:00.000000000Z looks like a time",
+        b"\x00",
+    ]
+    log = Log([entry(n, text) for n, text in enumerate(texts)])
+    reader = Reader(log)
+    reader.read(0, 4)
+    reader.read(0, 6)
+    assert reader.end() == texts
+
+
+def test_a_line_without_an_end_takes_no_more_memory_than_is_shown_of_it() -> None:
+    stitch = Stitch()
+    assert not stitch.feed(entry(1).stamp + b" ")
+    for _ in range(64):
+        assert not stitch.feed(b"y" * 65_536)
+    assert sum(map(len, stitch._pieces)) < LONGEST + 2 * 65_536
+    (line,) = stitch.feed(b"\n")
+    assert line.endswith(b"y [shipit: the rest of this line is left out]")
+    assert len(line) < LONGEST + 100
+
+
+def test_a_line_that_is_too_long_is_known_again_after_a_cut() -> None:
+    huge = entry(1, b"y" * (LONGEST + 5))
+    log = Log([huge, entry(2, b"next")])
+    reader = Reader(log)
+    reader.read(0, 2, cut=LONGEST + 10, step=65_536)
+    reader.read(0, 2, step=65_536)
+    reader.read(0, 2, step=65_536)
+    lines = reader.end()
+    assert [line[-10:] for line in lines] == [b" left out]", b"next"]
+
+
+def test_asked_again_it_asks_from_a_second_before_the_last_line() -> None:
+    stitch = Stitch()
+    assert stitch.since() is None
+    stitch.feed(entry(7 * 10**9 + 5).stamp + b" x\n")
+    assert stitch.since() == EPOCH + timedelta(seconds=6)
+
+
+TEXTS = st.one_of(st.binary(max_size=12), st.sampled_from([b"", b"x", b"a\r", b"\xff", b"y" * 300])).map(
+    lambda text: text.replace(b"\n", b"")
+)
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> Log:
+    """A log with equal times, empty lines and lines in parts, rotated between entries of different times."""
+    steps = draw(st.lists(st.sampled_from([0, 0, 1, 10**6, 10**9]), min_size=1, max_size=30))
+    at, entries = 0, []
+    for step in steps:
+        at += step
+        entries.append(Entry(at, draw(TEXTS), draw(st.integers(0, 5)) > 0))
+    places = [n for n in range(1, len(entries)) if entries[n].at != entries[n - 1].at]
+    rotations = draw(st.lists(st.sampled_from(places), unique=True, max_size=3)) if places else []
+    # An empty part is never written
+    entries = [e if e.full or e.text else Entry(e.at, b"p", full=False) for e in entries]
+    return Log(entries, sorted(rotations))
+
+
+@settings(max_examples=400, deadline=None)
+@given(log=logs(), data=st.data())
+def test_every_line_arrives_once_and_in_order_however_often_the_streams_are_cut(
+    log: Log, data: st.DataObject
+) -> None:
+    reader = Reader(log)
+    for first in [0, *log.rotations]:
+        _, end = log.file_at(first)
+        for _ in range(data.draw(st.integers(0, 4))):
+            last = data.draw(st.integers(first, end))
+            whole = len(log.serve(first, last, reader.stitch.since()))
+            reader.read(first, last, cut=data.draw(st.integers(0, whole)), step=data.draw(st.integers(1, 50)))
+        reader.read(first, end, step=data.draw(st.integers(1, 50)))
+    assert reader.end() == log.lines()
+
+
+@settings(max_examples=400, deadline=None)
+@given(log=logs(), data=st.data())
+def test_what_is_missing_is_marked_and_nothing_comes_twice_or_out_of_order(
+    log: Log, data: st.DataObject
+) -> None:
+    """Streams are cut anywhere, and files are missed as a whole: what arrives is the log with gaps, each marked."""
+    log = Log([Entry(e.at, b"%04d" % n + e.text) for n, e in enumerate(log.entries)], log.rotations)
+    reader = Reader(log)
+    for first in [0, *log.rotations]:
+        _, end = log.file_at(first)
+        whole = False
+        for _ in range(data.draw(st.integers(0, 3))):
+            last = data.draw(st.integers(first, end))
+            size = len(log.serve(first, last, reader.stitch.since()))
+            whole = data.draw(st.booleans()) and last == end
+            reader.read(first, last, cut=None if whole else data.draw(st.integers(0, size)))
+        if not whole:
+            reader.stitch.doubt()
+    lines = reader.end()
+    # A line just before a gap, or the last one, may be a part of it
+    numbers = [
+        -1 if is_gap(line) else int(line[:4])
+        for line, after in zip(lines, [*lines[1:], GAP], strict=False)
+        if is_gap(line) or not is_gap(after)
+    ]
+    seen = [number for number in numbers if number >= 0]
+    assert seen == sorted(set(seen))
+    assert all(after in (-1, before + 1) for before, after in itertools.pairwise(numbers) if before >= 0)
