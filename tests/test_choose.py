@@ -186,3 +186,10 @@ def test_a_deploy_without_a_migration_has_no_tag_to_look_for() -> None:
 def test_a_digest_beside_the_tag_is_told() -> None:
     with pytest.raises(Refused, match="what its digest says"):
         check_tag(chosen(job("a", image="shop:v2@sha256:abc")), "v2", ["image.tag"])
+
+
+def test_a_chart_without_a_migration_may_have_none_when_none_is_asked_for() -> None:
+    rendered = Rendered("", (), 2, install=False, server_side=True)
+    assert choose((Wanted(),), rendered, (), [None], optional=True) == ()
+    with pytest.raises(Refused, match="renders no Job"):
+        choose((Wanted(),), rendered, (), [None])

@@ -40,10 +40,12 @@ def choose(
     rendered: Rendered,
     documents: Sequence[Document],
     own: Sequence[Sequence[Document] | None],
+    *,
+    optional: bool = False,
 ) -> tuple[Chosen, ...]:
     """What runs before and after, each in its order. `own` holds, for each `wanted`, its own rendering's documents.
 
-    Raises Refused with the candidates listed when the migration isn't there or isn't clear.
+    Raises Refused with the candidates listed when the migration isn't there (unless `optional`) or isn't clear.
     """
     hooks = _hooks(wanted, rendered)
     hooked = [entry for entry in hooks if entry.migration]
@@ -52,6 +54,8 @@ def choose(
         if entry.named and any(chosen.wanted is entry for chosen in hooks):
             continue
         if not entry.named and (hooked or _only_elsewhere(rendered, documents)):
+            continue
+        if optional and not candidates(documents if rendering is None else rendering):
             continue
         job = _plain(entry, documents if rendering is None else rendering, rendered)
         if job is not None:

@@ -92,7 +92,7 @@ def _choose(
     request: Request, world: World, rendered: Rendered, documents: Sequence[Document]
 ) -> tuple[Chosen, ...]:
     own = [_own_rendering(entry, entry.values, request, world) for entry in request.wanted]
-    chosen = choose(request.wanted, rendered, documents, own)
+    chosen = choose(request.wanted, rendered, documents, own, optional=request.skip_migration)
     for entry in request.wanted:
         _check_template(entry, request, chosen)
     if not request.skip_migration:
