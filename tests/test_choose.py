@@ -193,3 +193,17 @@ def test_a_chart_without_a_migration_may_have_none_when_none_is_asked_for() -> N
     assert choose((Wanted(),), rendered, (), [None], optional=True) == ()
     with pytest.raises(Refused, match="renders no Job"):
         choose((Wanted(),), rendered, (), [None])
+
+
+def test_a_named_plain_job_runs_beside_the_chart_s_hooks_whatever_they_are() -> None:
+    secret = hook("database", "pre-install,pre-upgrade", kind="Secret")
+    waits = hook("wait", "pre-install,pre-upgrade", image="busybox:1")
+    wanted = (Wanted(template="templates/migrate.yaml", timeout=7),)
+    for install in (True, False):
+        found = chosen(job("shop-migrate"), secret, waits, wanted=wanted, install=install)
+        assert [(one.name, one.migration) for one in found] == [
+            ("database", False),
+            ("wait", False),
+            ("migrate", True),
+        ]
+        assert found[-1].wanted.timeout == 7

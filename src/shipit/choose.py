@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Literal
 
@@ -99,7 +99,7 @@ def _only_elsewhere(rendered: Rendered, documents: Sequence[Document]) -> bool:
 
 def _unnamed(wanted: tuple[Wanted, ...]) -> Wanted:
     """The timeouts for what no `[migration]` names: those of a table that names nothing, else of the first."""
-    return next((entry for entry in wanted if not entry.named), wanted[0])
+    return next((entry for entry in wanted if not entry.named), replace(wanted[0], name="", template=""))
 
 
 def _plain(entry: Wanted, documents: Sequence[Document], rendered: Rendered) -> Chosen | None:
