@@ -103,6 +103,9 @@ exec '{project.helm}' "$@"
         """Whether one of those helms still runs."""
         return any(running(int(pid)) for pid in self.notes.read_text().split())
 
+    def gone(self) -> bool:
+        return not (self.at_it() and self.alive())
+
     def kill(self) -> None:
         for pid in self.notes.read_text().split():
             os.kill(int(pid), 9)

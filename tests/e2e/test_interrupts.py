@@ -83,7 +83,7 @@ def test_it_ends_with_the_signals_number_and_says_where_things_are(
     assert [words for words in WORDS[phase] if words not in result.error["message"]] == [], result.error
     assert "shipit deploy --tag v1" in result.error["hint"]
     assert ("shipit logs --follow" in result.error["hint"]) == (phase == "migration")
-    assert not (helm.at_it() and helm.alive()), "helm is gone"
+    assert helm.gone()
     lease = project.kube.get("lease", f"shipit-{project.release}")
     assert lease is None or not lease["spec"].get("holderIdentity"), "the lock was given back"
 
