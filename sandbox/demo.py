@@ -75,13 +75,14 @@ def fresh_namespace(stage: Stage) -> None:
 
 def where_to_look(stage: Stage) -> str:
     """Commands to go on with, as they can be pasted."""
-    commands = (
+    commands = [
         ("what is in the cluster", stage.kubectl("get", "jobs,pods", stage.here)),
         ("what the last migration said", stage.kubectl("logs", "job/notes-migrate", stage.here)),
         ("the revisions of the app: v3 never came to be one", stage.helm("history", "notes")),
         ("a migration of 25 s, to watch or to interrupt", stage.shipit("deploy", "--tag=v4")),
-        ("the end of the cluster", ["python", "-m", "sandbox", "down"]),
-    )
+    ]
+    if not stage.sandbox.external:
+        commands.append(("the end of the cluster", ["python", "-m", "sandbox", "down"]))
     return "\n".join([stage.exports, *(f"\n# {why}\n{typed(command)}" for why, command in commands)])
 
 
@@ -109,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     started = time.monotonic()
     steps = [deploy_postgres, deploy_v1, deploy_v2, deploy_v3, *([deploy_v4] if args.with_timeout else [])]
     try:
-        say(f"# 1/{len(steps) + 1} A Kubernetes of its own, on this machine", bold=True)
+        say(f"# 1/{len(steps) + 1} A Kubernetes, and what talks to it", bold=True)
         sandbox = ensure_up()
         if args.helm not in sandbox.helms:
             raise SandboxError(f"there is no helm {args.helm}", f"choose of {', '.join(sandbox.helms)}")
