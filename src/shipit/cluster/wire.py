@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from shipit.cluster.answers import Answer, Lost, NotSent
-from shipit.cluster.bounded import Attempt, Deadline, OutOfTime, bounded
+from shipit.cluster.bounded import Attempt, Deadline, GivenUp, OutOfTime, bounded
 from shipit.cluster.calls import Call
 
 CONNECT = 5.0
@@ -95,6 +95,8 @@ def _translated(work: Callable[[], Any], deadline: Deadline, attempt: Attempt) -
             return bounded(work, deadline, attempt)
         except OutOfTime:
             raise Lost("it took too long to answer") from None
+        except GivenUp:
+            raise Lost("nobody waits for it any more") from None
 
 
 @contextlib.contextmanager
