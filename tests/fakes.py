@@ -222,7 +222,14 @@ class FakeCluster:
 
     @contextmanager
     def log(
-        self, namespace: str, pod: str, container: str, *, since: datetime | None = None, follow: bool = True
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        since: datetime | None = None,
+        follow: bool = True,
+        tail: int | None = None,
     ) -> Iterator[Iterator[bytes]]:
         yield iter([self.logs.get(pod, b"")])
 
@@ -311,6 +318,10 @@ class FakeCluster:
         self.calls.append(call)
         if error := self.broken(call):
             raise error
+
+    def vanish(self, ref: Ref) -> None:
+        """Somebody else deletes it."""
+        del self.objects[ref]
 
     def wrote(self) -> list[str]:
         """The calls that change something."""

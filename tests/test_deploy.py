@@ -176,7 +176,7 @@ def test_a_completed_migration_whose_upgrade_never_came_is_not_run_again(
 
     world.helm.upgrade_ends = HelmExit(1, ("Error: boom",))
     upgrade = world.helm.upgrade
-    world.helm.upgrade = lambda *args, **how: killed("")  # type: ignore[assignment,func-returns-value,method-assign]
+    world.helm.upgrade = lambda *args, **how: killed("")  # type: ignore[assignment,method-assign]
     with pytest.raises(Interrupted, match="untouched"):
         go(request_, world)
     world.helm.upgrade = upgrade  # type: ignore[method-assign]
@@ -223,7 +223,7 @@ def test_a_job_given_up_before_it_started_is_suspended_marked_and_replaced(
 
 
 def test_a_job_that_vanishes_is_no_success(world: Fakes, request_: Request) -> None:
-    world.clock.later(2, lambda: world.cluster.objects.pop(MIGRATE) and None)
+    world.clock.later(2, lambda: world.cluster.vanish(MIGRATE))
     with pytest.raises(Unknown, match="vanished"):
         go(request_, world)
     assert world.helm.calls == ["render"]
