@@ -9,6 +9,7 @@ from shipit import lock, pending
 from shipit.clear import clear_stale, read, refuse_kept, refuse_running, runs
 from shipit.errors import (
     AfterFailed,
+    Busy,
     HelmFailed,
     Interrupted,
     MigrationFailed,
@@ -18,7 +19,7 @@ from shipit.errors import (
 )
 from shipit.events import Emit, StepChanged, Warned
 from shipit.guard import guarded
-from shipit.lock import Claim, Lease, Progress
+from shipit.lock import Claim, Lease, LockLost, Progress
 from shipit.model import Plan, Ref, Step, Verdict
 from shipit.prepare import prepare, refusing
 from shipit.request import Request
@@ -49,6 +50,8 @@ def deploy(request: Request, world: World, emit: Emit) -> Deployed:
             return _deploy(request, guarded(world, lease), lease, course, emit)
     except KeyboardInterrupt as stop:
         raise course.interrupted(getattr(stop, "signum", signal.SIGINT)) from stop
+    except LockLost as lost:
+        raise Busy(course.so_far(lost.message), hint=lost.hint) from lost
 
 
 def _deploy(request: Request, world: World, lease: Lease, course: Course, emit: Emit) -> Deployed:
@@ -151,17 +154,22 @@ class Course:
 
     def interrupted(self, signum: int) -> Interrupted:
         """What still runs, in which state the app is, and how to pick it up."""
-        again = f"shipit deploy --tag {self.request.tag}"
+        hint = f"shipit deploy --tag {self.request.tag}"
+        if self._watched() is not None:
+            hint += "   (picks it up where it is; or watch it: shipit logs --follow)"
+        return Interrupted(self.so_far("interrupted"), signum=signum, hint=hint)
+
+    def so_far(self, end: str) -> str:
+        """How it ended, with what still runs and in which state the app is."""
         if self.plan is None:
-            return Interrupted("interrupted before anything changed", signum=signum, hint=again)
-        app = self._app(self.plan)
-        if self.step is None or not self.step.watched:
-            return Interrupted(f"interrupted; {app}", signum=signum, hint=again)
-        return Interrupted(
-            f"interrupted; {self._left(self.step)}; {app}",
-            signum=signum,
-            hint=f"{again}   (picks it up where it is; or watch it: shipit logs --follow)",
-        )
+            return f"{end} before anything changed"
+        step = self._watched()
+        left = f"; {self._left(step)}" if step else ""
+        return f"{end}{left}; {self._app(self.plan)}"
+
+    def _watched(self) -> Step | None:
+        """The Job or Pod that is being run."""
+        return self.step if self.plan and self.step and self.step.watched else None
 
     def _app(self, plan: Plan) -> str:
         match self.stage:

@@ -141,9 +141,13 @@ class Lease:
         self._body = self._cluster.replace(_dressed(body, self._claim, self._clock.now()))
 
 
-def _lost_to(claim: Claim) -> Busy:
+class LockLost(Busy):
+    """Somebody else has the lock now, or nobody: its old holder stops before its next change."""
+
+
+def _lost_to(claim: Claim) -> LockLost:
     text = f"{claim}" if claim.run else "it was broken or removed"
-    return Busy(f"the lock of the release was lost: {text}", hint="shipit logs")
+    return LockLost(f"the lock of the release was lost: {text}", hint="shipit logs")
 
 
 def ref_for(namespace: str, release: str) -> Ref:
