@@ -1,0 +1,450 @@
+"""A step's logs: every pod and container, read ahead in threads, told once each and in order by the main thread."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+import tracemalloc
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import cast
+
+import pytest
+
+from shipit.errors import ApiError, Forbidden, Invalid, NotFound, Unreachable
+from shipit.events import Event, LogLine, Warned
+from shipit.follow import Follower, tail_lines
+from shipit.follow.spool import Spool
+from shipit.model import Container, Pod, Termination
+from shipit.world import Cluster
+from tests.kubelet import EPOCH, Entry, Log
+
+BOUND = 10.0
+"""Seconds after which a thread in a test counts as hung."""
+
+Chunk = bytes | ApiError | Callable[[], object]
+
+
+@dataclass
+class Clock:
+    """Stands still, or ticks with every look at it."""
+
+    tick: float = 0.0
+    seconds: float = 0.0
+
+    def now(self) -> datetime:
+        return EPOCH + timedelta(seconds=self.seconds)
+
+    def monotonic(self) -> float:
+        self.seconds += self.tick
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+@dataclass
+class Stream:
+    """A scripted stream: bytes are read, errors raised, functions called (to wait in, or to change the world)."""
+
+    script: list[Chunk]
+    refused: ApiError | None = None
+    closed: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> Iterator[bytes]:
+        if self.refused is not None:
+            raise self.refused
+        return self._read()
+
+    def _read(self) -> Iterator[bytes]:
+        for chunk in self.script:
+            if isinstance(chunk, ApiError):
+                raise chunk
+            if isinstance(chunk, bytes):
+                yield chunk
+            else:
+                chunk()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.closed.set()
+
+
+@dataclass
+class Logs:
+    """A cluster of which only logs are asked for. The last stream of a container is served for ever after."""
+
+    streams: dict[str, list[Stream]] = field(default_factory=lambda: defaultdict(list))
+    asked: list[tuple[str, datetime | None]] = field(default_factory=list)
+
+    def serve(self, container: str, *scripts: list[Chunk] | ApiError) -> None:
+        for script in scripts:
+            refused = script if isinstance(script, ApiError) else None
+            self.streams[container].append(Stream([] if isinstance(script, ApiError) else script, refused))
+
+    def log(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        since: datetime | None = None,
+        follow: bool = True,
+        tail: int | None = None,
+    ) -> Stream:
+        key = container if container in self.streams else f"{pod}/{container}"
+        self.asked.append((key, since))
+        left = self.streams[key]
+        return left.pop(0) if len(left) > 1 else left[0]
+
+
+@dataclass
+class Story:
+    """A follower of the step `migrate` and what it told."""
+
+    logs: Logs = field(default_factory=Logs)
+    clock: Clock = field(default_factory=Clock)
+    events: list[Event] = field(default_factory=list)
+    follower: Follower = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.follower = Follower(
+            cast(Cluster, self.logs), self.clock, "migrate", self.events.append, pace=0.01
+        )
+
+    @property
+    def told(self) -> list[str]:
+        return [event.line for event in self.events if isinstance(event, LogLine)]
+
+    def until(self, done: Callable[[], bool]) -> None:
+        """Pass on until something is so."""
+        for _ in range(int(BOUND / 0.02)):
+            self.follower.pass_on()
+            if done():
+                return
+            self.follower._spool.wait(0.02)
+        raise AssertionError(f"never came to pass; told: {self.told}")
+
+
+@pytest.fixture
+def story() -> Iterator[Story]:
+    made = Story()
+    yield made
+    made.follower.close()
+    for tail in made.follower._numbered:
+        tail.join(BOUND)
+        assert tail.done
+
+
+ENDED = Termination(0, "Completed", started_at=EPOCH, finished_at=EPOCH, container_id="containerd://1")
+
+
+def running(name: str = "m") -> Container:
+    return Container(name, state="running", started_at=EPOCH, container_id="containerd://1")
+
+
+def ended(name: str = "m", *, init: bool = False, restarts: int = 0) -> Container:
+    return Container(
+        name,
+        state="terminated",
+        termination=ENDED,
+        init=init,
+        container_id="containerd://1",
+        restarts=restarts,
+    )
+
+
+def pod(*containers: Container, name: str = "migrate-1", age: int = 0) -> Pod:
+    created = datetime(2026, 3, 1, tzinfo=UTC) + timedelta(seconds=age)
+    return Pod(name, "shop", f"uid-{name}", "Running", created, containers=containers)
+
+
+def log(*texts: str, first: int = 0, newline: bool = True) -> bytes:
+    entries = [Entry((first + n) * 10**8, text.encode()) for n, text in enumerate(texts)]
+    if not newline:
+        entries[-1] = replace(entries[-1], full=False)
+    return Log(entries).serve(0, len(entries), None)
+
+
+def test_a_short_migration_is_told_whole_with_a_last_line_that_has_no_newline(story: Story) -> None:
+    story.logs.serve("m", [log("one", "two", "three", newline=False)])
+    story.follower.watch((pod(ended()),))
+    story.follower.finish(BOUND)
+    assert story.events == [LogLine("migrate", "migrate-1", "m", 1, line) for line in ("one", "two", "three")]
+    assert story.follower.last_lines() == ("one", "two", "three")
+
+
+def test_a_log_is_read_until_its_container_has_ended_and_a_last_time_brings_nothing_new(story: Story) -> None:
+    everything = log("one", "two", "three", "four")
+    story.logs.serve(
+        "m", [log("one")], [Unreachable("reset")], [log("one", "two")], [everything], [everything]
+    )
+    story.follower.watch((pod(running()),))
+    story.until(lambda: len(story.told) == 4)
+    assert not story.follower._numbered[0].done
+    story.follower.watch((pod(ended()),))
+    story.follower.finish(BOUND)
+    assert story.told == ["one", "two", "three", "four"]
+    assert story.logs.asked[0] == ("m", None)
+    assert story.logs.asked[1] == ("m", EPOCH - timedelta(seconds=1))
+
+
+def test_each_pod_is_an_attempt_and_each_container_is_told_by_name(story: Story) -> None:
+    story.logs.serve("migrate-1/wait", [log("waiting")])
+    story.logs.serve("migrate-1/m", [log("failed")])
+    story.logs.serve("migrate-2/m", [log("again")])
+    first = pod(ended("wait", init=True), ended("m"))
+    second = pod(Container("wait", init=True), ended("m"), name="migrate-2", age=10)
+    story.follower.watch((second, first))
+    story.follower.finish(BOUND)
+    told = {(e.pod, e.container, e.attempt, e.line) for e in story.events if isinstance(e, LogLine)}
+    assert told == {
+        ("migrate-1", "wait", 1, "waiting"),
+        ("migrate-1", "m", 1, "failed"),
+        ("migrate-2", "m", 2, "again"),
+    }
+    assert story.follower.last_lines() == ("again",)
+
+
+def test_an_attempt_keeps_its_number_when_an_earlier_pod_is_gone(story: Story) -> None:
+    story.logs.serve("migrate-1/m", [log("first")])
+    story.logs.serve("migrate-2/m", [log("second")])
+    story.follower.watch((pod(ended()),))
+    story.until(lambda: len(story.told) == 1)
+    story.follower.watch((pod(ended(), name="migrate-2", age=10),))
+    story.follower.finish(BOUND)
+    assert [(e.attempt, e.line) for e in story.events if isinstance(e, LogLine)] == [
+        (1, "first"),
+        (2, "second"),
+    ]
+
+
+def test_the_last_lines_of_several_containers_stand_under_their_names(story: Story) -> None:
+    story.logs.serve("a", [log("of a")])
+    story.logs.serve("b", [log(*(f"{n}" for n in range(30)))])
+    story.follower.watch((pod(ended("a"), ended("b")),))
+    story.follower.finish(BOUND)
+    assert story.follower.last_lines() == (
+        "container a:",
+        "of a",
+        "container b:",
+        *(f"{n}" for n in range(10, 30)),
+    )
+
+
+def test_a_container_that_never_ran_has_no_log(story: Story) -> None:
+    never = Container("m", state="terminated", termination=Termination(137, "ContainerStatusUnknown"))
+    story.follower.watch((pod(Container("w", reason="ImagePullBackOff"), never),))
+    story.follower.finish(BOUND)
+    assert story.logs.asked == []
+
+
+def test_a_log_that_may_not_be_read_is_warned_about_once_and_gone_without(story: Story) -> None:
+    story.logs.serve("a", Forbidden("not allowed to get pods/log", hint="kubectl auth can-i …"))
+    story.logs.serve("b", Forbidden("not allowed to get pods/log"))
+    story.follower.watch((pod(running("a"), running("b")),))
+    story.until(lambda: all(tail.done for tail in story.follower._numbered))
+    story.follower.watch((pod(ended("a"), ended("b")),))
+    story.follower.finish(BOUND)
+    assert len(story.events) == 1
+    assert isinstance(story.events[0], Warned)
+    assert "not allowed to get pods/log" in story.events[0].message
+    assert len(story.logs.asked) == 2
+
+
+def test_a_log_that_can_not_be_opened_yet_is_asked_for_again(story: Story) -> None:
+    story.logs.serve("m", Invalid("waiting to start: PodInitializing"), Unreachable("refused"), [log("one")])
+    story.follower.watch((pod(running()),))
+    story.until(lambda: story.told == ["one"])
+    story.follower.watch((pod(ended()),))
+    story.follower.finish(BOUND)
+    assert story.told == ["one"]
+
+
+def test_a_log_that_the_server_refuses_for_good_is_marked_as_missing(story: Story) -> None:
+    story.logs.serve("m", ApiError("the node is gone", status=400))
+    story.follower.watch((pod(ended()),))
+    story.follower.finish(BOUND)
+    assert [line[:43] for line in story.told] == ["[shipit: some log lines may be missing here"]
+
+
+def test_a_pod_that_vanishes_in_the_middle_leaves_what_was_read_and_a_mark(story: Story) -> None:
+    story.logs.serve("m", [log("one", "two"), Unreachable("reset")], NotFound("pods migrate-1 not found"))
+    story.follower.watch((pod(running()),))
+    story.until(lambda: len(story.told) >= 2)
+    story.follower.watch(())
+    story.follower.finish(BOUND)
+    assert story.told[:2] == ["one", "two"]
+    assert "may be missing here: pod migrate-1 was deleted" in story.told[2]
+
+
+def test_a_short_log_that_ended_by_itself_needs_no_mark_when_its_pod_is_deleted(story: Story) -> None:
+    story.logs.serve("m", [log("one", "two")], NotFound("pods migrate-1 not found"))
+    story.follower.watch((pod(running()),))
+    story.until(lambda: len(story.told) >= 2)
+    story.follower.watch(())
+    story.follower.finish(BOUND)
+    assert story.told == ["one", "two"]
+
+
+def test_when_nobody_tells_any_more_a_log_that_ends_and_brings_nothing_new_is_over(story: Story) -> None:
+    story.logs.serve("m", [log("one")])
+    story.follower.watch((pod(running()),))
+    story.follower.finish(BOUND)
+    assert story.told == ["one"]
+
+
+def test_a_log_that_does_not_end_in_time_is_marked_when_its_container_has_ended() -> None:
+    story, hangs = Story(clock=Clock(tick=0.5)), threading.Event()
+    story.logs.serve("m", [log("one", "two"), lambda: hangs.wait(BOUND), Unreachable("cut")])
+    story.follower.watch((pod(ended()),))
+    story.until(lambda: len(story.told) == 2)
+    threading.Timer(0.1, hangs.set).start()
+    story.follower.finish(5)
+    assert story.told[:2] == ["one", "two"]
+    assert "may be missing here: the end of the log was not read in time" in story.told[2]
+    story.follower.close()
+
+
+def test_a_container_that_still_runs_when_shipit_stops_waiting_is_not_marked() -> None:
+    story = Story(clock=Clock(tick=0.5))
+    stream = Stream([log("one", "tw", newline=False)])
+    stream.script.append(lambda: stream.closed.wait(BOUND))
+    story.logs.streams["m"].append(stream)
+    story.follower.watch((pod(running()),))
+    story.until(lambda: story.told == ["one"])
+    story.follower.finish(1)
+    assert story.told == ["one", "tw"]
+    assert stream.closed.is_set()
+    story.follower.close()
+
+
+def test_closing_ends_a_stream_that_is_being_read(story: Story) -> None:
+    stream = Stream([log("one")])
+    stream.script.append(lambda: stream.closed.wait(BOUND))
+    story.logs.streams["m"].append(stream)
+    story.follower.watch((pod(running()),))
+    story.until(lambda: story.told == ["one"])
+    story.follower.close()
+    story.follower._numbered[0].join(BOUND)
+    assert story.follower._numbered[0].done
+
+
+def test_a_restarted_container_goes_on_in_the_same_attempt(story: Story) -> None:
+    story.logs.serve("m", [log("one", "cras", newline=False)], [log("one", "cras", newline=False)])
+    story.follower.watch((pod(ended()),))
+    story.until(lambda: story.follower._numbered[0].done)
+    story.logs.streams["m"] = [Stream([log("again", "done", first=50)])]
+    story.clock.seconds += 60
+    story.follower.watch((pod(replace(running(), restarts=1)),))
+    story.until(lambda: "done" in story.told)
+    story.follower.watch((pod(ended(restarts=1)),))
+    story.follower.finish(BOUND)
+    assert story.told == ["one", "cras", "again", "done"]
+
+
+def test_what_breaks_in_a_reading_thread_is_marked_and_not_hidden(story: Story) -> None:
+    def bug() -> None:
+        raise RuntimeError("a bug")
+
+    story.logs.serve("m", [log("one"), bug])
+    story.follower.watch((pod(ended()),))
+    story.follower.finish(BOUND)
+    assert story.told == ["one", "[shipit: some log lines may be missing here: RuntimeError: a bug]"]
+
+
+def test_invalid_utf8_and_carriage_returns_stay_within_their_lines(story: Story) -> None:
+    entries = [Entry(1, b"\xff\xfe ok"), Entry(2, b"50 %\r100 %"), Entry(3, b"\xe2\x82"), Entry(4, b"\xac")]
+    story.logs.serve("m", [Log(entries).serve(0, 4, None)])
+    story.follower.watch((pod(ended()),))
+    story.follower.finish(BOUND)
+    assert story.told == ["\ufffd\ufffd ok", "50 %\r100 %", "\ufffd", "\ufffd"]
+
+
+def test_a_flood_is_read_ahead_whole_while_nobody_takes_it(story: Story) -> None:
+    count = 200_001
+    whole = b"".join(b"2026-03-01T12:00:%02d.%09dZ line %d\n" % (n * 50 // count, n, n) for n in range(count))
+    chunks: list[Chunk] = [whole[at : at + 30_000] for at in range(0, len(whole), 30_000)]
+    story.logs.serve("m", chunks, chunks)
+    story.follower.watch((pod(ended()),))
+    story.follower._numbered[0].join(BOUND * 3)
+    assert story.follower._numbered[0].done
+    assert story.follower._spool._held <= 2 << 20
+    story.follower.finish(BOUND)
+    assert story.told == [f"line {n}" for n in range(count)]
+
+
+def test_the_last_lines_are_had_without_following() -> None:
+    logs = Logs()
+    logs.serve("app", [log("one", "two"), b"2026-03-01T12:00:09.000000000Z three", Unreachable("cut")])
+    logs.serve("none", NotFound("gone"))
+    cluster = cast(Cluster, logs)
+    assert tail_lines(cluster, "shop", "web-1", "app", 2) == ("two", "three")
+    assert tail_lines(cluster, "shop", "web-1", "none", 2) == ()
+
+
+def putting_all(spool: Spool, blocks: list[bytes]) -> threading.Thread:
+    def put() -> None:
+        for block in blocks:
+            spool.put(0, block)
+
+    thread = threading.Thread(target=put, daemon=True)
+    thread.start()
+    return thread
+
+
+class TestSpool:
+    def test_blocks_come_out_in_the_order_in_which_they_went_in_from_memory_and_from_disk(self) -> None:
+        spool = Spool(in_memory=10)
+        for n in range(5):
+            spool.put(n, b"%d" % n * 6)
+        assert spool.take() == (0, b"000000")
+        spool.put(5, b"late")
+        assert [spool.take() for _ in range(6)] == [
+            *((n, b"%d" % n * 6) for n in range(1, 5)),
+            (5, b"late"),
+            None,
+        ]
+        spool.close()
+
+    def test_what_nobody_takes_fills_no_memory(self) -> None:
+        spool = Spool()
+        tracemalloc.start()
+        for _ in range(64):
+            spool.put(1, b"x" * (1 << 20))
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 6 << 20
+        assert sum(len(block[1]) for block in iter(spool.take, None)) == 64 << 20
+        spool.close()
+
+    def test_on_a_full_disk_who_puts_waits_for_who_takes(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def full(*_: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(os, "pwrite", full)
+        spool = Spool(in_memory=4)
+        putting = putting_all(spool, [b"%d" % n for n in range(100)])
+        taken: list[tuple[int, bytes] | None] = []
+        while len(taken) < 100 and spool.wait(BOUND):
+            taken.append(spool.take())
+        putting.join(BOUND)
+        assert taken == [(0, b"%d" % n) for n in range(100)]
+        spool.close()
+
+    def test_closing_lets_go_of_who_waits(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def full(*_: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(os, "pwrite", full)
+        spool = Spool(in_memory=1)
+        putting = putting_all(spool, [b"xx"] * 3)
+        spool.close()
+        putting.join(BOUND)
+        assert not putting.is_alive()
+        assert spool.take() is None
