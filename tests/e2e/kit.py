@@ -71,7 +71,7 @@ def job(
                   image: "{{{{ .Values.image.repository }}}}:{{{{ .Values.image.tag }}}}"
                   command: ["sh", "-c", {json.dumps(script)}]
         """
-    ).replace("SPEC\n", textwrap.indent(textwrap.dedent(spec), "  "))
+    ).replace("SPEC\n", textwrap.indent(textwrap.dedent(spec).strip("\n") + "\n", "  ") if spec else "")
 
 
 def hook(script: str, events: str, *, name: str, weight: int = 0, policy: str = "", spec: str = "") -> str:
