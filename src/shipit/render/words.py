@@ -100,7 +100,12 @@ def failure_lines(event: Failed) -> list[str]:
 
 
 def result_lines(event: Ended, *, explain: bool) -> list[str]:
-    """The outcome and the migrations; with `explain` the message and the hint, which nobody has shown yet."""
+    """The outcome and the migrations; with `explain` the message and the hint, which nobody has shown yet.
+
+    A command that deploys nothing (it has no tag) and went well has its message to say, no outcome.
+    """
+    if event.exit_code == 0 and not event.tag:
+        return hanging("", event.message)
     subject = f"{event.release} {event.tag}".strip()
     lead = f"{subject}: {event.outcome}" if subject else event.outcome
     if event.exit_code == 0:
