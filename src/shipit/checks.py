@@ -14,29 +14,37 @@ from shipit.podtemplate import pod_template
 from shipit.references import references
 from shipit.world import Cluster, World
 
-VERBS = (
+Rules = tuple[tuple[str, str, tuple[str, ...]], ...]
+"""API group, resource, verbs."""
+
+VERBS: Rules = (
     ("batch", "jobs", ("create", "get", "list", "watch", "patch", "delete")),
     ("", "pods", ("get", "list", "watch")),
     ("", "pods/log", ("get",)),
     ("", "events", ("list",)),
 )
+BARE_POD_VERBS: Rules = (("", "pods", ("create", "delete")),)
+
+
+def missing_verbs(cluster: Cluster, namespace: str, more: Rules = ()) -> tuple[tuple[str, str, str], ...]:
+    """What a deploy does, and `more`, that the caller may not: API group, resource, verb."""
+    return tuple(
+        (group, resource, verb)
+        for group, resource, verbs in (*VERBS, *more)
+        for verb in verbs
+        if not cluster.may(verb, group, resource, namespace)
+    )
 
 
 def check_permissions(cluster: Cluster, namespace: str, steps: Sequence[Step]) -> None:
     """Raises Refused naming everything that the caller may not do but a deploy does."""
-    wanted = (
-        [*VERBS, ("", "pods", ("create", "delete"))] if any(s.ref.kind == "Pod" for s in steps) else VERBS
-    )
-    missing = [
-        f"{verb} {resource}"
-        for group, resource, verbs in wanted
-        for verb in verbs
-        if not cluster.may(verb, group, resource, namespace)
-    ]
+    bare = any(step.ref.kind == "Pod" for step in steps)
+    missing = missing_verbs(cluster, namespace, BARE_POD_VERBS if bare else ())
     if missing:
+        named = ", ".join(f"{verb} {resource}" for _, resource, verb in missing)
         raise Refused(
-            f"the caller may not do all of a deploy in namespace {namespace}: {', '.join(missing)}",
-            hint=f"kubectl auth can-i --list -n {namespace}   (examples/rbac holds a Role that allows it)",
+            f"the caller may not do all of a deploy in namespace {namespace}: {named}",
+            hint="shipit doctor   (says which Role is missing; examples/rbac holds the whole)",
         )
 
 

@@ -26,6 +26,8 @@ RENEWAL = 3.0
 PROVEN_FOR = 9.0
 """Seconds after a renewal was sent during which the lock is certainly ours: well below DURATION."""
 POLL = 0.5
+VERBS = (("coordination.k8s.io", "leases", ("create", "get", "update")),)
+"""What holding the lock takes: API group, resource, verbs."""
 END_WITHIN = 5.0
 """Seconds that giving the lock back may take on the way out."""
 _PREFIX = "shipit/"

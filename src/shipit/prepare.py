@@ -30,15 +30,15 @@ def prepare(request: Request, world: World, owed: Progress | None, emit: Emit) -
     """
     emit(StepChanged("prepare", "started", f"rendering {request.release} with {request.tag}"))
     with refusing():
-        drawing = _draw(request, world)
-        plan = _resumed(request, world, drawing, owed) or _plan(request, world, drawing)
+        drawing = draw(request, world)
+        plan = _resumed(request, world, drawing, owed) or plan_of(request, world, drawing)
         _check(plan, world, drawing, emit)
     emit(StepChanged("prepare", "done", _summary(plan)))
     return plan
 
 
 @dataclass(frozen=True, slots=True)
-class _Drawing:
+class Drawing:
     """The one rendering, beside the release as it is: `live` is the manifest that Helm compares with."""
 
     rendered: Rendered
@@ -56,17 +56,18 @@ class _Drawing:
         return next((each.number for each in reversed(self.history) if each.status == "deployed"), 0)
 
 
-def _draw(request: Request, world: World) -> _Drawing:
+def draw(request: Request, world: World) -> Drawing:
+    """Render the release with the tag, once, and read what Helm has of it."""
     history = world.helm.history()
     rendered = world.helm.render(request.chart, request.values)
     if history:  # after `uninstall --keep-history` Helm renders revision 1, but goes on counting
         rendered = replace(rendered, revision=max(rendered.revision, history[-1].number + 1))
-    drawing = _Drawing(rendered, split(rendered.manifest, request.namespace), history, ())
+    drawing = Drawing(rendered, split(rendered.manifest, request.namespace), history, ())
     number = drawing.deployed or drawing.newest
     return replace(drawing, live=split(world.helm.manifest(number), request.namespace)) if number else drawing
 
 
-def _resumed(request: Request, world: World, drawing: _Drawing, owed: Progress | None) -> Plan | None:
+def _resumed(request: Request, world: World, drawing: Drawing, owed: Progress | None) -> Plan | None:
     """The plan that finishes what a dead deploy owes: its upgrade has come, and it is the one that we would make."""
     if (
         owed is None
@@ -75,7 +76,7 @@ def _resumed(request: Request, world: World, drawing: _Drawing, owed: Progress |
     ):
         return None
     rendered = replace(drawing.rendered, install=owed.install, revision=owed.revision)
-    plan = _plan(request, world, replace(drawing, rendered=rendered, live=()))
+    plan = plan_of(request, world, replace(drawing, rendered=rendered, live=()))
     return replace(plan, resumes=True, install=False) if plan.digest == owed.digest else None
 
 
@@ -164,7 +165,8 @@ def _written(request: Request) -> bool:
     return any(file.read_bytes().count(request.tag.encode()) > len(request.tag_key) for file in ours)
 
 
-def _plan(request: Request, world: World, drawing: _Drawing) -> Plan:
+def plan_of(request: Request, world: World, drawing: Drawing) -> Plan:
+    """What a deploy of that rendering would do. Raises Refused when the migration or the tag isn't there."""
     rendered = drawing.rendered
     chosen = _choose(request, world, rendered, drawing.documents)
     app = _app(drawing.documents, chosen)
@@ -234,12 +236,12 @@ def _retired(
     )
 
 
-def _before(drawing: _Drawing, *, handover: bool) -> int:
+def _before(drawing: Drawing, *, handover: bool) -> int:
     """The revision to go back to: the handover's rather than bare Helm's, which would run the old migration again."""
     return drawing.rendered.revision if handover else drawing.deployed
 
 
-def _handover(request: Request, world: World, drawing: _Drawing, retired: Sequence[Resource]) -> Path:
+def _handover(request: Request, world: World, drawing: Drawing, retired: Sequence[Resource]) -> Path:
     """The live revision without its migration Jobs, its hooks kept: `helm rollback` to it must work as before."""
     live = next(each for each in drawing.history if each.number == drawing.deployed)
     rest = without(drawing.live, {resource.ref for resource in retired})
@@ -282,7 +284,7 @@ def _lasting(body: Json) -> Json:
     return {**body, "spec": spec}
 
 
-def _check(plan: Plan, world: World, drawing: _Drawing, emit: Emit) -> None:
+def _check(plan: Plan, world: World, drawing: Drawing, emit: Emit) -> None:
     steps = (*plan.before, *plan.after)
     check_permissions(world.cluster, plan.namespace, steps)
     check_references(world, plan.namespace, plan.before)

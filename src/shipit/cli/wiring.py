@@ -60,7 +60,9 @@ def reach(session: Session, config: Config) -> KubeCluster:
 
 
 @contextmanager
-def deploying(session: Session, config: Config, tag: str, flags: Flags) -> Iterator[tuple[Request, World]]:
+def deploying(
+    session: Session, config: Config, tag: str, flags: Flags, *, command: str = "deploy"
+) -> Iterator[tuple[Request, World]]:
     """The world of a deploy and what is asked of it; the private files are gone afterwards."""
     from shipit import helm
 
@@ -79,7 +81,7 @@ def deploying(session: Session, config: Config, tag: str, flags: Flags) -> Itera
         )
         session.emit(
             Started(
-                command="deploy",
+                command=command,
                 run=session.run,
                 release=release.name,
                 namespace=session.namespace,

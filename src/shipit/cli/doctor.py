@@ -1,0 +1,42 @@
+"""`shipit doctor`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from shipit.cli.options import Common, variable
+from shipit.cli.session import Done, Session, conduct
+
+
+def doctor(
+    common: Common,
+    *,
+    tag: Annotated[
+        str | None,
+        typer.Option(
+            "--tag", "-t", envvar=variable("tag"), help="Render with this tag; else with a made-up one."
+        ),
+    ] = None,
+) -> None:
+    """Check helm, cluster, permissions, chart and migration; say what to do about what is wrong."""
+    from shipit.config import Overrides
+
+    overrides = Overrides(namespace=common.namespace, context=common.context)
+
+    def work(session: Session) -> Done:
+        from shipit.cli.wiring import Flags, configure, deploying
+        from shipit.config import check_tag
+        from shipit.doctor import examine
+        from shipit.prepare import PROBE_TAG
+
+        config = configure(session, overrides)
+        with deploying(session, config, check_tag(tag or PROBE_TAG), Flags(), command="doctor") as (
+            request,
+            world,
+        ):
+            examine(request, world, session.emit)
+        return Done("all is well")
+
+    conduct(common, work)
