@@ -25,6 +25,8 @@ WITHIN = 30.0
 FIRST_PAUSE = 0.1
 """Seconds before the second try, twice as many before each further one, less a random part."""
 LONGEST_PAUSE = 3.0
+LOOK_WITHIN = 10.0
+"""Seconds in which a look at what became of a write has to succeed."""
 LAST_TRY = 2.0
 """Seconds before the deadline at which a call is tried a last time, whatever the server asked to wait."""
 
@@ -65,6 +67,10 @@ class Api:
     def deadline(self, within: float | None = None) -> Deadline:
         return Deadline(self._clock, self._within if within is None else within)
 
+    def close(self) -> None:
+        """Close the connections that wait for the next call."""
+        self._session.client.close()
+
     def now(self) -> datetime:
         """The API server's clock as of its last answer, ours before the first one."""
         if self._seen is None:
@@ -74,24 +80,36 @@ class Api:
 
     def read(self, call: Call, *, within: float | None = None) -> Json:
         """Ask until there is an answer: for what changes nothing, or the same thing when it is done twice."""
-        return self.settle(call, lambda: None, within=within)
+        return self.settle(call, None, within=within)
 
-    def settle(self, call: Call, look: Callable[[], Json | None], *, within: float | None = None) -> Json:
+    def settle(
+        self, call: Call, look: Callable[[], Json | None] | None, *, within: float | None = None
+    ) -> Json:
         """Send a write; when its answer is lost, `look` says what became of it: its result, or None to send it again.
 
-        `look` may raise what the write would have raised. All within one deadline.
+        `look` may raise what the write would have raised. A look may take LOOK_WITHIN beyond the deadline.
         """
         deadline = self.deadline(within)
-        tries = 0
+        tries, lost = 0, False
         while True:
             tries += 1
             try:
                 return result_of(call, self._authorized(call, deadline))
             except (NotSent, Lost) as error:
-                self._pause(call, error, tries, deadline)
-                found = look() if isinstance(error, Lost) else None
+                lost = lost or isinstance(error, Lost)
+                self._pause(call, error, tries, deadline, may_look=lost and look is not None)
+                silence = error
+            except ApiError:
+                # It may be a try of ours that arrived late which stands in the way
+                found = look() if look is not None and lost else None
+                if found is None:
+                    raise
+                return found
+            found = look() if look is not None and lost else None
             if found is not None:
                 return found
+            if not deadline.left:
+                raise self._silent(call, silence, tries) from silence
 
     def stream(self, call: Call, attempt: Attempt, *, quiet: float) -> Any:
         """Open a stream, tried once: whoever follows it tries again in its own time. Raises ApiError."""
@@ -147,14 +165,20 @@ class Api:
         if moment is not None:
             self._seen = (moment, self._clock.monotonic())
 
-    def _pause(self, call: Call, error: NotSent | Lost, tries: int, deadline: Deadline) -> None:
+    def _pause(
+        self, call: Call, error: NotSent | Lost, tries: int, deadline: Deadline, *, may_look: bool
+    ) -> None:
         """Wait before the next try. Raises Unreachable when there is no time for one, or no use in it."""
         left = deadline.left
-        if left <= 0 or (isinstance(error, NotSent) and error.hopeless):
-            raise self._silent(call, error, tries) from error
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(tries - 1, 10))
-        pause = longest * (0.5 + secrets.randbelow(1000) / 2000)
-        self._clock.sleep(min(max(pause, error.after), max(left - LAST_TRY, left / 2)))
+        pause = max(longest * (0.5 + secrets.randbelow(1000) / 2000), error.after)
+        if pause >= left > LAST_TRY:
+            pause = left - LAST_TRY
+        if may_look:
+            pause = min(pause, left)
+        elif pause >= left or (isinstance(error, NotSent) and error.hopeless):
+            raise self._silent(call, error, tries) from error
+        self._clock.sleep(pause)
 
     def _silent(self, call: Call, error: ApiError, tries: int) -> Unreachable:
         times = f" (tried {tries} times)" if tries > 1 else ""

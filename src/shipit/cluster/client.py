@@ -34,6 +34,10 @@ class KubeCluster(Writes):
         self._context = context
         self.default_namespace = default_namespace
 
+    def close(self) -> None:
+        """Close the connections that wait for the next call."""
+        self._api.close()
+
     @property
     def context(self) -> str:
         return self._context

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from shipit.cluster.api import Api
+from shipit.cluster.api import LOOK_WITHIN, Api
 from shipit.cluster.calls import Call, Kind, call_for
 from shipit.cluster.kinds import Kinds
 from shipit.cluster.parse import as_map, as_text, as_texts
@@ -122,7 +122,7 @@ class Writes:
         if call.kind is None or not call.name:
             return None
         try:
-            return self._api.read(call_for("get", call.kind, call.namespace, call.name))
+            return self._api.read(call_for("get", call.kind, call.namespace, call.name), within=LOOK_WITHIN)
         except NotFound:
             return None
 
