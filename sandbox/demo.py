@@ -115,7 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.helm not in sandbox.helms:
             raise SandboxError(f"there is no helm {args.helm}", f"choose of {', '.join(sandbox.helms)}")
         stage = Stage(sandbox, args.helm, args.namespace)
-        say(f"+ {stage.exports}")
+        say(stage.exports)
         play(stage, steps)
         say(
             f"\nAll of it as it should be, in {clock(time.monotonic() - started)}. Where to look next:",

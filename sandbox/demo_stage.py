@@ -30,22 +30,29 @@ class Stage:
     namespace: str
 
     @property
+    def path(self) -> str:
+        """In front of the person's PATH: `shipit` and `python` of this environment, and the sandbox's kubectl."""
+        return f"{Path(sys.executable).parent}:{self.sandbox.kubectl.parent}"
+
+    @property
     def variables(self) -> dict[str, str]:
         """What the commands rely on, for a person who pastes them as well."""
         found = {
             "KUBECONFIG": str(self.sandbox.kubeconfig),
-            "KUBECTL": str(self.sandbox.kubectl),
             "SHIPIT_HELM": str(self.sandbox.helms[self.helm_version]),
         }
         return {**found, "NOTES_IMAGE": f"{self.sandbox.registry}/notes"} if self.sandbox.external else found
 
     @property
     def exports(self) -> str:
-        """The variables as a line to paste; `shipit` and `python` are those that run the demo."""
-        path = f"PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH"
-        return " ".join(
-            ["export", path, *(f"{name}={shlex.quote(value)}" for name, value in self.variables.items())]
-        )
+        """The variables as lines to paste."""
+        lines = [f"export {name}={shlex.quote(value)}" for name, value in self.variables.items()]
+        return "\n".join([f"export PATH={shlex.quote(self.path)}:$PATH", *lines])
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """This process's, with all of it."""
+        return {**os.environ, **self.variables, "PATH": f"{self.path}:{os.environ.get('PATH', os.defpath)}"}
 
     @property
     def here(self) -> str:
@@ -57,7 +64,7 @@ class Stage:
 
     def kubectl(self, *args: str) -> list[str]:
         """Takes `here` where it is about what lies in the namespace."""
-        return ["$KUBECTL", *args, *self._context("--context")]
+        return ["kubectl", *args, *self._context("--context")]
 
     def helm(self, *args: str) -> list[str]:
         return ["$SHIPIT_HELM", *args, *self._context("--kube-context"), self.here]
@@ -68,7 +75,7 @@ class Stage:
     def run(self, command: Sequence[str], *, code: int = 0) -> None:
         """Show a command and run it on this terminal; it has to end with this exit code."""
         say(f"+ {typed(command)}")
-        process = subprocess.Popen(self._argv(command), cwd=CHECKOUT, env={**os.environ, **self.variables})
+        process = subprocess.Popen(self._argv(command), cwd=CHECKOUT, env=self.environment)
         found = patiently(process)
         if found in (130, 143):
             raise KeyboardInterrupt
@@ -79,15 +86,17 @@ class Stage:
 
     def ask(self, command: Sequence[str]) -> str:
         """What a command prints."""
-        environment = {**os.environ, **self.variables}
-        return must(self._argv(command), f"`{typed(command)}` failed", cwd=CHECKOUT, env=environment)
+        return must(self._argv(command), f"`{typed(command)}` failed", cwd=CHECKOUT, env=self.environment)
 
     def _argv(self, command: Sequence[str]) -> list[str]:
         """The command as it is started: programs in place of the names that a person types."""
         first, *rest = command
-        if first == "shipit":
-            return [sys.executable, "-m", "shipit", *rest]
-        return [self.variables[first.removeprefix("$")], *rest]
+        programs = {
+            "shipit": [sys.executable, "-m", "shipit"],
+            "kubectl": [str(self.sandbox.kubectl)],
+            "$SHIPIT_HELM": [self.variables["SHIPIT_HELM"]],
+        }
+        return [*programs[first], *rest]
 
     def app_answers(self, *, tag: str, schema: dict[str, Any]) -> None:
         """Show what the app says over HTTP, which has to be this tag on this schema."""
@@ -130,5 +139,5 @@ def say(text: str, *, bold: bool = False) -> None:
 
 
 def typed(command: Sequence[str]) -> str:
-    """A command as a person types it, `$KUBECTL` unquoted."""
+    """A command as a person types it, `$SHIPIT_HELM` unquoted."""
     return " ".join(part if part.startswith("$") else shlex.quote(part) for part in command)
