@@ -82,7 +82,7 @@ def _deploy(request: Request, world: World, lease: Lease, course: Course, emit: 
         sweep(
             [step for step in reversed(plan.before) if step.watched], succeeded=True, world=world, emit=emit
         )
-        warn_of_moved_tag(plan, frozenset(i for verdict in verdicts for i in verdict.images), world, emit)
+        warn_of_moved_tag(plan, dict(each for verdict in verdicts for each in verdict.images), world, emit)
     course.enter("after")
     try:
         run_all(plan.after, plan, world, course, emit)

@@ -394,7 +394,8 @@ class Verdict:
     """What became of a step. `reason` is in the cluster's own words, `details` are its last log lines.
 
     `never_started`: no container ever ran, proven. `still_running`: it goes on after shipit gave up.
-    `resumed`: an earlier try of this deploy had done it. `images` are the digests that its containers ran.
+    `resumed`: an earlier try of this deploy had done it. `images` are what its containers ran: the image as the spec
+    writes it, and its ID with the digest.
     """
 
     state: Literal["succeeded", "failed", "timed_out", "unknown"]
@@ -406,4 +407,4 @@ class Verdict:
     deleted: bool = False
     resumed: bool = False
     duration: float = 0.0
-    images: tuple[str, ...] = ()
+    images: tuple[tuple[str, str], ...] = ()

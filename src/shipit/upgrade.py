@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -172,19 +173,26 @@ def await_rollout(plan: Plan, world: World, emit: Emit) -> None:
     emit(StepChanged("rollout", "done"))
 
 
-def warn_of_moved_tag(plan: Plan, images: frozenset[str], world: World, emit: Emit) -> None:
-    """The app's pods should run the image that migrated: of the same repository, the same digest."""
-    ran = {image.rpartition("@")[0]: image for image in images if "@" in image}
+def warn_of_moved_tag(plan: Plan, ran: Mapping[str, str], world: World, emit: Emit) -> None:
+    """The app's pods should run the image that migrated: what is spelled the same should have the same digest.
+
+    `ran` holds the ID of each image that migrated. Only its digest counts: the node calls an image that it has under
+    several names by any of them.
+    """
     try:
         pods = [pod for ref in plan.workloads for pod in _pods(ref, world)]
     except ApiError:
         return
     for container in (c for pod in pods for c in pod.containers):
-        repository, _, _ = container.image_id.rpartition("@")
-        if plan.tag in container.image and repository in ran and ran[repository] != container.image_id:
+        migrated, digest = (
+            ran.get(container.image, "").rpartition("@")[2],
+            container.image_id.rpartition("@")[2],
+        )
+        if migrated and digest and migrated != digest:
             emit(
                 Warned(
-                    f"the tag {plan.tag} was moved: the migration ran {ran[repository]}, the app {container.image_id}",
+                    f"the tag {plan.tag} was moved: the migration ran {container.image} as {migrated}, "
+                    f"the app runs it as {digest}",
                     hint="deploy by digest: --tag TAG@sha256:…",
                 )
             )

@@ -133,8 +133,8 @@ def _judge(
 ) -> Verdict | None:
     reason, hint = (finding.reason, finding.hint) if finding else ("", "")
     if state == "succeeded":
-        images = tuple(c.image_id for pod in seen.pods for c in pod.containers if not c.init and c.image_id)
-        return Verdict("succeeded", reason, hint, images=images)
+        ran = [c for pod in seen.pods for c in pod.containers if not c.init and c.image_id]
+        return Verdict("succeeded", reason, hint, images=tuple((c.image, c.image_id) for c in ran))
     if state == "failed":
         return Verdict("failed", reason, hint)
     if finding is not None and finding.kind == "fatal":
