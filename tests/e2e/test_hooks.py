@@ -1,0 +1,179 @@
+"""The chart's hooks: shipit runs them around the upgrade in Helm's order, by Helm's policies, and Helm runs none."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.e2e.kit import APP, Project, Result, hook
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+BEFORE = "pre-install,pre-upgrade"
+AFTER = "post-install,post-upgrade"
+
+NEEDS = """\
+          env:
+            - name: PASSWORD
+              valueFrom: {secretKeyRef: {name: creds, key: password}}
+          envFrom:
+            - configMapRef: {name: conf}
+"""
+
+
+def resource(kind: str, name: str, *, weight: int, rest: str = "", policy: str = "") -> str:
+    """A hook that is neither Job nor Pod, for before the upgrade; `rest` are its other fields."""
+    notes = {"helm.sh/hook": BEFORE, "helm.sh/hook-weight": str(weight)}
+    if policy:
+        notes["helm.sh/hook-delete-policy"] = policy
+    return (
+        f"apiVersion: v1\nkind: {kind}\nmetadata: {{name: {name}, annotations: {json.dumps(notes)}}}\n{rest}"
+    )
+
+
+def pod(script: str, name: str) -> str:
+    notes = json.dumps({"helm.sh/hook": "pre-install"})
+    return (
+        f"apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, annotations: {notes}}}\n"
+        "spec:\n  restartPolicy: Never\n  terminationGracePeriodSeconds: 0\n"
+        f"  containers: [{{name: c, image: 'registry.sandbox/busybox:v1', command: [sh, -c, {json.dumps(script)}]}}]\n"
+    )
+
+
+def begun(result: Result) -> list[str]:
+    """The steps in the order in which they were begun."""
+    of_ours = ("lock", "prepare", "clear", "rollout")
+    return [
+        e["step"] for e in result.of("step") if e["state"] == "started" and not e["step"].startswith(of_ours)
+    ]
+
+
+def names(project: Project, kind: str) -> set[str]:
+    return {each["metadata"]["name"] for each in project.kube.all(kind)}
+
+
+def test_hooks_run_once_each_in_helms_order_with_what_they_need(project: Project) -> None:
+    project.template("creds", resource("Secret", "creds", weight=-10, rest="stringData: {password: {{ randAlphaNum 12 }}}\n"))  # fmt: skip
+    project.template("conf", resource("ConfigMap", "conf", weight=-10, rest="data: {WHO: '{{ .Values.image.tag }}'}\n", policy="before-hook-creation,hook-succeeded"))  # fmt: skip
+    project.template("runner", resource("ServiceAccount", "runner", weight=-10))
+    migrate = hook("echo $WHO ${#PASSWORD}", BEFORE, name="migrate", policy="before-hook-creation,hook-succeeded")  # fmt: skip
+    migrate = migrate.replace("      containers:", "      serviceAccountName: runner\n      containers:")
+    project.template("z-check", hook("echo checked", "pre-install", name="check", weight=-5))
+    project.template("greet", pod("echo greeted", "greet"))
+    project.template("init", hook("echo init", "pre-install", name="init"))
+    project.template("migrate", migrate + NEEDS)
+    project.template("user", hook("echo user", "post-install,pre-upgrade", name="user", weight=5))
+    project.template("both", hook("echo both", "pre-upgrade,post-upgrade", name="both", weight=6))
+    project.template("post", hook("echo post", AFTER, name="post", policy="hook-succeeded"))
+    project.template("probe", hook("echo never", "test", name="probe"))
+
+    first = project.deploy("v1")
+
+    assert first.exit_code == 0, first.told
+    needed = ["conf", "creds", "runner"]
+    assert begun(first) == [*needed, "check", "greet", "init", "migrate", "upgrade", "post", "user"]
+    assert first.log == ["checked", "greeted", "init", "v1 12", "post", "user"]
+    assert {m["outcome"] for m in first.result["migrations"]} == {"succeeded"}
+
+    second = project.deploy("v2")
+
+    assert second.exit_code == 0, second.told
+    assert begun(second) == [*needed, "migrate", "user", "both", "upgrade", "post", "both"]
+    assert second.log == ["v2 12", "user", "both", "post", "both"]
+    assert project.kube.image() == "v2"
+    assert [(r["revision"], r["status"]) for r in project.history()] == [(1, "superseded"), (2, "deployed")]
+    assert project.kube.pods_by_job() == {
+        "check": [1], "init": [1], "migrate": [1, 1], "user": [1, 1], "both": [1, 1], "post": [1, 1],
+    }  # fmt: skip
+    assert names(project, "jobs") == {"check", "init", "user", "both"}, "the rest is deleted by its policy"
+    assert "conf" not in names(project, "configmaps")
+    assert "creds" in names(project, "secrets")
+    assert names(project, "pods") >= {"greet"}
+    assert "name: probe" in project.run_helm("get", "hooks", "shop").stdout, "helm test finds its hook"
+
+
+def test_a_failing_hook_stops_before_the_upgrade_and_is_told_after_it(project4: Project) -> None:
+    def failing(name: str) -> str:
+        return f"echo {name}; [ x{{{{ .Values.fail }}}} != x{name} ]"
+
+    project4.write("chart/values.yaml", (project4.folder / "chart/values.yaml").read_text() + "fail: ''\n")
+    project4.template("a", hook(failing("first"), BEFORE, name="first", weight=1, policy="hook-succeeded"))
+    project4.template(
+        "b", hook(failing("second"), BEFORE, name="second", weight=2, policy="hook-failed,hook-succeeded")
+    )
+    project4.template("c", hook(failing("third"), BEFORE, name="third", weight=3))
+    project4.template("d", hook(failing("last"), AFTER, name="last"))
+
+    before = project4.deploy("v1", "--set", "fail=third")
+    assert before.exit_code == 4, before.told
+    assert before.log == ["first", "second", "third"]
+    assert "the app is not installed" in before.error["message"]
+    assert (project4.history(), names(project4, "jobs")) == ([], {"third"}), "it is left for a look"
+
+    late = project4.deploy("v1", "--set", "fail=last")
+    assert late.exit_code == 9, late.told
+    assert late.outcome == "after_failed"
+    assert "Job last failed" in late.error["message"]
+    assert "upgraded to v1 (revision 1)" in late.error["message"]
+    assert (project4.kube.image(), len(project4.history())) == ("v1", 1)
+
+    stopped = project4.deploy("v2", "--set", "fail=second")
+    assert stopped.exit_code == 4, stopped.told
+    assert stopped.outcome == "migration_failed"
+    assert "untouched (revision 1)" in stopped.error["message"]
+    assert stopped.log == ["first", "second"]
+    assert (project4.kube.image(), len(project4.history())) == ("v1", 1)
+    assert names(project4, "jobs") == {"third", "last"}, "first and second are deleted by their policies"
+
+    assert project4.deploy("v3").exit_code == 0
+    assert project4.kube.image() == "v3"
+    runs = {"first": [1] * 4, "second": [1] * 4, "third": [1] * 3, "last": [1] * 2}
+    assert project4.kube.pods_by_job() == runs
+
+
+def test_a_policy_that_keeps_the_old_object_refuses_the_next_deploy_before_anything_changes(
+    project4: Project,
+) -> None:
+    """As Helm does, but before the first hook ran; what should have been deleted is no obstacle."""
+    project4.template("a", hook("echo first", BEFORE, name="first", weight=-1))
+    project4.template("b", hook("echo kept", BEFORE, name="kept", policy="hook-failed"))
+    project4.template("c", resource("ConfigMap", "settings", weight=0, policy="hook-failed"))
+    assert project4.deploy("v1").exit_code == 0
+
+    refused = project4.deploy("v2")
+
+    assert refused.exit_code == 3, refused.told
+    assert "Job kept" in refused.told
+    assert "ConfigMap settings" in refused.told
+    assert "before-hook-creation" in refused.error["hint"]
+    assert project4.kube.pods_by_job() == {"first": [1], "kept": [1]}
+    project4.kube.kubectl("delete", "job/kept", "configmap/settings")
+    assert project4.deploy("v2").exit_code == 0
+
+
+def test_a_hook_that_succeeded_is_no_obstacle_after_an_upgrade_that_failed(project4: Project) -> None:
+    """Helm deletes it at the end of its event; shipit keeps it until the upgrade has come, for a retry to find."""
+    project4.template("a", hook("echo done", BEFORE, name="migrate", policy="hook-succeeded"))
+    project4.template(
+        "app", APP.replace(".Values.image.tag }}", '.Values.image.tag }}{{ .Values.broken | default "" }}')
+    )
+    assert project4.deploy("v1").exit_code == 0
+
+    failed = project4.deploy("v2", "--set", "broken=:::")
+    assert failed.exit_code == 6, failed.told
+    assert "InvalidImageName" in failed.error["message"]
+
+    assert project4.deploy("v3").exit_code == 0
+    assert project4.kube.pods_by_job() == {"migrate": [1, 1, 1]}
+    assert names(project4, "jobs") == set()
+
+
+def test_a_chart_whose_hooks_belong_to_the_other_operation_has_nothing_to_migrate(project4: Project) -> None:
+    project4.template("migrate", hook("echo up", "pre-upgrade", name="migrate"))
+    installed = project4.deploy("v1")
+    assert installed.exit_code == 0, installed.told
+    assert installed.result["migrations"] == []
+    upgraded = project4.deploy("v2")
+    assert upgraded.exit_code == 0, upgraded.told
+    assert project4.kube.pods_by_job() == {"migrate": [1]}
