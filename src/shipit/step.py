@@ -154,7 +154,12 @@ def _blame(step: Step, plan: Plan, verdict: Verdict) -> ShipitError:
         state = "it still runs"
     else:
         state = "it is left for a look"
-    hint = verdict.hint or f"kubectl describe {step.ref.kind.lower()} {step.ref.name} -n {step.ref.namespace}"
+    look = (
+        f"shipit logs {step.ref.name}"
+        if step.ref.kind == "Job"
+        else f"kubectl logs {step.ref.name} -n {step.ref.namespace}"
+    )
+    hint = verdict.hint or f"{look}   (its whole log)"
     if verdict.state == "timed_out":
         more = f"shipit logs --follow   (then: shipit deploy --tag {plan.tag}, which picks it up)"
         return MigrationTimedOut(
