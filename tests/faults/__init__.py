@@ -1,0 +1,1 @@
+"""Everything that can break between shipit and the cluster, broken on purpose; an oracle says what held."""

@@ -1,0 +1,93 @@
+"""A scene judged: every invariant that can be checked of it, and what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from tests.faults import oracle
+from tests.faults.rules import Record
+from tests.faults.scene import Attempt, Scene
+
+SLACK = 10.0
+
+
+@dataclass(slots=True)
+class Findings:
+    """Which invariants were checked, and what violated them."""
+
+    checked: set[str] = field(default_factory=set)
+    violations: list[str] = field(default_factory=list)
+
+    def holds(self, invariant: str, ok: object, words: str) -> None:
+        """Note that an invariant was checked; `words` say what is wrong when it did not hold."""
+        self.add(invariant, [] if ok else [words])
+
+    def add(self, invariant: str, violated: Sequence[str]) -> None:
+        self.checked.add(invariant)
+        self.violations += [f"{invariant}: {each}" for each in violated]
+
+    def take(self, other: Findings) -> None:
+        self.checked |= other.checked
+        self.violations += other.violations
+
+
+def judge(scene: Scene, findings: Findings, *, lines: int = 5) -> None:
+    """Check all of A to I that hold for any deploys of one release; `lines` is what its migration says."""
+    lives = scene.lives()
+    attempts = scene.attempts
+    audit = scene.audit.requests(scene.kube.namespace)
+    records = sorted((each for one in attempts for each in one.records), key=lambda each: each.began)
+    findings.add("A", oracle.overlaps(lives))
+    for attempt in attempts:
+        findings.add("B", oracle.second_jobs(attempt.records, lives))
+        findings.add("D", oracle.blind_deletes(attempt.records, _seen(attempts)))
+        _judge_end(attempt, scene, findings, lines)
+    findings.add("B", _uncounted(scene, records))
+    findings.add("C", oracle.unproven_upgrades(records, lives, audit))
+    findings.add("G", oracle.strangers([attempt.records for attempt in attempts]))
+    for earlier, later in pairwise(attempts):
+        if earlier.after is not None and later.result is not None and later.alone:
+            findings.add("I", oracle.unreported_pending(earlier.after, later.result))
+
+
+def _judge_end(attempt: Attempt, scene: Scene, findings: Findings, lines: int) -> None:
+    result, after = attempt.result, attempt.after
+    assert result is not None, f"{attempt} was not waited for"
+    assert after is not None
+    findings.holds("I", attempt.helm_gone, f"a helm of {attempt} is still there")
+    findings.add("H", oracle.torn_lines(result, lines))
+    if attempt.killed:
+        return
+    findings.holds(
+        "E", attempt.took <= attempt.bound + SLACK, f"{attempt} should have ended within {attempt.bound:g} s"
+    )
+    if not attempt.alone:
+        findings.add("F", oracle.untold_end(result))
+        return
+    lives = [life for life in scene.lives() if life.start <= attempt.ended]
+    findings.add("F", oracle.untrue_end(result, attempt.before, after, attempt.tag, lives))
+
+
+def _seen(attempts: Sequence[Attempt]) -> set[str]:
+    return set().union(*(attempt.proxy.uids for attempt in attempts))
+
+
+def _uncounted(scene: Scene, records: Sequence[Record]) -> list[str]:
+    """The API server's own count of created Jobs against ours: nothing went around the proxies."""
+    entries = [
+        entry
+        for entry in scene.audit.requests(scene.kube.namespace)
+        if entry["verb"] == "create"
+        and (entry.get("objectRef") or {}).get("resource") == "jobs"
+        and not (entry.get("objectRef") or {}).get("subresource")
+        and "dryRun" not in entry["requestURI"]
+        and (entry.get("responseStatus") or {}).get("code") == 201
+    ]
+    made = oracle.jobs_made(records)
+    return (
+        []
+        if len(entries) == len(made)
+        else [f"{len(entries)} Jobs were created, {len(made)} of them by proxy"]
+    )

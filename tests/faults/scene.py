@@ -1,0 +1,232 @@
+"""Where faults are played: a release of its own, its ledger, and deploys that each go through a proxy of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sandbox import Sandbox
+from tests.e2e.kit import Kube, Project, Result, Running, fresh_namespace, small_project
+from tests.e2e.stage import Audit
+from tests.faults.certificates import Certificates, make_certificates
+from tests.faults.ledger import Ledger, Life, migration, script
+from tests.faults.proxy import Loop, Proxy
+from tests.faults.rules import Record, Rule
+from tests.faults.truth import State, look
+from tests.faults.upstream import Upstream, upstream_of
+
+MARK = "SHIPIT_FAULTS_RUN"
+ENDS_WITHIN = 90.0
+"""Seconds within which a deploy of the small chart ends when nothing else is said."""
+HELM_ENDS_WITHIN = 25.0
+"""Seconds within which a helm is gone whose shipit died: interrupted, terminated after 10, killed after 5 more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What all scenes share: the sandbox, and what proxies are made of."""
+
+    sandbox: Sandbox
+    folder: Path
+    loop: Loop
+    upstream: Upstream
+    certificates: Certificates
+    ledgers: Path
+
+    @property
+    def transcripts(self) -> Path:
+        """Where to read about what went wrong."""
+        return self.folder / "transcripts"
+
+    @contextlib.contextmanager
+    def scene(self, helm: str = "4", *, replicas: int = 0, release: str = "shop") -> Iterator[Scene]:
+        """A fresh namespace with a small project whose migration keeps a ledger; removed afterwards."""
+        kube = fresh_namespace(self.sandbox, "f")
+        folder = self.folder / kube.namespace
+        ledger = Ledger(self.ledgers / kube.namespace)
+        project = small_project(folder, kube, self.sandbox.helms[helm])
+        scene = Scene(self, kube, project, ledger, replicas)
+        scene.migrate(script())
+        scene.configure()
+        try:
+            yield scene
+        finally:
+            scene.close()
+            kube.kubectl("delete", "namespace", kube.namespace, "--wait=false", check=False)
+            ledger.remove()
+
+
+@contextlib.contextmanager
+def a_bench(sandbox: Sandbox, folder: Path) -> Iterator[Bench]:
+    """Needs a sandbox of this machine: the ledger is a folder of the node, the audit log a file."""
+    assert not sandbox.external, "the fault harness reads the audit log and a folder of the sandbox's node"
+    ledgers = sandbox.kubeconfig.parent / "ledgers"
+    loop = Loop()
+    try:
+        certificates = make_certificates(folder)
+        yield Bench(sandbox, folder, loop, upstream_of(sandbox, folder), certificates, ledgers)
+    finally:
+        loop.close()
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One shipit: how it was started, what it asked for, how it ended, and what was true before and after."""
+
+    proxy: Proxy
+    mark: str
+    tag: str
+    before: State
+    began: float
+    bound: float
+    running: Running
+    result: Result | None = None
+    after: State | None = None
+    ended: float = 0.0
+    helm_gone: bool = True
+    killed: bool = False
+    alone: bool = True
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def took(self) -> float:
+        return self.ended - self.began
+
+    @property
+    def records(self) -> list[Record]:
+        return self.proxy.records
+
+    def kill(self, signum: int = signal.SIGKILL) -> None:
+        self.killed = self.killed or signum == signal.SIGKILL
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.running.process.pid, signum)
+
+    def __str__(self) -> str:
+        how = self.result.exit_code if self.result else "still running"
+        return f"deploy of {self.tag} ({how}, {self.took:.1f} s, {len(self.records)} requests)"
+
+
+class Scene:
+    """A release and everything that happens to it."""
+
+    def __init__(self, bench: Bench, kube: Kube, project: Project, ledger: Ledger, replicas: int) -> None:
+        self.bench = bench
+        self.kube = kube
+        self.project = project
+        self.ledger = ledger
+        self.audit = Audit(bench.sandbox)
+        self.attempts: list[Attempt] = []
+        self.tag = ""  # what runs, as far as whoever plays here knows
+        self._replicas = replicas
+        self._since = 0.0
+        self._guard = threading.Lock()
+        self._proxies: list[Proxy] = []
+
+    def migrate(self, body: str, *, spec: str = "", pod: str = "") -> None:
+        """Give the chart this migration."""
+        self.project.template("migrate", migration(self.ledger, body, spec=spec, pod=pod))
+
+    def configure(self, migration: str = "", release: str = "") -> None:
+        self.project.configure(migration, f"set = {{ replicas = {self._replicas} }}\n{release}")
+
+    def proxy(self) -> Proxy:
+        folder = self.project.folder / "proxies" / uuid.uuid4().hex[:8]
+        folder.mkdir(parents=True)
+        made = Proxy(self.bench.loop, self.bench.upstream, self.bench.certificates, folder)
+        with self._guard:
+            self._proxies.append(made)
+        return made
+
+    def start(
+        self,
+        tag: str,
+        *args: str,
+        rules: Sequence[Rule] = (),
+        proxy: Proxy | None = None,
+        bound: float = ENDS_WITHIN,
+        env: Mapping[str, str] | None = None,
+        alone: bool = True,
+        kubeconfig: Path | None = None,
+    ) -> Attempt:
+        """Start `shipit deploy --tag …` through a proxy with these rules; `bound` is when it has to have ended.
+
+        One that is not `alone` runs beside others: what it leaves of the release is not only its own doing.
+        """
+        through = proxy or self.proxy()
+        for rule in rules:
+            through.rules.add(rule)
+        mark = uuid.uuid4().hex
+        before = look(self.kube, self.project.release)
+        with self._guard:
+            self.project.kubeconfig = kubeconfig or through.kubeconfig
+            began = time.time()
+            running = self.project.start("deploy", "--tag", tag, *args, env={MARK: mark, **(env or {})})
+            attempt = Attempt(through, mark, tag, before, began, bound, running, alone=alone)
+            self.attempts.append(attempt)
+        return attempt
+
+    def end(self, attempt: Attempt) -> Result:
+        """Wait for its end, then for its helm's, and look at what it left."""
+        with contextlib.suppress(Exception):
+            attempt.running.process.wait(attempt.bound + 60)
+        attempt.result = attempt.running.end(1)
+        attempt.ended = time.time()
+        attempt.helm_gone = _gone(attempt.mark, HELM_ENDS_WITHIN)
+        attempt.after = look(self.kube, self.project.release)
+        attempt.faults = [f"{each.fault} {each}" for each in attempt.records if each.fault]
+        return attempt.result
+
+    def deploy(self, tag: str, *args: str, rules: Sequence[Rule] = (), bound: float = ENDS_WITHIN) -> Attempt:
+        attempt = self.start(tag, *args, rules=rules, bound=bound)
+        self.end(attempt)
+        return attempt
+
+    def lives(self) -> list[Life]:
+        """The migrations of this trial."""
+        return [life for life in self.ledger.lives() if life.start >= self._since]
+
+    def forget(self) -> None:
+        """Begin a new trial on the same release: what came before was judged."""
+        for attempt in self.attempts:
+            attempt.proxy.close()
+        self.attempts.clear()
+        self._proxies.clear()
+        self._since = time.time()
+        self.audit = Audit(self.bench.sandbox)
+
+    def close(self) -> None:
+        for attempt in self.attempts:
+            if attempt.running.process.poll() is None:
+                attempt.kill(signal.SIGCONT)
+                attempt.kill()
+                attempt.running.process.wait(10)
+        for proxy in self._proxies:
+            proxy.close()
+
+
+def marked(mark: str) -> list[int]:
+    """The processes that carry a run's mark in their environment: shipit, its guardian, its helm."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        with contextlib.suppress(OSError):
+            if f"{MARK}={mark}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+    return found
+
+
+def _gone(mark: str, within: float) -> bool:
+    deadline = time.monotonic() + within
+    while marked(mark):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.1)
+    return True

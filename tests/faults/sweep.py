@@ -1,0 +1,154 @@
+"""The sweep: a deploy is broken at its n-th request, for every n, and run again; after each, everything must hold."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from tests.faults.judge import Findings, judge
+from tests.faults.rules import Call, Lose, Record, Rule
+from tests.faults.scene import Attempt, Bench, Scene
+from tests.faults.transcript import write_transcript
+
+AGAIN_WITHIN = 90.0
+"""Seconds for the second run: a dead holder's lock is free after 15, and the deploy itself takes its time."""
+WORKERS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to break a request: `make` gives the rule's fault for an attempt that can be killed."""
+
+    name: str
+    title: str
+    keeps: str
+    make: Callable[[Callable[[], None]], Call | Lose]
+
+
+def _killed_before(kill: Callable[[], None]) -> Call:
+    return Call(before=lambda _: kill(), cut=True)
+
+
+def _killed_after(kill: Callable[[], None]) -> Call:
+    return Call(after=lambda _: kill(), cut=True)
+
+
+WAYS = (
+    Way("kill-before", "kill -9 at every request, before it is forwarded", "ABCDEFGHI", _killed_before),
+    Way("kill-after", "kill -9 at every request, after it was carried out", "ABCDEFGHI", _killed_after),
+    Way("lost", "the answer to every request lost", "ABCDEFGHI", lambda _: Lose()),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A request to break: its number, or what it is; `name` says which in words."""
+
+    name: str
+    rule: Callable[[Call | Lose], Rule]
+
+
+def numbered(number: int) -> Point:
+    return Point(f"request {number}", lambda fault: Rule(fault, number=number))
+
+
+def trial(scene: Scene, way: Way, point: Point) -> Findings:
+    """Break one request of a deploy of the tag that does not run yet, run it again, and judge."""
+    scene.forget()
+    tag = "v2" if scene.tag == "v1" else "v1"
+    attempts: list[Attempt] = []
+    started = threading.Event()
+
+    def kill() -> None:
+        started.wait(10)
+        attempts[0].kill()
+
+    rule = point.rule(way.make(kill))
+    attempts.append(scene.start(tag, rules=[rule]))
+    started.set()
+    first = attempts[0]
+    scene.end(first)
+    findings = Findings()
+    if first.result is None or first.result.exit_code != 0:
+        again = scene.deploy(tag, bound=AGAIN_WITHIN)
+        told = again.result.told if again.result else ""
+        findings.holds("B", again.result and again.result.exit_code == 0, f"{again}, run again: {told}")
+    findings.add("B", _repeated(scene, first))
+    judge(scene, findings)
+    hit = f"{rule.hits[0]}" if rule.hits else "never came to pass"
+    findings.violations = [f"{way.name} {point.name} ({hit}): {each}" for each in findings.violations]
+    scene.tag = tag
+    if findings.violations:
+        scene.tag = ""
+        findings.violations.append(
+            f"see {write_transcript(scene, findings.violations, scene.bench.transcripts)}"
+        )
+    return findings
+
+
+def _repeated(scene: Scene, first: Attempt) -> list[str]:
+    """A migration runs once for both runs, unless the first one's revision was made: then it counts for no other."""
+    after, lives = first.after, scene.lives()
+    assert after is not None
+    made = after.newest > first.before.newest and not after.pending
+    finished = after.status == "deployed" and after.owes
+    if len(lives) == 1 or (made and not finished and len(lives) == 2):
+        return []
+    return [f"the migration ran {len(lives)} times"]
+
+
+def count(scene: Scene) -> list[Record]:
+    """What an undisturbed deploy asks for."""
+    attempt = scene.deploy("v2" if scene.tag == "v1" else "v1")
+    assert attempt.result is not None
+    assert attempt.result.exit_code == 0, attempt.result.told
+    scene.tag = attempt.tag
+    return list(attempt.records)
+
+
+def sweep(
+    bench: Bench,
+    way: Way,
+    points: Sequence[Point],
+    *,
+    helm: str = "4",
+    workers: int = WORKERS,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Iterator[Findings]:
+    """Play every point, several releases side by side; yields the findings as they come."""
+    todo: queue.Queue[Point] = queue.Queue()
+    for point in points:
+        todo.put(point)
+    done: queue.Queue[Findings | BaseException] = queue.Queue()
+
+    def work() -> None:
+        try:
+            while not todo.empty():
+                with bench.scene(helm) as scene:
+                    count(scene)
+                    _play(scene, way, todo, done)
+        except BaseException as error:  # noqa: BLE001 - raised again where the findings are read
+            done.put(error)
+
+    for number in range(min(workers, len(points))):
+        threading.Thread(target=work, name=f"sweep-{number}", daemon=True).start()
+    for number in range(1, len(points) + 1):
+        found = done.get()
+        if isinstance(found, BaseException):
+            raise found
+        tell(f"{way.name} {number}/{len(points)}" + "".join(f"\n  {each}" for each in found.violations))
+        yield found
+
+
+def _play(
+    scene: Scene, way: Way, todo: queue.Queue[Point], done: queue.Queue[Findings | BaseException]
+) -> None:
+    """Play points on one release, as long as nothing went wrong with it."""
+    while scene.tag:
+        try:
+            point = todo.get_nowait()
+        except queue.Empty:
+            return
+        done.put(trial(scene, way, point))
