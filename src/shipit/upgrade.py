@@ -17,6 +17,8 @@ LOOK_EVERY = 1.0
 LAST_LINES = 20
 SLACK = 30.0
 """Seconds that helm gets beyond its own timeout, which counts each operation, before it is stopped."""
+STEADY = 10.0
+"""Seconds without another crash after which an app that has crashed in its rollout is believed to run."""
 
 
 def upgrade(plan: Plan, world: World, emit: Emit) -> int:
@@ -40,7 +42,7 @@ def upgrade(plan: Plan, world: World, emit: Emit) -> int:
         end = _attend(process, rollout, plan.timeout + SLACK, world)
     except HelmFailed as error:
         end = HelmExit(1, (error.message, *error.details))
-    if end.code == 0:
+    if end.code == 0 and (not plan.waits or rollout.settle() is None):
         return _made(plan, world, emit)
     raise _failed(plan, rollout, end, world, emit)
 
@@ -222,6 +224,7 @@ class Rollout:
     _told: dict[Ref, RolloutChanged] = field(default_factory=dict)
     _troubled: dict[Ref, tuple[Finding, tuple[Pod, ...]]] = field(default_factory=dict)
     _born: float = -1.0
+    _crashed: float = -STEADY
 
     def look(self) -> Finding | None:
         """One look at every workload. Returns why the rollout can't succeed, None as long as it may."""
@@ -235,6 +238,18 @@ class Rollout:
             if finding is not None and finding.kind == "fatal":
                 return finding
         return None
+
+    def settle(self) -> Finding | None:
+        """Once helm says that all is ready: is it still? Returns why it isn't, when it can't get over it.
+
+        An app that has no readiness probe and crashes soon after each start is ready for a moment each time, and a
+        moment is enough for helm.
+        """
+        finding = self.look()
+        while finding is None and self.world.clock.monotonic() - self._crashed < STEADY:
+            self.world.clock.sleep(LOOK_EVERY)
+            finding = self.look()
+        return finding
 
     def _look_at(self, ref: Ref) -> Finding | None:
         workload = self.world.cluster.workload(ref)
@@ -251,6 +266,8 @@ class Rollout:
             finding = why_not_ready(workload, pods, events, elapsed)
             if finding is not None:
                 self._troubled[ref] = (finding, tuple(unready))
+            if any(_has_crashed(pod) for pod in unready):
+                self._crashed = self.world.clock.monotonic()
         told = RolloutChanged(
             ref.kind, ref.name, workload.available, workload.desired, finding.reason if finding else ""
         )
@@ -288,3 +305,7 @@ class Rollout:
                     if lines:
                         return lines
         return ()
+
+
+def _has_crashed(pod: Pod) -> bool:
+    return any(each.termination or each.last_termination for each in pod.containers if not each.init)
