@@ -50,6 +50,9 @@ def wanted(run: str = "r1", **meta: object) -> Json:
     }
 
 
+SECRET: Json = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db", "namespace": "shop"}}
+
+
 @dataclass
 class World:
     api: Api
@@ -256,7 +259,9 @@ def test_a_create_that_was_turned_away_unseen_is_sent_again(world: World) -> Non
 def test_a_dry_run_may_be_repeated(world: World) -> None:
     world.api.on("POST", drops(), says(job(), 201))
     world.cluster.create(wanted(), dry_run=True)
-    assert [request.query for request in world.api.asked] == ["dryRun=All&fieldManager=shipit"] * 2
+    assert [request.query for request in world.api.asked] == [
+        "dryRun=All&fieldManager=shipit&fieldValidation=Strict"
+    ] * 2
 
 
 def test_an_object_without_marks_counts_as_ours_when_it_is_what_was_sent(world: World) -> None:
@@ -395,6 +400,23 @@ def test_a_rejected_object_names_its_fields(world: World) -> None:
     with pytest.raises(Invalid) as caught:
         world.cluster.create(wanted())
     assert caught.value.details == ("spec.a: Required value", "spec.b: Required value")
+
+
+def test_an_apply_that_does_not_fit_its_type_is_rejected_at_once_though_it_is_a_500(world: World) -> None:
+    words = "failed to create typed patch object (shop/x; v1, Kind=X): .data: expected map, got &{hunter2}"
+    for body, told in ((wanted(), "got &{hunter2}"), ({**SECRET, "data": "hunter2"}, "Kind=X): (hidden)")):
+        world.api.on("PATCH", refuses(500, "InternalError", words))
+        with pytest.raises(Invalid) as caught:
+            world.cluster.apply(body, dry_run=True)
+        assert told in caught.value.message
+    assert world.waited == 0
+
+
+def test_a_dry_run_of_what_shipit_makes_refuses_fields_that_would_be_dropped(world: World) -> None:
+    world.api.on("POST", says(job()), says({**SECRET}))
+    world.cluster.create(wanted(), dry_run=True)
+    world.cluster.create(SECRET, dry_run=True)
+    assert ["fieldValidation=Strict" in each.query for each in world.api.asked[-2:]] == [True, False]
 
 
 def test_a_rejected_secret_is_not_quoted(world: World) -> None:

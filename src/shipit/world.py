@@ -120,7 +120,8 @@ class Cluster(Protocol):
 
     def create(self, manifest: Json, *, dry_run: bool = False) -> Json:
         """POST. `AlreadyExists` when the name is taken; when the answer is lost, the truth is looked up: the object
-        counts as ours when it carries the same `shipit/run` and `shipit/hash` annotations."""
+        counts as ours when it carries the same `shipit/run` and `shipit/hash` annotations. The dry run of an object
+        with those also refuses fields that the API server doesn't know: it would drop a misspelt `backoffLimit`."""
 
     def replace(self, manifest: Json, *, dry_run: bool = False) -> Json:
         """PUT. `Conflict` when its `metadata.resourceVersion` is not the newest."""

@@ -25,6 +25,9 @@ from shipit.model import Json
 SUCCESS = range(200, 300)
 REFUSAL = range(400, 500)
 
+UNTYPED = "failed to create typed patch object"
+"""What a server-side apply says of an unknown field or a wrong type: with a 500, though asking again can't help."""
+
 MOST_WORDS = 1000
 """Characters of the API server's words that are shown."""
 
@@ -76,6 +79,12 @@ def result_of(call: Call, answer: Answer) -> Json:
     if answer.status in SUCCESS:
         return _checked(call, decoded, answer)
     told = decoded.get("kind") == "Status"
+    if (
+        told
+        and answer.status == HTTPStatus.INTERNAL_SERVER_ERROR
+        and UNTYPED in as_text(decoded.get("message"))
+    ):
+        raise Invalid(_words(call, decoded), status=answer.status, reason="Invalid")
     if not told or answer.status not in REFUSAL or answer.status == HTTPStatus.REQUEST_TIMEOUT:
         words = f": {_words(call, decoded)}" if told else ""
         raise Lost(f"it answered {answer.status}{words}", status=answer.status, after=_retry_after(answer))
@@ -115,6 +124,7 @@ def _words(call: Call, status: Json) -> str:
     text = as_text(status.get("message")) or as_text(status.get("reason")) or "it gave no reason"
     if call.secret:
         text = re.sub(r"(?s)(Invalid value|Unsupported value|Duplicate value): .*", r"\1: (hidden)", text)
+        text = re.sub(rf"(?s)({UNTYPED}[^:]*): .*", r"\1: (hidden)", text)
     text = " ".join(text.split())
     return text if len(text) <= MOST_WORDS else text[: MOST_WORDS - 1] + "…"
 

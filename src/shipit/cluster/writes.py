@@ -29,7 +29,7 @@ class Writes:
     def create(self, manifest: Json, *, dry_run: bool = False) -> Json:
         call = self._call("create", manifest, dry_run=dry_run).asking(fieldManager=FIELD_MANAGER)
         if dry_run:
-            return self._api.read(call)
+            return self._api.read(call.asking(fieldValidation="Strict") if _marks(manifest) else call)
         return self._api.settle(call, lambda: self._made(call, manifest))
 
     def _made(self, call: Call, manifest: Json) -> Json | None:
