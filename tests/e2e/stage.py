@@ -33,6 +33,8 @@ spec:
           readinessProbe: {exec: {command: ["sh", "-c", "echo no friend yet; exit 1"]}, periodSeconds: 1}
 """
 
+BAD_REQUEST = 400
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -136,10 +138,12 @@ class Audit:
 
     def changes(self, namespace: str) -> list[str]:
         """What shipit and its helm wrote there; not its Lease, not what was only tried, not what kubectl did."""
+        ours = ("sandbox-admin", f"system:serviceaccount:{namespace}:")
         return [
             f"{each['verb']} {each['requestURI']}"
             for each in self.requests(namespace)
-            if each["user"]["username"] == "sandbox-admin"
+            if each["user"]["username"].startswith(ours)
+            and each["responseStatus"]["code"] < BAD_REQUEST
             and each["verb"] in ("create", "update", "patch", "delete", "deletecollection")
             and not each.get("userAgent", "").startswith("kubectl")
             and "dryRun=All" not in each["requestURI"]
