@@ -290,7 +290,8 @@ class Workload:
     """A Deployment, StatefulSet or DaemonSet during its rollout.
 
     `observed` is false until its controller has seen the newest spec; `selector` finds its pods;
-    `pod_hash` is the label `pod-template-hash` or `controller-revision-hash` of the newest pods, "" when unknown.
+    `pod_hash` is the label `pod-template-hash` or `controller-revision-hash` of the newest pods, "" when unknown;
+    `generation` counts the changes of its spec.
     """
 
     ref: Ref
@@ -303,6 +304,7 @@ class Workload:
     pod_hash: str = ""
     conditions: tuple[Condition, ...] = ()
     uid: str = ""
+    generation: int = 0
 
     @property
     def done(self) -> bool:

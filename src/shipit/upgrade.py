@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from shipit.diagnosis import Finding, why_not_ready
 from shipit.errors import AfterFailed, ApiError, Busy, HelmFailed, ShipitError, Unknown, UpgradeFailed
-from shipit.events import AppLogLine, Emit, RolloutChanged, StepChanged, Warned
-from shipit.follow import tail_lines
-from shipit.model import HelmExit, Plan, Pod, Ref
+from shipit.events import Emit, StepChanged, Warned
+from shipit.model import HelmExit, Plan
+from shipit.rollout import LOOK_EVERY, Rollout, newest_pods
 from shipit.world import HelmProcess, World
 
-LOOK_EVERY = 1.0
-LAST_LINES = 20
 SLACK = 30.0
 """Seconds that helm gets beyond its own timeout, which counts each operation, before it is stopped."""
-STEADY = 10.0
-"""Seconds without another crash after which an app that has crashed in its rollout is believed to run."""
 
 
 def upgrade(plan: Plan, world: World, emit: Emit) -> int:
@@ -30,7 +24,7 @@ def upgrade(plan: Plan, world: World, emit: Emit) -> int:
     if plan.handover is not None:
         _hand_over(plan, plan.handover, world, emit)
     emit(StepChanged("upgrade", "started", f"helm upgrade to {plan.tag}", plan.timeout))
-    rollout = Rollout(plan, world, emit)
+    rollout = Rollout.of_helm(plan, world, emit)
     try:
         process = world.helm.upgrade(
             plan.chart,
@@ -108,7 +102,7 @@ def _made(plan: Plan, world: World, emit: Emit) -> int:
 
 def _failed(plan: Plan, rollout: Rollout, end: HelmExit, world: World, emit: Emit) -> ShipitError:
     """Say why, from the cluster rather than from helm; then roll back where it is asked for."""
-    finding = rollout.worst() or rollout.look()
+    finding = rollout.worst() or rollout.closed() or rollout.worst()
     reason = finding.reason if finding else (end.stderr[-1] if end.stderr else f"helm ended with {end.code}")
     emit(StepChanged("upgrade", "failed", reason))
     details = (*rollout.app_logs(), *(() if finding else end.stderr))
@@ -138,7 +132,7 @@ def where_it_stands(plan: Plan, world: World) -> str:
 def roll_back(plan: Plan, revision: int, world: World, emit: Emit) -> str:
     """`helm rollback`, watched; what it came to, in words. The schema stays where the migration brought it."""
     emit(StepChanged("rollback", "started", f"helm rollback to revision {revision}", plan.timeout))
-    rollout = Rollout(plan, world, emit)
+    rollout = Rollout.of_helm(plan, world, emit)
     try:
         end = _attend(
             world.helm.rollback(revision, timeout=plan.timeout), rollout, plan.timeout + SLACK, world
@@ -182,7 +176,7 @@ def warn_of_moved_tag(plan: Plan, ran: Mapping[str, str], world: World, emit: Em
     several names by any of them.
     """
     try:
-        pods = [pod for ref in plan.workloads for pod in _pods(ref, world)]
+        pods = [pod for ref in plan.workloads for pod in newest_pods(ref, world)]
     except ApiError:
         return
     for container in (c for pod in pods for c in pod.containers):
@@ -199,113 +193,3 @@ def warn_of_moved_tag(plan: Plan, ran: Mapping[str, str], world: World, emit: Em
                 )
             )
             return
-
-
-def _pods(ref: Ref, world: World) -> tuple[Pod, ...]:
-    """The newest pods of a workload."""
-    workload = world.cluster.workload(ref)
-    if workload is None:
-        return ()
-    found = world.cluster.pods(ref.namespace, workload.selector)
-    return tuple(
-        pod
-        for pod in found
-        if not pod.deleting and (not workload.pod_hash or workload.pod_hash in pod.labels.values())
-    )
-
-
-@dataclass(slots=True)
-class Rollout:
-    """The app's workloads during an upgrade: what changed is told, what can't succeed is found."""
-
-    plan: Plan
-    world: World
-    emit: Emit
-    _told: dict[Ref, RolloutChanged] = field(default_factory=dict)
-    _troubled: dict[Ref, tuple[Finding, tuple[Pod, ...]]] = field(default_factory=dict)
-    _born: float = -1.0
-    _crashed: float = -STEADY
-
-    def look(self) -> Finding | None:
-        """One look at every workload. Returns why the rollout can't succeed, None as long as it may."""
-        if self._born < 0:
-            self._born = self.world.clock.monotonic()
-        for ref in self.plan.workloads:
-            try:
-                finding = self._look_at(ref)
-            except ApiError:
-                continue
-            if finding is not None and finding.kind == "fatal":
-                return finding
-        return None
-
-    def settle(self) -> Finding | None:
-        """Once helm says that all is ready: is it still? Returns why it isn't, when it can't get over it.
-
-        An app that has no readiness probe and crashes soon after each start is ready for a moment each time, and a
-        moment is enough for helm.
-        """
-        finding = self.look()
-        while finding is None and self.world.clock.monotonic() - self._crashed < STEADY:
-            self.world.clock.sleep(LOOK_EVERY)
-            finding = self.look()
-        return finding
-
-    def _look_at(self, ref: Ref) -> Finding | None:
-        workload = self.world.cluster.workload(ref)
-        if workload is None:
-            return None
-        finding = None
-        self._troubled.pop(ref, None)
-        if not workload.done:
-            pods = _pods(ref, self.world)
-            unready = [pod for pod in pods if not pod.ready]
-            asked = (*((pod.namespace, pod.uid) for pod in unready[:3]), (ref.namespace, workload.uid))
-            events = {uid: self.world.cluster.events(namespace, uid) for namespace, uid in asked}
-            elapsed = self.world.clock.monotonic() - self._born
-            finding = why_not_ready(workload, pods, events, elapsed)
-            if finding is not None:
-                self._troubled[ref] = (finding, tuple(unready))
-            if any(_has_crashed(pod) for pod in unready):
-                self._crashed = self.world.clock.monotonic()
-        told = RolloutChanged(
-            ref.kind, ref.name, workload.available, workload.desired, finding.reason if finding else ""
-        )
-        if self._told.get(ref) != told:
-            self._told[ref] = told
-            self.emit(told)
-        return finding
-
-    def done(self) -> bool:
-        """Every workload is rolled out."""
-        seen = [self.world.cluster.workload(ref) for ref in self.plan.workloads]
-        return all(workload is None or workload.done for workload in seen)
-
-    def worst(self) -> Finding | None:
-        """Why the rollout isn't done, the fatal first."""
-        found = [finding for finding, _ in self._troubled.values()]
-        return next((finding for finding in found if finding.kind == "fatal"), found[0] if found else None)
-
-    def summary(self) -> str:
-        """Ready of desired, of what isn't ready."""
-        return ", ".join(
-            f"{t.kind} {t.name} {t.ready}/{t.desired}" for t in self._told.values() if t.ready < t.desired
-        )
-
-    def app_logs(self) -> tuple[str, ...]:
-        """The last lines of the first pod that isn't ready, told as well."""
-        for _, pods in self._troubled.values():
-            for pod in pods:
-                for container in (c for c in pod.containers if c.ever_started):
-                    lines = tail_lines(
-                        self.world.cluster, pod.namespace, pod.name, container.name, LAST_LINES
-                    )
-                    for line in lines:
-                        self.emit(AppLogLine(pod.name, container.name, line))
-                    if lines:
-                        return lines
-        return ()
-
-
-def _has_crashed(pod: Pod) -> bool:
-    return any(each.termination or each.last_termination for each in pod.containers if not each.init)
