@@ -253,8 +253,14 @@ class Project:
         text += f"[migration]\n{migration}\n" if migration else ""
         self.write("shipit.toml", text + rest)
 
-    def start(self, *args: str, output: str = "json", env: Mapping[str, str] | None = None) -> Running:
-        """`shipit …` in the project's folder."""
+    def start(
+        self,
+        *args: str,
+        output: str = "json",
+        env: Mapping[str, str] | None = None,
+        stdout: int | None = None,
+    ) -> Running:
+        """`shipit …` in the project's folder; it writes to the descriptor `stdout` where one is given."""
         sandbox = self.kube.sandbox
         kubeconfig = self.kubeconfig or sandbox.kubeconfig
         argv = [sys.executable, "-m", "shipit", *args, "-o", output, "--kubeconfig", str(kubeconfig)]
@@ -264,7 +270,10 @@ class Project:
         written = self.folder / "written" / uuid.uuid4().hex
         written.mkdir(parents=True)
         with (written / "out").open("wb") as out, (written / "err").open("wb") as err:
-            started = subprocess.Popen(argv, cwd=self.folder, env=environ, text=True, stdout=out, stderr=err)
+            where = out if stdout is None else stdout
+            started = subprocess.Popen(
+                argv, cwd=self.folder, env=environ, text=True, stdout=where, stderr=err
+            )
         return Running(started, written / "out", written / "err")
 
     def deploy(
