@@ -253,6 +253,17 @@ class Project:
         text += f"[migration]\n{migration}\n" if migration else ""
         self.write("shipit.toml", text + rest)
 
+    def command(
+        self, *args: str, output: str = "json", env: Mapping[str, str] | None = None
+    ) -> tuple[list[str], dict[str, str]]:
+        """The arguments and the environment of a `shipit …` for this project, to be run in its folder."""
+        sandbox = self.kube.sandbox
+        kubeconfig = self.kubeconfig or sandbox.kubeconfig
+        argv = [sys.executable, "-m", "shipit", *args, "-o", output, "--kubeconfig", str(kubeconfig)]
+        argv += ["--context", sandbox.context] if sandbox.context and not self.kubeconfig else []
+        environ = {k: v for k, v in os.environ.items() if not k.startswith(("GITHUB_", "SHIPIT_"))}
+        return argv, environ | {"SHIPIT_HELM": str(self.helm), **self.environ, **(env or {})}
+
     def start(
         self,
         *args: str,
@@ -261,12 +272,7 @@ class Project:
         stdout: int | None = None,
     ) -> Running:
         """`shipit …` in the project's folder; it writes to the descriptor `stdout` where one is given."""
-        sandbox = self.kube.sandbox
-        kubeconfig = self.kubeconfig or sandbox.kubeconfig
-        argv = [sys.executable, "-m", "shipit", *args, "-o", output, "--kubeconfig", str(kubeconfig)]
-        argv += ["--context", sandbox.context] if sandbox.context and not self.kubeconfig else []
-        environ = {k: v for k, v in os.environ.items() if not k.startswith(("GITHUB_", "SHIPIT_"))}
-        environ |= {"SHIPIT_HELM": str(self.helm), **self.environ, **(env or {})}
+        argv, environ = self.command(*args, output=output, env=env)
         written = self.folder / "written" / uuid.uuid4().hex
         written.mkdir(parents=True)
         with (written / "out").open("wb") as out, (written / "err").open("wb") as err:
