@@ -18,15 +18,17 @@ Json = dict[str, Any]
 
 @dataclass
 class Clock:
-    """Passes only when somebody sleeps, or a fault makes it pass."""
+    """Passes only when somebody sleeps, when a fault makes it pass, or by a tick with every look at it."""
 
     seconds: float = 0.0
+    tick: float = 0.0
     slept: list[float] = field(default_factory=list)
 
     def now(self) -> datetime:
         return datetime(2026, 3, 1, tzinfo=UTC) + timedelta(seconds=self.seconds)
 
     def monotonic(self) -> float:
+        self.seconds += self.tick
         return self.seconds
 
     def sleep(self, seconds: float) -> None:
@@ -100,7 +102,10 @@ Fault = Callable[[Handler], None]
 
 @dataclass
 class Api:
-    """`script` holds the next answers of a "METHOD /path", or of the method alone; the last one goes on for ever."""
+    """`script` holds the next answers of a "METHOD /path" ("WATCH /path" for a watch), or of the method alone.
+
+    The last answer goes on for ever.
+    """
 
     clock: Clock = field(default_factory=Clock)
     script: dict[str, list[Fault]] = field(default_factory=dict)
@@ -114,7 +119,11 @@ class Api:
     def answer(self, request: Request, handler: Handler) -> None:
         with self._guard:
             self.asked.append(request)
-            answers = self.script.get(str(request)) or self.script.get(request.method) or []
+            watched = f"WATCH {request.path}" if "watch=true" in request.query else ""
+            answers = next(
+                (found for key in (watched, str(request), request.method) if (found := self.script.get(key))),
+                [],
+            )
             fault = (answers.pop(0) if len(answers) > 1 else answers[0]) if answers else missing()
         fault(handler)
 

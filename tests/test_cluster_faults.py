@@ -141,6 +141,15 @@ def test_a_read_gives_up_in_time_and_says_whom_it_asked_what(world: World, fault
     assert len(world.api.asked) < 40
 
 
+def test_calls_share_the_time_that_they_get_together(world: World) -> None:
+    world.api.on("GET", drops)
+    with world.cluster.within(8):
+        for _ in range(3):
+            with pytest.raises(Unreachable), world.cluster.within(5):
+                world.cluster.job("shop", "migrate")
+    assert 7 < world.waited <= 9
+
+
 @pytest.mark.parametrize("fault", [drips_body, drips_headers])
 def test_an_answer_at_one_byte_a_second_ends_at_the_deadline(world: World, fault: Fault) -> None:
     world.api.on("GET", fault)
@@ -456,3 +465,16 @@ def test_a_401_that_stays_is_told_with_what_to_do(world: World) -> None:
         world.cluster.job("shop", "migrate")
     assert len(world.api.asked) == 2
     assert "kubectl auth whoami --context here" in caught.value.hint
+
+
+def test_calls_that_share_a_bound_are_given_up_together(world: World) -> None:
+    world.api.on("GET", drops())
+    with world.cluster.within(8):
+        with pytest.raises(Unreachable):
+            world.cluster.job("shop", "migrate")
+        with pytest.raises(Unreachable):
+            world.cluster.jobs("shop", "a=b")
+    assert 4 < world.waited <= 8
+    with pytest.raises(Unreachable):
+        world.cluster.job("shop", "migrate")
+    assert world.waited > 8 + DEADLINE - 5

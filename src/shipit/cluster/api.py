@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -57,6 +58,7 @@ class Api:
         self._context = context
         self._within = within
         self._guard = threading.Lock()
+        self._bounds = threading.local()
         self._session = connect(self.deadline(login_within))
         self._seen: tuple[datetime, float] | None = None
 
@@ -65,7 +67,20 @@ class Api:
         return self._session.server
 
     def deadline(self, within: float | None = None) -> Deadline:
-        return Deadline(self._clock, self._within if within is None else within)
+        """The deadline of a call, no later than what `within` allows this thread."""
+        seconds = self._within if within is None else within
+        bound: Deadline | None = getattr(self._bounds, "deadline", None)
+        return Deadline(self._clock, seconds if bound is None else min(seconds, bound.left))
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """All calls that this thread makes inside are given up together once so many seconds have passed."""
+        outer = getattr(self._bounds, "deadline", None)
+        self._bounds.deadline = self.deadline(seconds)
+        try:
+            yield
+        finally:
+            self._bounds.deadline = outer
 
     def close(self) -> None:
         """Close the connections that wait for the next call."""

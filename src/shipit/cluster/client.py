@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 
-from shipit.cluster.api import Api
+from shipit.cluster.api import WITHIN, Api
 from shipit.cluster.calls import Call, Kind, call_for
 from shipit.cluster.kinds import ACCESS_REVIEW, EVENT, JOB, POD, REPLICA_SET, REVISION, Kinds
 from shipit.cluster.parse import as_map, as_maps, as_text, event_of, job_of, pod_of
@@ -45,6 +46,9 @@ class KubeCluster(Writes):
     def check(self) -> str:
         found = self._api.read(Call("get", "/version"), within=CHECK_WITHIN)
         return as_text(found.get("gitVersion"))
+
+    def within(self, seconds: float) -> AbstractContextManager[None]:
+        return self._api.within(seconds)
 
     def now(self) -> datetime:
         return self._api.now()
@@ -145,11 +149,8 @@ class KubeCluster(Writes):
             asked["sinceTime"] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         if tail is not None:
             asked["tailLines"] = str(tail)
-        return Stream(
-            self._api,
-            call_for("get", POD, namespace, pod, subresource="log").asking(**asked),
-            quiet=LOG_QUIET,
-        )
+        call = call_for("get", POD, namespace, pod, subresource="log").asking(**asked)
+        return Stream(self._api, call, quiet=LOG_QUIET, within=None if follow else WITHIN)
 
     def _read(self, kind: Kind, namespace: str, name: str) -> Json | None:
         try:

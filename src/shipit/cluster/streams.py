@@ -23,13 +23,14 @@ class Stream:
     """An open answer as a context manager over its chunks; leaving it, from any thread, closes the connection.
 
     Opened when it is entered, where it raises what can't be opened. Reading raises Unreachable when the answer was
-    cut or silent for `quiet` seconds, and ends quietly when it ended or was closed.
+    cut, silent for `quiet` seconds or longer than `within`, and ends quietly when it ended or was closed.
     """
 
-    def __init__(self, api: Api, call: Call, *, quiet: float) -> None:
+    def __init__(self, api: Api, call: Call, *, quiet: float, within: float | None = None) -> None:
         self._api = api
         self._call = call
         self._quiet = quiet
+        self._within = within
         self._attempt = Attempt()
         self._closed = False
 
@@ -37,8 +38,12 @@ class Stream:
         return self._read(self._api.stream(self._call, self._attempt, quiet=self._quiet))
 
     def _read(self, response: Any) -> Iterator[bytes]:
+        deadline = self._api.deadline(self._within) if self._within is not None else None
         try:
-            yield from chunks_of(response)
+            for chunk in chunks_of(response):
+                yield chunk
+                if deadline is not None and not deadline.left:
+                    raise Lost("it took too long")
             self._attempt.end()
         except Lost as error:
             if not self._closed:

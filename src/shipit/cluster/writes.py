@@ -151,10 +151,12 @@ _SERVERS_OWN = frozenset(
 
 def _covers(found: Any, sent: Any) -> bool:
     """Everything that was sent is there; what the API server adds by itself doesn't count."""
+    if found is None:
+        return not sent
     if isinstance(sent, dict):
         return isinstance(found, dict) and all(
             _covers(found.get(key), value) for key, value in sent.items() if key not in _SERVERS_OWN
         )
     if isinstance(sent, list):
         return isinstance(found, list) and len(found) == len(sent) and all(map(_covers, found, sent))
-    return bool(found == sent or (sent in ("", {}, []) and found is None))
+    return bool(found == sent)

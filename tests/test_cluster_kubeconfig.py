@@ -1,0 +1,236 @@
+"""Where the credentials come from, what a plugin may do, and what is never shown of it."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shipit.cluster import connect
+from shipit.cluster.kubeconfig import find_source
+from shipit.errors import Refused, ShipitError, Unauthorized, Unreachable, Usage
+from tests.scripted_api import Api, Json, kubeconfig, refuses, says, serving
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    with serving() as found:
+        found.on("GET", says({"gitVersion": "v1.34.4"}))
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No kubeconfig of whoever runs the tests."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+
+
+def plugin(folder: Path, script: str) -> Json:
+    path = folder / "plugin"
+    path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return {
+        "exec": {
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "command": str(path),
+            "interactiveMode": "Never",
+        }
+    }
+
+
+def gives(token: str) -> str:
+    body = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "kind": "ExecCredential",
+        "status": {"token": token},
+    }
+    return f"cat <<EOF\n{json.dumps(body)}\nEOF"
+
+
+def test_the_flag_comes_before_the_variable_and_the_variable_before_the_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = [tmp_path / name for name in ("flag", "variable", "home/.kube")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    flag, variable, home = (kubeconfig(folder, "http://x") for folder in folders)
+    home = home.rename(home.with_name("config"))
+    assert find_source(None, None).paths == (str(home),)
+    monkeypatch.setenv("KUBECONFIG", f"{tmp_path}/absent:{variable}")
+    assert find_source(None, None).paths == (str(variable),)
+    assert find_source(str(flag), None).paths == (str(flag),)
+
+
+def test_a_context_of_its_own_and_its_namespace(tmp_path: Path) -> None:
+    path = kubeconfig(tmp_path, "http://x")
+    body = json.loads(path.read_text())
+    body["contexts"].append({"name": "there", "context": {"cluster": "c", "user": "u"}})
+    del body["current-context"]
+    path.write_text(json.dumps(body))
+    assert find_source(str(path), "here").namespace == "shop"
+    assert find_source(str(path), "there").namespace == "default"
+    with pytest.raises(Usage, match="has no context ther") as caught:
+        find_source(str(path), "ther")
+    assert caught.value.hint == "did you mean there?"
+    with pytest.raises(Usage, match="names no current context") as caught:
+        find_source(str(path), None)
+    assert "here, there" in caught.value.hint
+
+
+def test_no_kubeconfig_anywhere(tmp_path: Path) -> None:
+    with pytest.raises(Usage, match="there is no kubeconfig at"):
+        find_source(None, None)
+    with pytest.raises(Usage, match="nope does not exist"):
+        find_source(str(tmp_path / "nope"), None)
+
+
+def test_in_a_pod_its_service_account_is_used(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "token").write_text("of-the-pod")
+    (tmp_path / "namespace").write_text("jobs\n")
+    (tmp_path / "ca.crt").write_text("a certificate")
+    host, port = api.address.removeprefix("http://").split(":")
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", host)
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", port)
+    monkeypatch.setattr("shipit.cluster.kubeconfig.POD_ACCOUNT", tmp_path)
+    monkeypatch.setattr("kubernetes.config.incluster_config.SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
+    monkeypatch.setattr("kubernetes.config.incluster_config.SERVICE_CERT_FILENAME", str(tmp_path / "ca.crt"))
+    cluster = connect(kubeconfig=None, context=None, clock=api.clock)
+    assert (cluster.context, cluster.default_namespace) == ("", "jobs")
+    assert cluster._api.server == f"https://{host}:{port}"
+    cluster.close()
+
+
+SECRET = "sesame-opens"
+BROKEN = {
+    "empty": "",
+    "no yaml": f"users: [{{token: {SECRET}\n  - x: 'y",
+    "a list": "- a\n- b\n",
+    "no name": f"contexts: [{{token: {SECRET}}}]\nusers: []\nclusters: []\n",
+    "no cluster": json.dumps(
+        {
+            "current-context": "c",
+            "contexts": [{"name": "c", "context": {"cluster": "gone", "user": "u", "token": SECRET}}],
+            "users": [{"name": "u", "user": {"token": SECRET}}],
+            "clusters": [],
+        }
+    ),
+    "odd user": json.dumps(
+        {
+            "current-context": "c",
+            "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
+            "clusters": [{"name": "k", "cluster": {"server": "http://127.0.0.1:1"}}],
+            "users": [{"name": "u", "user": {"exec": {"args": [SECRET]}, "password": SECRET}}],
+        }
+    ),
+    "no such certificate": json.dumps(
+        {
+            "current-context": "c",
+            "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
+            "clusters": [
+                {"name": "k", "cluster": {"server": "https://127.0.0.1:1", "certificate-authority": "gone"}}
+            ],
+            "users": [{"name": "u", "user": {"token": SECRET}}],
+        }
+    ),
+}
+
+
+@pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN.keys())
+def test_a_kubeconfig_that_can_not_be_used_is_one_sentence_without_its_contents(
+    api: Api, tmp_path: Path, text: str
+) -> None:
+    path = tmp_path / "kubeconfig"
+    path.write_text(text)
+    with pytest.raises(ShipitError) as caught:
+        connect(kubeconfig=str(path), context=None, clock=api.clock)
+    assert isinstance(caught.value, Usage | Refused | Unauthorized)
+    assert SECRET not in f"{caught.value.message} {caught.value.hint} {caught.value.details}"
+    assert "\n" not in caught.value.message
+
+
+def test_a_kubeconfig_that_is_not_text(api: Api, tmp_path: Path) -> None:
+    path = tmp_path / "kubeconfig"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(Refused, match="can't be used"):
+        connect(kubeconfig=str(path), context=None, clock=api.clock)
+    with pytest.raises(Refused, match="is a directory"):
+        connect(kubeconfig=str(tmp_path), context=None, clock=api.clock)
+
+
+def test_credentials_that_ran_out_are_renewed_once_and_the_call_goes_on(api: Api, tmp_path: Path) -> None:
+    count = tmp_path / "count"
+    script = f"echo x >> {count}; set -- $(wc -l < {count}); " + gives("token-$1")
+    cluster = connect(
+        kubeconfig=str(kubeconfig(tmp_path, api.address, plugin(tmp_path, script))),
+        context=None,
+        clock=api.clock,
+    )
+    api.on(
+        "GET", says({"gitVersion": "v1"}), refuses(401, "Unauthorized", "expired"), says({"gitVersion": "v2"})
+    )
+    assert [cluster.check(), cluster.check()] == ["v1", "v2"]
+    assert [request.headers["authorization"] for request in api.asked] == [
+        "Bearer token-1",
+        "Bearer token-1",
+        "Bearer token-2",
+    ]
+    cluster.close()
+
+
+def test_a_plugin_that_hangs_does_not_hang_shipit(api: Api, tmp_path: Path) -> None:
+    path = kubeconfig(tmp_path, api.address, plugin(tmp_path, f"echo $$ > {tmp_path}/pid; exec sleep 600"))
+    api.clock.tick = 5.0
+    try:
+        with pytest.raises(Unreachable, match="getting credentials for context here took more than 60 s"):
+            connect(kubeconfig=str(path), context=None, clock=api.clock)
+    finally:
+        subprocess.run(["kill", (tmp_path / "pid").read_text().strip()], check=True)
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        ("echo 'log in first' >&2; exit 1", "log in first"),
+        ("echo no json", "failed to decode process output"),
+        ('echo \'{"kind": "x"}\'', "missing key"),
+    ],
+)
+def test_a_plugin_that_fails_is_quoted(
+    api: Api, tmp_path: Path, script: str, why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = kubeconfig(tmp_path, api.address, plugin(tmp_path, script))
+    with pytest.raises(Unauthorized, match="gave no credentials") as caught:
+        connect(kubeconfig=str(path), context=None, clock=api.clock)
+    assert why in caught.value.message
+    assert capsys.readouterr().err == ""
+
+
+def test_a_plugin_that_is_not_there(api: Api, tmp_path: Path) -> None:
+    user = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "/no/such/plugin"}}
+    path = kubeconfig(tmp_path, api.address, user)
+    with pytest.raises(Unauthorized, match="No such file"):
+        connect(kubeconfig=str(path), context=None, clock=api.clock)
+
+
+def test_a_password_in_the_servers_address_is_not_shown(api: Api, tmp_path: Path) -> None:
+    address = api.address.replace("http://", f"http://admin:{SECRET}@")
+    cluster = connect(kubeconfig=str(kubeconfig(tmp_path, address)), context=None, clock=api.clock)
+    api.on("GET", says("<html>", 502))
+    with pytest.raises(Unreachable) as caught:
+        cluster.check()
+    assert SECRET not in str(caught.value.message)
+    cluster.close()
+
+
+def test_the_kubernetes_client_is_loaded_only_when_a_cluster_is_reached() -> None:
+    code = "import shipit.cluster, shipit.follow, sys; sys.exit('kubernetes' in sys.modules or 'urllib3' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
