@@ -113,6 +113,7 @@ class FakeCluster:
         self.broken: Callable[[str], ApiError | None] = lambda call: None
         self._numbers = itertools.count(1)
         self.departed: list[Json] = []
+        self.patience = 30.0  # seconds that a call which nobody answers takes
 
     # ── the generic verbs ────────────────────────────────────────────────────────────────────────
 
@@ -121,6 +122,14 @@ class FakeCluster:
 
     def now(self) -> datetime:
         return self.clock.now()
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        outer, self.patience = self.patience, min(self.patience, seconds)
+        try:
+            yield
+        finally:
+            self.patience = outer
 
     def get(self, ref: Ref) -> Json | None:
         self._called(f"get {ref}")

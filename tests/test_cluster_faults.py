@@ -142,7 +142,7 @@ def test_a_read_gives_up_in_time_and_says_whom_it_asked_what(world: World, fault
 
 
 def test_calls_share_the_time_that_they_get_together(world: World) -> None:
-    world.api.on("GET", drops)
+    world.api.on("GET", drops())
     with world.cluster.within(8):
         for _ in range(3):
             with pytest.raises(Unreachable), world.cluster.within(5):

@@ -233,8 +233,10 @@ def test_an_api_server_that_falls_silent_ends_as_unknown_at_the_timeout(
     world: Fakes, request_: Request
 ) -> None:
     def silent(call: str) -> Unreachable | None:
-        quiet = world.clock.seconds > 2 and call.startswith("get Job")
-        return Unreachable("the API server is gone") if quiet else None
+        if world.clock.seconds <= 2 or not call.startswith("get Job"):
+            return None
+        world.clock.sleep(world.cluster.patience)
+        return Unreachable("the API server is gone")
 
     world.cluster.broken = silent
     with pytest.raises(Unknown, match="is not known: the API server is gone"):

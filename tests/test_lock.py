@@ -110,6 +110,22 @@ def test_a_lock_that_cannot_be_proven_stops_the_next_change() -> None:
         held.prove()
 
 
+def test_renewals_go_on_after_one_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "RENEWAL", 0.0)
+    world = fakes()
+    held = take(world, ANNA)
+    waited: list[float] = []
+
+    def silent_once(call: str) -> Unreachable | None:
+        waited.append(world.cluster.patience)
+        return Unreachable("no answer") if len(waited) == 1 else None
+
+    world.cluster.broken = silent_once
+    held.at_renewal(held._ended.set)
+    held.keep()
+    assert waited == [lock.RENEWED_WITHIN, lock.RENEWED_WITHIN]
+
+
 def test_a_renewal_whose_answer_was_lost_is_no_loss_of_the_lock() -> None:
     world = fakes()
     held = take(world, ANNA)

@@ -102,6 +102,7 @@ class _Cluster:
         self._lease = lease
         self.check = inner.check
         self.now = inner.now
+        self.within = inner.within
         self.get = inner.get
         self.find = inner.find
         self.may = inner.may

@@ -23,6 +23,8 @@ DURATION = 15.0
 """Seconds without a change after which a holder counts as dead."""
 RENEWAL = 3.0
 """Seconds between renewals."""
+RENEWED_WITHIN = 5.0
+"""Seconds after which a renewal in the background is given up: whoever has to prove the lock doesn't wait for it."""
 PROVEN_FOR = 9.0
 """Seconds after a renewal was sent during which the lock is certainly ours: well below DURATION."""
 POLL = 0.5
@@ -99,7 +101,7 @@ class Lease:
     def keep(self) -> None:
         """Renew until the end, in a thread of its own; trouble shows at the next `prove`."""
         while not self._ended.wait(RENEWAL):
-            with contextlib.suppress(ApiError, Busy):
+            with contextlib.suppress(Unknown, Busy), self._cluster.within(RENEWED_WITHIN):
                 self._renew()
 
     def end(self) -> None:

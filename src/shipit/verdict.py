@@ -15,6 +15,8 @@ from shipit.world import World
 
 LOOK_EVERY = 5.0
 """Seconds between looks at the truth when the watch says nothing."""
+LATE = 3.0
+"""Seconds past its timeout that the last look may take when the API server is silent."""
 GLANCE = 0.2
 """Seconds between looks at the logs."""
 LOGS_WITHIN = 60.0
@@ -40,7 +42,8 @@ def await_verdict(step: Step, found: Subject, world: World, emit: Emit) -> Verdi
             late = now - born >= step.timeout
             if changed or late or now - looked >= LOOK_EVERY:
                 looked = now
-                verdict = watch.look(now - born)
+                with world.cluster.within(max(0.0, born + step.timeout - now) + LATE):
+                    verdict = watch.look(born)
                 logs.watch(watch.pods)
                 if verdict is not None:
                     break
@@ -60,14 +63,16 @@ class Watch:
         self._step = step
         self._found = found
         self._cluster = world.cluster
+        self._clock = world.clock
         self._emit = emit
         self._told: dict[str, object] = {}
         self._known: dict[str, Pod] = {}
         self._last = Observation(job=found if isinstance(found, Job) else None)
         self.pods: tuple[Pod, ...] = ()
 
-    def look(self, elapsed: float) -> Verdict | None:
-        """Look at the truth. None as long as it may still end well."""
+    def look(self, born: float) -> Verdict | None:
+        """Look at the truth. None as long as it may still end well; `born` is when it began, by our clock."""
+        elapsed = self._clock.monotonic() - born
         try:
             subject = read(self._cluster, self._step.ref)
             state = verdict_of(subject, self._found.uid)
@@ -75,7 +80,7 @@ class Watch:
                 return self._vanished()
             seen = self._observe(subject, elapsed)
         except ApiError as error:
-            return self._silence(error, elapsed)
+            return self._silence(error, self._clock.monotonic() - born)
         self._tell(subject, seen)
         return _judge(state, diagnose(seen), elapsed, self._step.timeout, seen)
 

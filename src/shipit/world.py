@@ -112,6 +112,9 @@ class Cluster(Protocol):
     def now(self) -> datetime:
         """The API server's clock, as of its last answer: for the age of what it made, whatever our clock says."""
 
+    def within(self, seconds: float) -> AbstractContextManager[None]:
+        """All calls that this thread makes inside are given up together once so many seconds have passed."""
+
     def get(self, ref: Ref) -> Json | None:
         """The object, None when it (or its kind) isn't there."""
 
