@@ -50,14 +50,11 @@ def test_values_are_never_written_through_a_link_that_is_there_already(tmp_path:
         write_values(tmp_path, "tag.json", {})
 
 
-def test_what_a_dead_shipit_left_is_swept_and_what_a_live_one_has_stays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_dead_shipit_left_is_swept_and_what_a_live_one_has_stays(tmp_path: Path) -> None:
     dead = tmp_path / "shipit-1-abc"
     (dead / "app").mkdir(parents=True)
     other = tmp_path / "shipit-notes"
     other.mkdir()
-    monkeypatch.setattr(files, "_FRESH", -1.0)
 
     with private_folder(tmp_path) as live, private_folder(tmp_path) as second:
         assert not dead.exists()
@@ -66,17 +63,21 @@ def test_what_a_dead_shipit_left_is_swept_and_what_a_live_one_has_stays(
     assert list(tmp_path.iterdir()) == [other]
 
 
-def test_a_folder_that_was_only_just_made_is_left_alone(tmp_path: Path) -> None:
-    """Its owner may be about to lock it."""
-    fresh = tmp_path / "shipit-1-abc"
+def test_a_folder_that_was_only_just_made_is_left_alone_for_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its owner is about to lock it, and then gives it its name; or died before it could."""
+    fresh = tmp_path / "shipit-1-abc.new"
     fresh.mkdir()
 
     files.sweep(tmp_path)
-
     assert fresh.exists()
+    monkeypatch.setattr(files, "_FRESH", -1.0)
+    files.sweep(tmp_path)
+    assert not fresh.exists()
 
 
-def test_a_killed_shipit_lets_go_of_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_shipit_lets_go_of_its_folder(tmp_path: Path) -> None:
     code = "import sys, time\nfrom pathlib import Path\nfrom shipit.helm.files import private_folder\n"
     code += "with private_folder(Path(sys.argv[1])) as f:\n    print(f, flush=True)\n    time.sleep(60)\n"
     src = str(Path(__file__).parent.parent / "src")
@@ -88,7 +89,6 @@ def test_a_killed_shipit_lets_go_of_its_folder(tmp_path: Path, monkeypatch: pyte
     ) as owner:
         assert owner.stdout is not None
         left = Path(owner.stdout.readline().strip())
-        monkeypatch.setattr(files, "_FRESH", -1.0)
         files.sweep(tmp_path)
         assert left.exists()
         owner.kill()

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from shipit.model import Json
 
-_NAME = re.compile(r"shipit-\d+-\w+")
-_FRESH = 60.0  # seconds in which a folder may exist without its owner having locked it yet
+_NAME = re.compile(r"shipit-\d+-\w+(\.new)?")
+_NEW = ".new"  # not yet locked by its owner
+_FRESH = 60.0  # seconds in which it may be so
 
 
 @contextlib.contextmanager
@@ -28,12 +29,15 @@ def private_folder(parent: Path | None = None) -> Iterator[Path]:
     """
     parent = parent or Path(tempfile.gettempdir())
     sweep(parent)
-    folder = Path(tempfile.mkdtemp(prefix=f"shipit-{os.getpid()}-", dir=parent))
+    made = Path(tempfile.mkdtemp(prefix=f"shipit-{os.getpid()}-", suffix=_NEW, dir=parent))
+    folder = made.with_suffix("")
     try:
-        with _locked(folder):
+        with _locked(made):
+            made.rename(folder)
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(made, ignore_errors=True)
 
 
 def write_values(folder: Path, name: str, values: Json) -> Path:
@@ -56,7 +60,8 @@ def sweep(parent: Path) -> None:
 def _remove_if_stale(folder: Path) -> None:
     with contextlib.suppress(OSError):
         found = folder.lstat()
-        if found.st_uid != os.getuid() or time.time() - found.st_ctime < _FRESH:
+        fresh = folder.suffix == _NEW and time.time() - found.st_ctime < _FRESH
+        if found.st_uid != os.getuid() or fresh:
             return
         with _locked(folder):
             shutil.rmtree(folder, ignore_errors=True)
