@@ -1,0 +1,408 @@
+"""Preparing in a fake world: what a Plan says of a rendering, and what is refused before anything changes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from shipit.clear import clear, clear_stale, refuse_kept, refuse_running
+from shipit.errors import (
+    AlreadyExists,
+    Busy,
+    Forbidden,
+    HelmFailed,
+    Invalid,
+    MigrationFailed,
+    NotFound,
+    Refused,
+)
+from shipit.events import Warned
+from shipit.lock import Progress
+from shipit.model import Hook, Identity, Json, Plan, Ref, Rendered, Revision
+from shipit.prepare import PROBE_TAG, prepare
+from shipit.request import Request, Wanted
+from tests.fakes import NAMESPACE, FakeHelm, Fakes, fakes
+
+
+def job(name: str = "migrate", tag: str = "v2", **spec: object) -> Json:
+    pod = {"containers": [{"name": "c", "image": f"shop:{tag}"}]} | dict(spec.pop("pod", {}))  # type: ignore[call-overload]
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name},
+        "spec": {"backoffLimit": 0, "template": {"spec": pod}, **spec},
+    }
+
+
+def config_map(name: str, kind: str = "ConfigMap") -> Json:
+    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name}}
+
+
+def manifest(*bodies: Json, template: str = "migrate") -> str:
+    return "".join(f"---\n# Source: shop/templates/{template}.yaml\n{json.dumps(body)}\n" for body in bodies)
+
+
+def hook(body: Json, *events: str, policies: tuple[str, ...] = (), weight: int = 0) -> Hook:
+    path = f"shop/templates/{body['metadata']['name']}.yaml"
+    return Hook(body["metadata"]["name"], body["kind"], path, json.dumps(body), events, weight, policies)
+
+
+def rendered(text: str, *hooks: Hook, revision: int = 2) -> Rendered:
+    return Rendered(text, hooks, revision, install=revision == 1, server_side=True)
+
+
+@dataclass
+class ChartHelm:
+    """A helm that renders another thing for each chart and values file."""
+
+    helm: FakeHelm
+    renders: dict[tuple[str, str], Rendered | HelmFailed] = field(default_factory=dict)
+
+    def render(self, chart: str, values: tuple[Path, ...]) -> Rendered:
+        found = self.renders.get((Path(chart).name, values[-1].stem), self.helm.rendered)
+        if isinstance(found, HelmFailed):
+            raise found
+        return found
+
+
+@pytest.fixture
+def world() -> Fakes:
+    found = fakes(rendered(manifest(job())))
+    found.helm.revisions = [Revision(1, "deployed", "shop-1.0.0")]
+    return found
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Request:
+    for chart in ("chart", "db"):
+        (tmp_path / chart / "templates").mkdir(parents=True)
+        (tmp_path / chart / "Chart.yaml").write_text(f"apiVersion: v2\nname: {chart}\nversion: 1.0.0\n")
+        (tmp_path / chart / "values.yaml").write_text("image: {tag: none}\n")
+    (tmp_path / "work").mkdir()
+    for name, tag in (("values", "v2"), ("probe", PROBE_TAG), ("own", "v2"), ("own-probe", PROBE_TAG)):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"image": {"tag": tag}}))
+    return Request(
+        run="run-1",
+        release="shop",
+        namespace=NAMESPACE,
+        tag="v2",
+        chart=str(tmp_path / "chart"),
+        values=(tmp_path / "values.json",),
+        probe=(tmp_path / "probe.json",),
+        workdir=tmp_path / "work",
+        identity=Identity("anna", "laptop"),
+    )
+
+
+def planned(asked: Request, world: Fakes, owed: Progress | None = None) -> Plan:
+    before = list(world.cluster.wrote())
+    try:
+        return prepare(asked, world.world, owed, world.told)
+    finally:
+        assert world.cluster.wrote() == before, "preparing changes nothing"
+
+
+def own_chart(asked: Request, folder: str = "db") -> Wanted:
+    place = Path(asked.chart).parent
+    return Wanted(chart=str(place / folder), values=(place / "own.json",), probe=(place / "own-probe.json",))
+
+
+# ── the plan ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_plan_runs_the_job_and_hands_helm_the_rest(asked: Request, world: Fakes) -> None:
+    world.helm.rendered = rendered(manifest(config_map("beside"), job(ttlSecondsAfterFinished=0)))
+    plan = planned(asked, world)
+    (step,) = plan.before
+    assert (step.name, step.ref, step.phase, step.migration) == ("migrate", Ref("batch/v1", "Job", NAMESPACE, "migrate"), "before", True)  # fmt: skip
+    assert [each.ref.name for each in plan.app] == ["beside"]
+    assert (plan.revision, plan.live, plan.handover, plan.rollback_to) == (2, 1, None, 0)
+    assert "ttlSecondsAfterFinished" not in step.manifest["spec"], "a Job that goes by itself can't be read"
+    assert "migrate" not in "".join(path.read_text() for path in plan.chart.rglob("shipit/*"))
+
+
+def test_one_object_of_two_events_is_two_steps(asked: Request, world: Fakes) -> None:
+    world.helm.rendered = rendered("", hook(job(), "pre-upgrade", "post-upgrade"))
+    plan = planned(asked, world)
+    assert [step.ref.name for step in (*plan.before, *plan.after)] == ["migrate", "migrate"]
+    assert plan.before[0].hash != plan.after[0].hash, "what the one has done, the other has not"
+
+
+def test_a_first_install_whose_migration_comes_after_does_not_wait(asked: Request, world: Fakes) -> None:
+    world.helm.revisions = []
+    world.helm.rendered = rendered("", hook(job(), "post-install"), revision=1)
+    assert not planned(asked, world).waits
+    after = replace(asked, workdir=asked.workdir / "2", skip_migration=True)
+    after.workdir.mkdir()
+    skipping = planned(after, world)
+    assert (skipping.waits, skipping.skipped, skipping.after) == (True, ("migrate",), ())
+
+
+def test_over_a_release_of_bare_helm_a_handover_is_made_and_rolled_back_to(
+    asked: Request, world: Fakes
+) -> None:
+    world.helm.manifests = {1: manifest(config_map("kept"), job(tag="v1"))}
+    plan = planned(replace(asked, rollback_on_failure=True), world)
+    assert plan.handover is not None
+    assert (plan.revision, plan.rollback_to) == (3, 2)
+    frozen = "".join(path.read_text() for path in plan.handover.rglob("shipit/*"))
+    assert "kept" in frozen
+    assert "Job" not in frozen
+
+
+def test_a_job_that_the_app_keeps_stays_in_the_handover(asked: Request, world: Fakes) -> None:
+    """Helm would delete it with the handover, and run it again with the upgrade."""
+    seed = job("seed", "fixed")
+    world.helm.manifests = {1: manifest(job("migrate-abc", "v1"), seed)}
+    world.helm.rendered = rendered(manifest(job("migrate-xyz"), seed))
+    plan = planned(replace(asked, wanted=(Wanted(name="migrate-xyz"),)), world)
+    assert [ref.name for ref in plan.foreign] == ["migrate-abc"]
+    assert [each.ref.name for each in plan.app] == ["seed"]
+
+
+def test_a_plain_job_that_has_become_a_hook_is_handed_over_too(asked: Request, world: Fakes) -> None:
+    world.helm.manifests = {1: manifest(job(tag="v1"))}
+    world.helm.rendered = rendered("", hook(job(), "pre-upgrade"))
+    assert planned(asked, world).handover is not None
+
+
+def test_a_job_that_is_rendered_again_with_its_own_values_is_not_left_to_helm(
+    asked: Request, world: Fakes
+) -> None:
+    """Rendered twice, it may have two names: Helm must not run the other one."""
+    chart = ChartHelm(world.helm, {("chart", "own"): rendered(manifest(job("migrate-two")))})
+    world.helm.rendered = rendered(manifest(job("migrate-one"), config_map("beside")))
+    mine = replace(own_chart(asked), chart="")
+    plan = prepare(
+        replace(asked, wanted=(mine,)), replace(world.world, helm=_with(world.helm, chart)), None, world.told
+    )
+    assert [step.ref.name for step in plan.before] == ["migrate-two"]
+    assert [each.ref.name for each in plan.app] == ["beside"]
+
+
+def _with(helm: FakeHelm, chart: ChartHelm) -> FakeHelm:
+    helm.render = chart.render  # type: ignore[method-assign,assignment]
+    return helm
+
+
+# ── the tag ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_tag_that_the_chart_writes_there_is_a_coincidence(asked: Request, world: Fakes) -> None:
+    (Path(asked.chart) / "values.yaml").write_text("image: {tag: v2}\n")
+    with pytest.raises(Refused, match=r"image\.tag does not reach the image") as refused:
+        planned(asked, world)
+    assert "tag_key" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    "probed",
+    [rendered(manifest(job(tag=PROBE_TAG))), HelmFailed("the tag must be a version")],
+    ids=["it changes with the tag", "the chart refuses another tag"],
+)
+def test_a_tag_that_follows_ours_is_none(asked: Request, world: Fakes, probed: Rendered | HelmFailed) -> None:
+    (Path(asked.chart) / "values.yaml").write_text("previous: v2\n")
+    _with(world.helm, ChartHelm(world.helm, {("chart", "probe"): probed}))
+    assert [step.name for step in planned(asked, world).before] == ["migrate"]
+
+
+def test_the_chart_is_rendered_once_when_nothing_else_holds_the_tag(asked: Request, world: Fakes) -> None:
+    (Path(asked.chart) / "Chart.yaml").write_text("apiVersion: v2\nname: chart\nversion: 1.0.0\n")
+    planned(asked, world)
+    assert world.helm.calls.count("render") == 1
+
+
+@pytest.mark.parametrize("place", ["a chart of its own", "the values that we set", "a packed subchart"])
+def test_a_coincidence_is_looked_for_wherever_it_can_be(asked: Request, world: Fakes, place: str) -> None:
+    folder = Path(asked.chart).parent
+    match place:
+        case "a chart of its own":
+            (folder / "db/values.yaml").write_text("image: {tag: v2}\n")
+            asked = replace(asked, wanted=(own_chart(asked),))
+        case "the values that we set":
+            asked.values[-1].write_text(json.dumps({"image": {"tag": "v2"}, "migrate": {"tag": "v2"}}))
+        case _:
+            (Path(asked.chart) / "charts").mkdir()
+            (Path(asked.chart) / "charts/sub-1.0.0.tgz").write_bytes(b"packed")
+            world.helm.rendered = rendered(manifest(job()))
+    with pytest.raises(Refused, match="does not reach the image"):
+        planned(asked, world)
+
+
+def test_a_tag_that_is_in_no_image_is_refused_unless_the_migration_is_skipped(
+    asked: Request, world: Fakes
+) -> None:
+    world.helm.rendered = rendered(manifest(job(tag="v1")))
+    with pytest.raises(Refused) as refused:
+        planned(asked, world)
+    assert refused.value.details == ("Job migrate: shop:v1",)
+    asked = replace(asked, skip_migration=True, workdir=asked.workdir / "2")
+    asked.workdir.mkdir()
+    assert planned(asked, world).before == ()
+
+
+# ── what the cluster says ────────────────────────────────────────────────────────────────────────
+
+NEEDY = {
+    "serviceAccountName": "runner",
+    "containers": [{"name": "c", "image": "shop:v2", "envFrom": [{"secretRef": {"name": "creds"}}]}],
+}
+
+
+def test_what_an_earlier_hook_makes_is_not_missing(asked: Request, world: Fakes) -> None:
+    needed = [hook(config_map(name, kind), "pre-upgrade", weight=-1) for name, kind in (("creds", "Secret"), ("runner", "ServiceAccount"))]  # fmt: skip
+    world.helm.rendered = rendered("", *needed, hook(job(pod=NEEDY), "pre-upgrade"))
+    assert [step.name for step in planned(asked, world).before] == ["creds", "runner", "migrate"]
+    dry_run = [call for call in world.cluster.calls if "dry-create Pod" in call]
+    assert dry_run, "the pod is asked for without the account that isn't there yet"
+
+
+def test_what_is_missing_is_listed_whole(asked: Request, world: Fakes) -> None:
+    world.helm.rendered = rendered(manifest(job(pod=NEEDY)))
+    with pytest.raises(Refused, match="needs is not in namespace shop") as refused:
+        planned(asked, world)
+    assert [word for line in refused.value.details for word in line.split() if word in ("runner", "creds")] == ["runner", "creds"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        ("dry-create Job shop/migrate", Invalid("unknown field"), "Job shop/migrate: unknown field"),
+        ("dry-create Pod", Forbidden("exceeded quota"), "the pod of Job shop/migrate: exceeded quota"),
+        ("dry-apply ConfigMap", Invalid("immutable"), r"ConfigMap shop/beside \(from shop/templates/migrate\.yaml\): immutable"),
+    ],
+)  # fmt: skip
+def test_what_the_api_server_does_not_accept_is_refused_in_its_words(
+    asked: Request, world: Fakes, call: str, error: Invalid, words: str
+) -> None:
+    world.helm.rendered = rendered(manifest(job(), config_map("beside")))
+    world.cluster.broken = lambda asked_for: error if asked_for.startswith(call) else None
+    with pytest.raises(Refused, match=words):
+        planned(asked, world)
+
+
+def test_an_old_job_in_place_does_not_stand_in_the_way_of_its_dry_run(asked: Request, world: Fakes) -> None:
+    exists = AlreadyExists("exists", status=409)
+    world.cluster.broken = lambda call: exists if call.startswith("dry-create Job") else None
+    assert [step.name for step in planned(asked, world).before] == ["migrate"]
+
+
+def test_what_the_chart_itself_brings_can_t_be_judged_and_is_told(asked: Request, world: Fakes) -> None:
+    world.helm.rendered = rendered(manifest(job(), config_map("own", "Widget")))
+    missing = NotFound("no such kind", status=404)
+    world.cluster.broken = lambda call: missing if call.startswith("dry-apply Widget") else None
+    planned(asked, world)
+    assert any("Widget" in each.message for each in world.told.of(Warned))
+
+
+# ── what is in the way ───────────────────────────────────────────────────────────────────────────
+
+
+def leave(world: Fakes, plan: Plan, *, name: str = "migrate", state: str = "Complete", **notes: str) -> Ref:
+    """The Job of the plan's first step, as another deploy left it: `notes` are shipit's own annotations."""
+    body = plan.before[0].manifest
+    noted = {f"shipit/{key.replace('_', '-')}": value for key, value in {"run": "other", **notes}.items()}
+    meta = {**body["metadata"], "name": name, "annotations": {**body["metadata"]["annotations"], **noted}}
+    left: Json = {**body, "metadata": meta}
+    if state:
+        left["status"] = {"conditions": [{"type": state, "status": "True"}]}
+    world.cluster.create(left)
+    return plan.before[0].ref._replace(name=name)
+
+
+@pytest.mark.parametrize(
+    ("policies", "state", "kept"),
+    [
+        ((), "Complete", False),
+        (("before-hook-creation",), "Failed", False),
+        (("hook-succeeded",), "Complete", False),
+        (("hook-succeeded",), "Failed", True),
+        (("hook-failed",), "Complete", True),
+        (("hook-failed",), "Failed", False),
+        (("hook-succeeded", "hook-failed"), "Failed", False),
+    ],
+)
+def test_what_a_policy_keeps_is_in_the_way_and_what_it_should_have_deleted_is_not(
+    asked: Request, world: Fakes, policies: tuple[str, ...], state: str, kept: bool
+) -> None:
+    world.helm.rendered = rendered("", hook(job(), "pre-upgrade", policies=policies))
+    plan = planned(asked, world)
+    refuse_kept(plan, world.world)
+    leave(world, plan, state=state, tag="v1")
+    if kept:
+        with pytest.raises(Refused, match="Job shop/migrate exists"):
+            refuse_kept(plan, world.world)
+        with pytest.raises(MigrationFailed, match="delete policy keeps it"):
+            clear(plan.before[0], plan, world.world, world.told)
+    else:
+        refuse_kept(plan, world.world)
+        assert clear(plan.before[0], plan, world.world, world.told) is None
+
+
+def test_a_job_that_never_started_is_replaced_whatever_its_policy(asked: Request, world: Fakes) -> None:
+    world.helm.rendered = rendered("", hook(job(), "pre-upgrade", policies=("hook-succeeded",)))
+    plan = planned(asked, world)
+    left = leave(world, plan, state="Suspended", tag="v1", never_started="true")
+    refuse_kept(plan, world.world)
+    assert clear(plan.before[0], plan, world.world, world.told) is None
+    assert left not in world.cluster.objects
+
+
+@pytest.mark.parametrize(("policy", "kept"), [("hook-failed", True), ("hook-succeeded", False), ("before-hook-creation", False)])  # fmt: skip
+def test_a_hook_of_another_kind_is_in_the_way_when_its_policy_keeps_it(
+    asked: Request, world: Fakes, policy: str, kept: bool
+) -> None:
+    settings = hook(config_map("settings"), "pre-upgrade", policies=(policy,), weight=-1)
+    world.helm.rendered = rendered("", settings, hook(job(), "pre-upgrade"))
+    plan = planned(asked, world)
+    world.cluster.create({**config_map("settings"), "metadata": {"name": "settings", "namespace": NAMESPACE}})
+    if not kept:
+        refuse_kept(plan, world.world)
+        return
+    with pytest.raises(Refused, match="ConfigMap shop/settings exists") as refused:
+        refuse_kept(plan, world.world)
+    assert "before-hook-creation" in refused.value.hint
+
+
+def test_with_replace_running_everything_that_runs_goes_before_anything_is_made(
+    asked: Request, world: Fakes
+) -> None:
+    """A migration that is named anew each time runs on under its old name: two must never overlap."""
+    plan = planned(asked, world)
+    old = leave(world, plan, name="migrate-old", state="", tag="v1")
+    with pytest.raises(Busy, match=r"Job migrate-old of v1 .* still runs"):
+        refuse_running(plan, world.world)
+    bold = replace(plan, replace_running=True)
+    refuse_running(bold, world.world)
+    clear_stale(bold, world.world, world.told, finished=1)
+    assert old not in world.cluster.objects
+
+
+def test_the_job_of_another_release_is_never_deleted(asked: Request, world: Fakes) -> None:
+    plan = replace(planned(asked, world), replace_running=True)
+    left = leave(world, plan, state="", tag="v1")
+    world.cluster.objects[left]["metadata"]["annotations"]["meta.helm.sh/release-name"] = "other"
+    with pytest.raises(Refused, match="belongs to the release other"):
+        refuse_running(plan, world.world)
+
+
+def test_old_jobs_under_other_names_go_also_those_of_the_same_tag(asked: Request, world: Fakes) -> None:
+    plan = planned(asked, world)
+    leave(world, plan, name="migrate-a", revision="1")
+    leave(world, plan, name="migrate-b", revision=str(plan.revision))
+    clear_stale(plan, world.world, world.told, finished=1)
+    jobs = [ref.name for ref in world.cluster.objects if ref.kind == "Job"]
+    assert jobs == ["migrate-b"], "the one whose upgrade has not come yet is accepted"
+
+
+def test_no_job_of_an_uninstalled_release_is_accepted(asked: Request, world: Fakes) -> None:
+    """After `helm uninstall` revisions count from 1 again: the same tag and number prove nothing."""
+    plan = planned(asked, world)
+    leave(world, plan)
+    clear_stale(plan, world.world, world.told, finished=plan.revision - 1)
+    assert clear(plan.before[0], plan, world.world, world.told) is not None
+    clear_stale(plan, world.world, world.told, finished=plan.revision)
+    assert clear(plan.before[0], plan, world.world, world.told) is None
