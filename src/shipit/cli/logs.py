@@ -24,13 +24,13 @@ def logs(
     overrides = Overrides(namespace=common.namespace, context=common.context)
 
     def work(session: Session) -> Done:
-        from shipit.cli.wiring import configure, reach
+        from shipit.cli.wiring import configure, reached
         from shipit.replay import find, replay
 
         config = configure(session, overrides)
-        cluster = reach(session, config)
-        job = find(cluster, session.namespace, config.release.name, name)
-        job = replay(job, cluster, session.clock, session.emit, follow=follow)
+        with reached(session, config) as cluster:
+            job = find(cluster, session.namespace, config.release.name, name)
+            job = replay(job, cluster, session.clock, session.emit, follow=follow)
         state = "complete" if job.complete else "failed" if job.failure else "running"
         return Done(f"Job {job.name} of {job.tag or 'an unknown tag'} is {state}")
 

@@ -19,16 +19,16 @@ def unlock(common: Common) -> None:
 
     def work(session: Session) -> Done:
         from shipit import lock
-        from shipit.cli.wiring import configure, reach
+        from shipit.cli.wiring import configure, reached
 
         config = configure(session, overrides)
-        cluster = reach(session, config)
-        ref = lock.ref_for(session.namespace, config.release.name)
-        holder = lock.claim_of(cluster.get(ref))
-        if not holder.run:
-            return Done(f"nobody holds the lock of {config.release.name}")
-        _confirm(session, str(holder))
-        lock.unlock(cluster, ref, holder)
+        with reached(session, config) as cluster:
+            ref = lock.ref_for(session.namespace, config.release.name)
+            holder = lock.claim_of(cluster.get(ref))
+            if not holder.run:
+                return Done(f"nobody holds the lock of {config.release.name}")
+            _confirm(session, str(holder))
+            lock.unlock(cluster, ref, holder)
         return Done(f"the lock is broken; it was held by: {holder}")
 
     conduct(common, work)

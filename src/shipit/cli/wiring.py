@@ -43,8 +43,11 @@ def configure(session: Session, overrides: Overrides) -> Config:
     return config
 
 
-def reach(session: Session, config: Config) -> KubeCluster:
-    """Connect to the cluster. Raises Refused when it can't be reached with these credentials."""
+def reach(session: Session, config: Config, folder: Path) -> KubeCluster:
+    """Connect to the cluster. Raises Refused when it can't be reached with these credentials.
+
+    `folder` is private and outlives the cluster's use: the client keeps keys in it.
+    """
     from shipit.cluster import connect
 
     kubeconfig = session.common.kubeconfig
@@ -53,10 +56,20 @@ def reach(session: Session, config: Config) -> KubeCluster:
             kubeconfig=str(kubeconfig) if kubeconfig else None,
             context=config.release.context,
             clock=session.clock,
+            folder=folder,
         )
         session.namespace = config.release.namespace or cluster.default_namespace
         cluster.check()
     return cluster
+
+
+@contextmanager
+def reached(session: Session, config: Config) -> Iterator[KubeCluster]:
+    """The cluster, for what needs nothing else; see `reach`."""
+    from shipit.helm import private_folder
+
+    with private_folder() as folder:
+        yield reach(session, config, folder)
 
 
 @contextmanager
@@ -67,7 +80,7 @@ def deploying(
     from shipit import helm
 
     with helm.private_folder() as folder:
-        cluster = reach(session, config)
+        cluster = reach(session, config, folder)
         release = config.release
         program = helm.connect(
             release=release.name,

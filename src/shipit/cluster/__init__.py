@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 from shipit.cluster.api import Api
 from shipit.cluster.client import KubeCluster
 from shipit.cluster.kubeconfig import find_source, log_in
@@ -13,13 +16,18 @@ LOGIN_WITHIN = 60.0
 """Seconds that getting credentials may take: a plugin may send somebody to a browser."""
 
 
-def connect(*, kubeconfig: str | None, context: str | None, clock: Clock) -> KubeCluster:
+def connect(
+    *, kubeconfig: str | None, context: str | None, clock: Clock, folder: Path | None = None
+) -> KubeCluster:
     """The cluster of a context, or the one whose pod this is when there is no kubeconfig. Nothing is asked of it yet.
+
+    Keys and certificates are written to `folder`, which must outlive the cluster's use; else to the system's
+    temporary folder, where a `kill -9` would leave them.
 
     Raises Usage for a kubeconfig or context that isn't there, Refused for one that can't be used, and Unauthorized
     or Unreachable when its credential plugin fails or hangs.
     """
-    source = find_source(kubeconfig or None, context or None)
+    source = replace(find_source(kubeconfig or None, context or None), folder=folder)
     api = Api(
         lambda deadline: log_in(source, deadline), clock, context=source.context, login_within=LOGIN_WITHIN
     )

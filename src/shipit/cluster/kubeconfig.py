@@ -25,11 +25,15 @@ POOL = 64
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """`paths` are the kubeconfig files, none inside a pod; `context` is "" there."""
+    """`paths` are the kubeconfig files, none inside a pod; `context` is "" there.
+
+    `folder` is where the client writes the certificates and keys that it reads from a kubeconfig: it wants files.
+    """
 
     paths: tuple[str, ...]
     context: str
     namespace: str
+    folder: Path | None = None
 
 
 def find_source(kubeconfig: str | None, context: str | None) -> Source:
@@ -126,7 +130,10 @@ def _make(source: Source) -> Session:
         if source.paths:
             merger = library.KubeConfigMerger(os.pathsep.join(source.paths))
             loader = library.KubeConfigLoader(
-                merger.config, active_context=source.context, config_persister=merger.save_changes
+                merger.config,
+                active_context=source.context,
+                config_persister=merger.save_changes,
+                temp_file_path=source.folder,
             )
             loader.load_and_set(configuration)
             if _wants_plugin(loader) and not configuration.api_key and not configuration.cert_file:
