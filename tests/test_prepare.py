@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from shipit.clear import clear, clear_stale, refuse_kept, refuse_running
+from shipit.draw import PROBE_TAG
 from shipit.errors import (
     AlreadyExists,
     Busy,
@@ -22,7 +23,7 @@ from shipit.errors import (
 from shipit.events import Warned
 from shipit.lock import Progress
 from shipit.model import Hook, Identity, Json, Plan, Ref, Rendered, Revision
-from shipit.prepare import PROBE_TAG, prepare
+from shipit.prepare import prepare
 from shipit.request import Request, Wanted
 from tests.fakes import NAMESPACE, FakeHelm, Fakes, fakes
 

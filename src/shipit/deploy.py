@@ -16,12 +16,13 @@ from shipit.errors import (
     MigrationTimedOut,
     ShipitError,
     UpgradeFailed,
+    refusing,
 )
 from shipit.events import Emit, StepChanged, Warned
 from shipit.guard import guarded
 from shipit.lock import Claim, Lease, LockLost, Progress
 from shipit.model import Plan, Ref, Step, Verdict
-from shipit.prepare import prepare, refusing
+from shipit.prepare import prepare
 from shipit.request import Request
 from shipit.step import run, sweep
 from shipit.upgrade import await_rollout, upgrade, warn_of_moved_tag, where_it_stands

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 
 from shipit import lock
 from shipit.checks import check_references, dry_run_app, dry_run_step, missing_verbs
-from shipit.errors import Refused, ShipitError
+from shipit.draw import Drawing, draw
+from shipit.errors import Refused, ShipitError, refusing
 from shipit.events import Emit, StepChanged, Warned
 from shipit.model import Plan
-from shipit.prepare import Drawing, draw, plan_of, refusing
+from shipit.plan import plan_of
 from shipit.request import Request
 from shipit.world import World
 

@@ -17,6 +17,8 @@ ShipitError
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import ClassVar, Literal
 
@@ -226,3 +228,12 @@ class Invalid(ApiError):
 
 class Unreachable(ApiError):
     """No usable answer within the deadline: refused, reset, TLS, timeout, 429 and 5xx to the end."""
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Before anything changed, whatever helm or the API server says is a refusal."""
+    try:
+        yield
+    except (ApiError, HelmFailed) as error:
+        raise Refused(error.message, hint=error.hint, details=error.details) from error

@@ -29,7 +29,7 @@ def doctor(
         from shipit.cli.wiring import Flags, configure, deploying
         from shipit.config import check_tag
         from shipit.doctor import examine
-        from shipit.prepare import PROBE_TAG
+        from shipit.draw import PROBE_TAG
 
         config = configure(session, overrides)
         with deploying(session, config, check_tag(tag or PROBE_TAG), Flags(), command="doctor") as (

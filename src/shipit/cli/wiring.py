@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from shipit import lock
 from shipit.cli.session import Session
 from shipit.config import Config, Migration, Overrides, load, overlay_values, values_files
+from shipit.draw import PROBE_TAG
+from shipit.errors import refusing
 from shipit.events import Started
 from shipit.model import Identity
-from shipit.prepare import PROBE_TAG, refusing
 from shipit.request import Request, Wanted
 from shipit.world import World
 

@@ -1,0 +1,122 @@
+"""One rendering of the release, the migration found in it, and proof that the tag reaches it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from shipit.choose import Chosen, check_tag, choose
+from shipit.errors import HelmFailed, Refused
+from shipit.manifest import Document, split
+from shipit.model import Rendered, Revision
+from shipit.podtemplate import uses_tag
+from shipit.request import Request, Wanted
+from shipit.world import World
+
+PROBE_TAG = "shipit-probe"
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """The one rendering, beside the release as it is: `live` is the manifest that Helm compares with."""
+
+    rendered: Rendered
+    documents: tuple[Document, ...]
+    history: tuple[Revision, ...]
+    live: tuple[Document, ...]
+
+    @property
+    def newest(self) -> int:
+        return self.history[-1].number if self.history else 0
+
+    @property
+    def deployed(self) -> int:
+        """The newest revision that is deployed, 0 for none."""
+        return next((each.number for each in reversed(self.history) if each.status == "deployed"), 0)
+
+
+def draw(request: Request, world: World) -> Drawing:
+    """Render the release with the tag, once, and read what Helm has of it."""
+    history = world.helm.history()
+    rendered = world.helm.render(request.chart, request.values)
+    if history:  # after `uninstall --keep-history` Helm renders revision 1, but goes on counting
+        rendered = replace(rendered, revision=max(rendered.revision, history[-1].number + 1))
+    drawing = Drawing(rendered, split(rendered.manifest, request.namespace), history, ())
+    number = drawing.deployed or drawing.newest
+    return replace(drawing, live=split(world.helm.manifest(number), request.namespace)) if number else drawing
+
+
+def pick(
+    request: Request, world: World, rendered: Rendered, documents: Sequence[Document]
+) -> tuple[Chosen, ...]:
+    """What runs around the upgrade, checked: the templates are there, the tag is in the image because we set it."""
+    own = [_own_rendering(entry, entry.values, request, world) for entry in request.wanted]
+    chosen = choose(request.wanted, rendered, documents, own, optional=request.skip_migration)
+    for entry in request.wanted:
+        _check_template(entry, request, chosen)
+    if not request.skip_migration:
+        check_tag(chosen, request.tag, request.tag_key)
+        _check_coincidence(request, world, chosen)
+    return chosen
+
+
+def _own_rendering(
+    entry: Wanted, values: tuple[Path, ...] | None, request: Request, world: World
+) -> tuple[Document, ...] | None:
+    """The rendering of a migration with a chart or values of its own; None when it is in the release's."""
+    if values is None:
+        return None
+    return split(world.helm.render(entry.chart or request.chart, values).manifest, request.namespace)
+
+
+def _check_template(entry: Wanted, request: Request, chosen: Sequence[Chosen]) -> None:
+    """A template that renders nothing on a first install must at least be there."""
+    folder = Path(entry.chart or request.chart)
+    if not entry.template or any(one.wanted is entry for one in chosen) or (folder / entry.template).exists():
+        return
+    there = sorted(str(path.relative_to(folder)) for path in folder.glob("templates/**/*.y*ml"))
+    raise Refused(
+        f"the chart {folder} has no template {entry.template}",
+        hint="name one of the chart's templates under [migration]",
+        details=tuple(there),
+    )
+
+
+def _check_coincidence(request: Request, world: World, chosen: Sequence[Chosen]) -> None:
+    """The tag may stand in the image because the chart writes it there, not because we set it: render with another.
+
+    Only asked when the chart or the values hold that very text: then a coincidence is possible.
+    """
+    tagged = [one for one in chosen if one.migration and uses_tag(one.body, request.tag)]
+    if not tagged or not _written(request):
+        return
+    try:
+        probed = world.helm.render(request.chart, request.probe)
+        own = [_own_rendering(entry, entry.probe, request, world) for entry in request.wanted]
+    except HelmFailed:
+        return  # the chart looks at the tag, and takes only some: it does reach it
+    again = choose(request.wanted, probed, split(probed.manifest, request.namespace), own)
+    if any(one.migration and uses_tag(one.body, request.tag) for one in again) and not any(
+        one.migration and uses_tag(one.body, PROBE_TAG) for one in again
+    ):
+        raise Refused(
+            f"{' and '.join(request.tag_key)} does not reach the image of the migration: "
+            f"it reads {request.tag} because the chart says so",
+            hint="set tag_key under [release] to the value that holds the tag",
+        )
+
+
+def _written(request: Request) -> bool:
+    """Whether a chart or values hold the tag beside where we set it, but for an apiVersion; a packed chart may."""
+    own = [(entry.chart or request.chart, entry.values) for entry in request.wanted if entry.values]
+    sources = [(request.chart, request.values), *own]
+    ours = {values[-1] for _, values in sources}
+    places = {Path(chart) for chart, _ in sources} | {path for _, values in sources for path in values}
+    found = re.compile(rb"^(?!\s*apiVersion:).*" + re.escape(request.tag.encode()), re.MULTILINE)
+    for place in places - ours:
+        files = place.rglob("*") if place.is_dir() else [place]
+        if any(f.suffix == ".tgz" or found.search(f.read_bytes()) for f in files if f.is_file()):
+            return True
+    return any(file.read_bytes().count(request.tag.encode()) > len(request.tag_key) for file in ours)
