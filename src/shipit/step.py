@@ -49,6 +49,8 @@ def run(step: Step, plan: Plan, world: World, emit: Emit) -> Verdict:
         if step.phase == "after":
             raise AfterFailed(error.message, hint=error.hint, details=error.details) from error
         raise
+    if verdict.reason and not verdict.resumed:
+        emit(Warned(verdict.reason, hint=verdict.hint))
     emit(StepChanged(step.name, "done", verdict.reason, result=_result(step, verdict)))
     return verdict
 
