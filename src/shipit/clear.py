@@ -10,6 +10,8 @@ from shipit.world import Cluster, World
 
 GONE_WITHIN = 300.0
 """Seconds that a deleted object and its pods get to go: twice the patience of a pod that ignores SIGTERM."""
+LATE = 3.0
+"""Seconds past its deadline that a last look may take when the API server is silent."""
 POLL = 0.5
 HOOK_ANNOTATION = "helm.sh/hook"
 OWNER_ANNOTATION = "meta.helm.sh/release-name"
@@ -175,7 +177,7 @@ def remove(name: str, ref: Ref, found: Subject, world: World, emit: Emit) -> Non
             ) from error
     emit(JobChanged(name, ref.name, "deleting"))
     deadline = world.clock.monotonic() + GONE_WITHIN
-    while (rest := _rest(world.cluster, ref, found)) is not None:
+    while (rest := _rest(world, ref, found, deadline)) is not None:
         if world.clock.monotonic() >= deadline:
             raise MigrationFailed(f"the old {ref.kind} {ref.name} does not go away: {rest}", hint=_look(ref))
         world.clock.sleep(POLL)
@@ -183,14 +185,15 @@ def remove(name: str, ref: Ref, found: Subject, world: World, emit: Emit) -> Non
     emit(StepChanged("clear", "done", f"{ref.kind} {ref.name} is gone"))
 
 
-def _rest(cluster: Cluster, ref: Ref, found: Subject) -> str | None:
+def _rest(world: World, ref: Ref, found: Subject, deadline: float) -> str | None:
     """What is still there of it, in words; None when nothing is. Silence of the API server is not absence."""
     try:
-        now = read(cluster, ref)
-        if now is not None and now.uid == found.uid:
-            held = f", held by finalizers {', '.join(now.finalizers)}" if now.finalizers else ""
-            return f"it is being deleted{held}"
-        left = () if isinstance(found, Pod) else pods_of(cluster, found)
+        with world.cluster.within(max(0.0, deadline - world.clock.monotonic()) + LATE):
+            now = read(world.cluster, ref)
+            if now is not None and now.uid == found.uid:
+                held = f", held by finalizers {', '.join(now.finalizers)}" if now.finalizers else ""
+                return f"it is being deleted{held}"
+            left = () if isinstance(found, Pod) else pods_of(world.cluster, found)
     except ApiError as error:
         return error.message
     return f"its pod {left[0].name} still ends" if left else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import replace
 
-from shipit.clear import Subject, pods_of, read
+from shipit.clear import LATE, Subject, pods_of, read
 from shipit.diagnosis import Finding, Observation, diagnose, verdict_of, why_vanished
 from shipit.errors import ApiError, Forbidden
 from shipit.events import Emit, JobChanged, PodChanged, Warned
@@ -15,8 +15,6 @@ from shipit.world import World
 
 LOOK_EVERY = 5.0
 """Seconds between looks at the truth when the watch says nothing."""
-LATE = 3.0
-"""Seconds past its timeout that the last look may take when the API server is silent."""
 GLANCE = 0.2
 """Seconds between looks at the logs."""
 LOGS_WITHIN = 60.0
