@@ -11,7 +11,8 @@ from pathlib import Path
 
 TICK = 0.2
 """Seconds between a migration's signs of life."""
-LINE = "line {number} of {total}"
+LINES = 5
+"""How many numbered lines a migration says when nothing else is asked of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Ledger:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def script(lines: int = 5, *, held: bool = False, then: str = "", exit_code: int = 0) -> str:
+def script(lines: int = LINES, *, held: bool = False, then: str = "", exit_code: int = 0) -> str:
     """A migration that says so many numbered lines, one a tick; `held` ones then wait to be let go.
 
     `then` is more shell before its end; one that ends with an exit code other than 0 never writes its end.
@@ -79,8 +80,22 @@ def script(lines: int = 5, *, held: bool = False, then: str = "", exit_code: int
     )
 
 
-def migration(ledger: Ledger, script: str, *, name: str = "migrate", spec: str = "", pod: str = "") -> str:
-    """The template of a Job that keeps that ledger; `spec` and `pod` are more lines of its spec and its pod's."""
+def migration(
+    ledger: Ledger,
+    script: str,
+    *,
+    name: str = "migrate",
+    spec: str = "",
+    pod: str = "",
+    container: str = "",
+    env: str = "",
+    grace: int = 0,
+) -> str:
+    """The template of a Job that keeps that ledger.
+
+    `spec`, `pod`, `container` and `env` are more lines of its spec, its pod's, its container's and the environment;
+    `grace` are the seconds that its pod gets to end.
+    """
     return f"""\
 apiVersion: batch/v1
 kind: Job
@@ -92,7 +107,7 @@ spec:
   template:
     spec:
       restartPolicy: Never
-      terminationGracePeriodSeconds: 0
+      terminationGracePeriodSeconds: {grace}
 {textwrap.indent(textwrap.dedent(pod), "      ")}
       volumes: [{{name: ledger, hostPath: {{path: {ledger.folder}, type: Directory}}}}]
       containers:
@@ -102,5 +117,7 @@ spec:
           env:
             - name: JOB
               valueFrom: {{fieldRef: {{fieldPath: "metadata.labels['batch.kubernetes.io/controller-uid']"}}}}
+{textwrap.indent(textwrap.dedent(env), "            ")}
           volumeMounts: [{{name: ledger, mountPath: /ledger}}]
+{textwrap.indent(textwrap.dedent(container), "          ")}
 """

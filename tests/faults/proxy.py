@@ -26,6 +26,7 @@ from tests.faults.certificates import Certificates
 from tests.faults.rules import (
     Answer,
     Call,
+    Cutoff,
     Delay,
     Drip,
     Drop,
@@ -38,7 +39,7 @@ from tests.faults.rules import (
     Rules,
     Stall,
 )
-from tests.faults.shaping import Cut, cut, dripping, first, stalled
+from tests.faults.shaping import Cut, cut, dripping, ended, first, stalled
 from tests.faults.upstream import Upstream
 
 T = TypeVar("T")
@@ -79,6 +80,7 @@ class Proxy:
         self.records: list[Record] = []
         self.uids: set[str] = set()
         self.port = 0
+        self._site: web.TCPSite | None = None
         self.kubeconfig = folder / "kubeconfig"
         self._loop = loop
         self._upstream = upstream
@@ -116,7 +118,9 @@ class Proxy:
         self._loop.run(self._shut())
 
     async def _shut(self) -> None:
-        await self._site.stop()
+        if self._site is not None:
+            await self._site.stop()
+            self._site = None
         for transport in self._open:
             cut(transport)
         self._open.clear()
@@ -197,8 +201,10 @@ class Proxy:
             case Answer(status, body, headers):
                 record.status, record.sent = status, len(body)
                 return web.Response(status=status, body=body, headers=headers)
-            case Replay():
-                return await self._replay(request, record)
+            case Cutoff(seconds):
+                return await self._forward(request, record, shaped=lambda chunks: ended(chunks, seconds))
+            case Replay(stale):
+                return await self._replay(request, record, stale)
             case Call():
                 return await self._called(request, record, fault)
             case _:
@@ -226,9 +232,11 @@ class Proxy:
         record.status, record.sent = status, len(body)
         return web.Response(status=status, body=body, headers=headers)
 
-    async def _replay(self, request: web.BaseRequest, record: Record) -> web.StreamResponse:
+    async def _replay(
+        self, request: web.BaseRequest, record: Record, stale: threading.Event
+    ) -> web.StreamResponse:
         key = f"{record.path}?{record.query}"
-        if key not in self._old:
+        if not stale.is_set() or key not in self._old:
             self._old[key] = await self._whole(request, record)
             record.fault = ""
         status, headers, body = self._old[key]

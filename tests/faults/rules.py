@@ -96,8 +96,17 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Cutoff:
+    """Forward, and cut the answer after that many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Replay:
-    """Forward the first such request, and answer all later ones with its answer: a list that grew stale."""
+    """Forward and remember the answer; once `stale` is set, give the remembered one to whoever asks the same."""
+
+    stale: threading.Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +121,7 @@ class Call:
     cut: bool = False
 
 
-Fault = Drop | Lose | Reset | Stall | Delay | Drip | Answer | Replay | Call
+Fault = Drop | Lose | Reset | Stall | Delay | Drip | Answer | Cutoff | Replay | Call
 
 
 def refusal(status: int, reason: str, message: str, **headers: str) -> Answer:

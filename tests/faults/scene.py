@@ -5,18 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
 import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from sandbox import Sandbox
 from tests.e2e.kit import Kube, Project, Result, Running, fresh_namespace, small_project
 from tests.e2e.stage import Audit
 from tests.faults.certificates import Certificates, make_certificates
-from tests.faults.ledger import Ledger, Life, migration, script
+from tests.faults.ledger import LINES, Ledger, Life, migration, script
 from tests.faults.proxy import Loop, Proxy
 from tests.faults.rules import Record, Rule
 from tests.faults.truth import State, look
@@ -25,6 +27,8 @@ from tests.faults.upstream import Upstream, upstream_of
 MARK = "SHIPIT_FAULTS_RUN"
 ENDS_WITHIN = 90.0
 """Seconds within which a deploy of the small chart ends when nothing else is said."""
+OVERRUN = 60.0
+"""Seconds past its bound after which a deploy is killed: it is too late by then in any case."""
 HELM_ENDS_WITHIN = 25.0
 """Seconds within which a helm is gone whose shipit died: interrupted, terminated after 10, killed after 5 more."""
 
@@ -92,6 +96,7 @@ class Attempt:
     ended: float = 0.0
     helm_gone: bool = True
     killed: bool = False
+    overran: bool = False
     alone: bool = True
     faults: list[str] = field(default_factory=list)
 
@@ -123,18 +128,33 @@ class Scene:
         self.ledger = ledger
         self.audit = Audit(bench.sandbox)
         self.attempts: list[Attempt] = []
+        self.lines = LINES
+        self.jobs = ("migrate",)
         self.tag = ""  # what runs, as far as whoever plays here knows
         self._replicas = replicas
         self._since = 0.0
         self._guard = threading.Lock()
         self._proxies: list[Proxy] = []
 
-    def migrate(self, body: str, *, spec: str = "", pod: str = "") -> None:
-        """Give the chart this migration."""
-        self.project.template("migrate", migration(self.ledger, body, spec=spec, pod=pod))
+    def migrate(self, body: str, *, lines: int = LINES, **parts: Any) -> None:
+        """Give the chart this migration, which says so many numbered lines; `parts` as for `ledger.migration`."""
+        self.lines = lines
+        self.project.template("migrate", migration(self.ledger, body, **parts))
 
     def configure(self, migration: str = "", release: str = "") -> None:
         self.project.configure(migration, f"set = {{ replicas = {self._replicas} }}\n{release}")
+
+    def sibling(self, release: str) -> Scene:
+        """Another release in the same namespace, with a migration and a ledger of its own."""
+        folder = self.project.folder / "siblings" / release
+        ledger = Ledger(self.ledger.folder / release)
+        project = small_project(folder, self.kube, self.project.helm)
+        project.release = release
+        found = Scene(self.bench, self.kube, project, ledger, self._replicas)
+        found.jobs = (f"{release}-migrate",)
+        project.template("migrate", migration(ledger, script(), name=found.jobs[0]))
+        found.configure()
+        return found
 
     def proxy(self) -> Proxy:
         folder = self.project.folder / "proxies" / uuid.uuid4().hex[:8]
@@ -153,33 +173,41 @@ class Scene:
         bound: float = ENDS_WITHIN,
         env: Mapping[str, str] | None = None,
         alone: bool = True,
-        kubeconfig: Path | None = None,
+        output: str = "json",
+        stdout: int | None = None,
     ) -> Attempt:
         """Start `shipit deploy --tag …` through a proxy with these rules; `bound` is when it has to have ended.
 
-        One that is not `alone` runs beside others: what it leaves of the release is not only its own doing.
+        One that is not `alone` runs beside others: what it leaves of the release is not only its own doing. It
+        writes to `stdout` where that is given, else to a file.
         """
         through = proxy or self.proxy()
         for rule in rules:
             through.rules.add(rule)
         mark = uuid.uuid4().hex
-        before = look(self.kube, self.project.release)
+        before = self.look()
         with self._guard:
-            self.project.kubeconfig = kubeconfig or through.kubeconfig
+            self.project.kubeconfig = through.kubeconfig
             began = time.time()
-            running = self.project.start("deploy", "--tag", tag, *args, env={MARK: mark, **(env or {})})
+            environ = {MARK: mark, **(env or {})}
+            running = self.project.start(
+                "deploy", "--tag", tag, *args, output=output, env=environ, stdout=stdout
+            )
             attempt = Attempt(through, mark, tag, before, began, bound, running, alone=alone)
             self.attempts.append(attempt)
         return attempt
 
     def end(self, attempt: Attempt) -> Result:
         """Wait for its end, then for its helm's, and look at what it left."""
-        with contextlib.suppress(Exception):
-            attempt.running.process.wait(attempt.bound + 60)
+        try:
+            attempt.running.process.wait(max(1.0, attempt.began + attempt.bound + OVERRUN - time.time()))
+        except subprocess.TimeoutExpired:
+            attempt.overran = True
+            attempt.running.kill()
         attempt.result = attempt.running.end(1)
         attempt.ended = time.time()
         attempt.helm_gone = _gone(attempt.mark, HELM_ENDS_WITHIN)
-        attempt.after = look(self.kube, self.project.release)
+        attempt.after = self.look()
         attempt.faults = [f"{each.fault} {each}" for each in attempt.records if each.fault]
         return attempt.result
 
@@ -187,6 +215,17 @@ class Scene:
         attempt = self.start(tag, *args, rules=rules, bound=bound)
         self.end(attempt)
         return attempt
+
+    def install(self, tag: str = "v1") -> None:
+        """Bring a tag out undisturbed, and forget how: what is played comes on top of it."""
+        attempt = self.deploy(tag)
+        assert attempt.result is not None
+        assert attempt.result.exit_code == 0, attempt.result.told
+        self.tag = tag
+        self.forget()
+
+    def look(self) -> State:
+        return look(self.kube, self.project.release)
 
     def lives(self) -> list[Life]:
         """The migrations of this trial."""

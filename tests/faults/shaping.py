@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+import time
 from collections.abc import AsyncIterator
 
 FOR_EVER = 3600.0
@@ -36,6 +37,18 @@ async def stalled(chunks: AsyncIterator[bytes], after: int) -> AsyncIterator[byt
         left -= len(chunk)
         if left <= 0:
             await asyncio.sleep(FOR_EVER)
+
+
+async def ended(chunks: AsyncIterator[bytes], seconds: float) -> AsyncIterator[bytes]:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            chunk = await asyncio.wait_for(anext(chunks), max(0.01, deadline - time.monotonic()))
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise Cut from None
+        yield chunk
 
 
 async def dripping(chunks: AsyncIterator[bytes], rate: float) -> AsyncIterator[bytes]:

@@ -14,7 +14,7 @@ from tests.faults.transcript import write_transcript
 
 AGAIN_WITHIN = 90.0
 """Seconds for the second run: a dead holder's lock is free after 15, and the deploy itself takes its time."""
-WORKERS = 6
+WORKERS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +101,16 @@ def _repeated(scene: Scene, first: Attempt) -> list[str]:
 
 def count(scene: Scene) -> list[Record]:
     """What an undisturbed deploy asks for."""
-    attempt = scene.deploy("v2" if scene.tag == "v1" else "v1")
+    scene.install()
+    attempt = scene.deploy("v2")
     assert attempt.result is not None
     assert attempt.result.exit_code == 0, attempt.result.told
-    scene.tag = attempt.tag
     return list(attempt.records)
+
+
+def requests_of_a_deploy(bench: Bench, helm: str) -> list[Record]:
+    with bench.scene(helm) as scene:
+        return count(scene)
 
 
 def sweep(
@@ -115,7 +120,6 @@ def sweep(
     *,
     helm: str = "4",
     workers: int = WORKERS,
-    tell: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Findings]:
     """Play every point, several releases side by side; yields the findings as they come."""
     todo: queue.Queue[Point] = queue.Queue()
@@ -127,18 +131,17 @@ def sweep(
         try:
             while not todo.empty():
                 with bench.scene(helm) as scene:
-                    count(scene)
+                    scene.install()
                     _play(scene, way, todo, done)
         except BaseException as error:  # noqa: BLE001 - raised again where the findings are read
             done.put(error)
 
     for number in range(min(workers, len(points))):
         threading.Thread(target=work, name=f"sweep-{number}", daemon=True).start()
-    for number in range(1, len(points) + 1):
+    for _ in points:
         found = done.get()
         if isinstance(found, BaseException):
             raise found
-        tell(f"{way.name} {number}/{len(points)}" + "".join(f"\n  {each}" for each in found.violations))
         yield found
 
 

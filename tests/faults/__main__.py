@@ -1,0 +1,108 @@
+"""Play all faults, and print and write down what held: `python -m tests.faults`, which `make faults` calls."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+from sandbox import ensure_up
+from tests.faults.case import Case, run_case
+from tests.faults.judge import Findings
+from tests.faults.rows import CASES
+from tests.faults.scene import Bench, a_bench
+from tests.faults.sweep import WAYS, Way, numbered, requests_of_a_deploy, sweep
+from tests.faults.table import as_markdown, as_text, rows_of
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "faults.md"
+WORKERS = 4
+
+
+def main(argv: Sequence[str]) -> int:
+    args = _arguments(argv)
+    cases, ways = _chosen(args)
+    if args.list:
+        for case in cases:
+            sys.stdout.write(f"{case.name:24} {case.keeps:10} {case.fault}\n")
+        return 0
+    sandbox = ensure_up()
+    folder = Path(tempfile.mkdtemp(prefix="shipit-faults-"))
+    found: dict[str, list[Findings]] = {case.fault: [] for case in cases}
+    with a_bench(sandbox, folder) as bench:
+        for case, findings in _play(bench, [each for each in cases if not each.disruptive], args.workers):
+            found[case.fault].append(findings)
+        for way in ways:
+            found[way.title] = _sweep(bench, way, args)
+        for case, findings in _play(bench, [each for each in cases if each.disruptive], 1):
+            found[case.fault].append(findings)
+    rows = rows_of(found)
+    sys.stdout.write("\n" + as_text(rows))
+    if not (args.only or args.short or args.every > 1):
+        PAGE.parent.mkdir(exist_ok=True)
+        PAGE.write_text(as_markdown(rows, datetime.datetime.now(datetime.UTC).date()), encoding="utf-8")
+    return 1 if any(row.violations for row in rows) else 0
+
+
+def _arguments(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="only these faults")
+    parser.add_argument("--short", action="store_true", help="only what `make test` plays")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="sweep only every n-th request")
+    parser.add_argument("--workers", type=int, default=WORKERS, help="how many releases side by side")
+    parser.add_argument("--helm", default="4", choices=("3", "3.13", "4"), help="the helm of the sweeps")
+    parser.add_argument("--list", action="store_true", help="only list the faults")
+    return parser.parse_args(argv)
+
+
+def _chosen(args: argparse.Namespace) -> tuple[list[Case], list[Way]]:
+    unknown = set(args.only or ()) - CASES.keys() - {way.name for way in WAYS}
+    if unknown:
+        sys.exit(f"no fault is called {', '.join(sorted(unknown))}: see --list")
+    cases = [
+        case
+        for case in CASES.values()
+        if (not args.only or case.name in args.only) and (case.short or not args.short)
+    ]
+    return cases, [way for way in WAYS if not args.short and (not args.only or way.name in args.only)]
+
+
+def _play(bench: Bench, cases: Sequence[Case], workers: int) -> list[tuple[Case, Findings]]:
+    """Play faults side by side, each on a release of its own."""
+    played = []
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        running = {pool.submit(run_case, bench, case): case for case in cases}
+        began = time.monotonic()
+        for number, done in enumerate(as_completed(running), start=1):
+            case, findings = running[done], done.result()
+            _tell(began, f"{number}/{len(cases)} {case.name}", findings)
+            played.append((case, findings))
+    return played
+
+
+def _sweep(bench: Bench, way: Way, args: argparse.Namespace) -> list[Findings]:
+    asked = requests_of_a_deploy(bench, args.helm)
+    points = [numbered(number) for number in range(1, len(asked) + 1, args.every)]
+    began = time.monotonic()
+    found = []
+    for number, findings in enumerate(
+        sweep(bench, way, points, helm=args.helm, workers=args.workers), start=1
+    ):
+        _tell(began, f"{way.name} {number}/{len(points)}", findings)
+        found.append(findings)
+    return found
+
+
+def _tell(began: float, what: str, findings: Findings) -> None:
+    wrong = "".join(f"\n    {each}" for each in findings.violations)
+    sys.stdout.write(f"{time.monotonic() - began:6.0f} s  {what}{wrong}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

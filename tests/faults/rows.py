@@ -1,0 +1,31 @@
+"""All rows of the table, by importing the files that hold them."""
+
+from __future__ import annotations
+
+from tests.faults import (
+    rows_api,
+    rows_crowd,
+    rows_helm,
+    rows_jobs,
+    rows_lock,
+    rows_logs,
+    rows_machine,
+    rows_restarts,
+    rows_signals,
+    rows_start,
+)
+from tests.faults.case import CASES
+
+__all__ = [
+    "CASES",
+    "rows_api",
+    "rows_crowd",
+    "rows_helm",
+    "rows_jobs",
+    "rows_lock",
+    "rows_logs",
+    "rows_machine",
+    "rows_restarts",
+    "rows_signals",
+    "rows_start",
+]
