@@ -1,0 +1,82 @@
+"""Secrets: on no command line, in no message of helm's, in no folder that outlives its shipit.
+
+That no output shows the values that a migration prints is told in test_outputs.py.
+"""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.kit import Project, job
+from tests.e2e.stage import NEVER_READY, StumblingHelm
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+FROM_FILE = "from-the-file-of-values"
+FROM_FLAG = "from-the-command-line"
+
+
+def command_lines() -> dict[int, str]:
+    """Of every process on this machine."""
+    found = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal():
+            try:
+                found[int(folder.name)] = (folder / "cmdline").read_text(errors="replace")
+            except OSError:
+                continue
+    return found
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_values_are_on_no_command_line_and_gone_after_a_kill_and_the_next_run(project4: Project) -> None:
+    project = project4
+    temporary = project.folder / "tmp"
+    temporary.mkdir()
+    environ = {"TMPDIR": str(temporary), "DB_PASSWORD": FROM_FILE}
+    project.configure(release='set = {db = {password = "${DB_PASSWORD}"}}')
+    project.template("app", NEVER_READY)
+    helm = StumblingHelm(project, "upgrade")
+
+    deploy = project.start(
+        "deploy", "--tag", "v1", "--skip-migration", "--set", f"api.token={FROM_FLAG}", env=environ
+    )
+    deploy.until("no friend yet")
+    lines = command_lines()
+
+    assert [pid for pid, line in lines.items() if FROM_FILE in line] == []
+    assert [pid for pid, line in lines.items() if FROM_FLAG in line] == [deploy.process.pid]
+    (folder,) = temporary.glob("shipit-*")
+    assert mode(folder) == 0o700
+    values = [
+        path for path in folder.rglob("*") if path.is_file() and FROM_FILE in path.read_text(errors="replace")
+    ]
+    assert values
+    assert {mode(path) for path in values} == {0o600}
+    deploy.kill()
+    deploy.end()
+    project.kube.wait(helm.gone)
+    assert folder.exists()
+    refused = project.start("deploy", "--tag", "v1", env={**environ, "SHIPIT_HELM": "no-helm"}).end()
+    assert refused.exit_code == 3, refused.told
+    assert list(temporary.iterdir()) == []
+
+
+def test_what_helm_says_of_a_value_is_not_told(project4: Project) -> None:
+    project = project4
+    project.configure(release='set = {db = {password = "${DB_PASSWORD}"}}')
+    project.template("migrate", job("echo fine"))
+    project.template("broken", '{{ fail (printf "can not reach the database with %s" .Values.db.password) }}')
+
+    refused = project.start("deploy", "--tag", "v1", "-v", env={"DB_PASSWORD": FROM_FILE}).end()
+
+    assert refused.exit_code == 3, refused.told
+    assert "can not reach the database with" in refused.error["message"]
+    assert any("Traceback" in line for line in refused.error["details"]), "-v shows it"
+    assert FROM_FILE not in refused.stdout + refused.stderr
