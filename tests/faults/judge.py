@@ -51,7 +51,7 @@ def judge(scene: Scene, findings: Findings) -> None:
     findings.add("C", oracle.unproven_upgrades(records, lives, audit, scene.jobs))
     findings.add("G", oracle.strangers([attempt.records for attempt in attempts]))
     for earlier, later in pairwise(attempts):
-        if earlier.after is not None and later.result is not None and later.alone:
+        if earlier.after is not None and later.result is not None and later.alone and later.heard:
             findings.add("I", oracle.unreported_pending(earlier.after, later.result))
 
 
@@ -60,7 +60,7 @@ def _judge_end(attempt: Attempt, scene: Scene, findings: Findings) -> None:
     assert result is not None, f"{attempt} was not waited for"
     assert after is not None
     findings.holds("I", attempt.helm_gone, f"a helm of {attempt} is still there")
-    if scene.lines:
+    if scene.lines and attempt.heard:
         findings.add("H", oracle.torn_lines(result, scene.lines))
     if attempt.killed:
         return
@@ -70,6 +70,8 @@ def _judge_end(attempt: Attempt, scene: Scene, findings: Findings) -> None:
     findings.holds(
         "E", attempt.took <= attempt.bound + SLACK, f"{attempt} should have ended within {attempt.bound:g} s"
     )
+    if not attempt.heard:
+        return
     if not attempt.alone:
         findings.add("F", oracle.untold_end(result))
         return

@@ -13,6 +13,7 @@ from tests.faults import (
     rows_restarts,
     rows_signals,
     rows_start,
+    rows_sweep,
 )
 from tests.faults.case import CASES
 
@@ -28,4 +29,5 @@ __all__ = [
     "rows_restarts",
     "rows_signals",
     "rows_start",
+    "rows_sweep",
 ]

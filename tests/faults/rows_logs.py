@@ -66,10 +66,9 @@ def log_that_would_act_on_terminals_and_runners(scene: Scene, findings: Findings
     findings.holds("H", lines[-1:] == ["the last one has no end"], f"the last line is {lines[-1:]}")
     findings.holds("H", any("not UTF-8" in line for line in lines), f"a line is missing: {lines}")
     for output in ("plain", "github"):
-        shown = scene.start("v2", output=output, alone=False)
+        shown = scene.start("v2", output=output)
         scene.end(shown)
         findings.add("H", harmful(shown.running.said(), output))
-        scene.attempts.remove(shown)
 
 
 def harmful(text: str, output: str) -> list[str]:

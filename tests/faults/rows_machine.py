@@ -15,14 +15,11 @@ FAULT = "stdout closed; disk full"
 
 def _deployed_unheard(scene: Scene, findings: Findings, stdout: int, output: str) -> None:
     """A deploy that nobody hears: what counts is that it ends, and what it did."""
-    attempt = scene.start("v2", output=output, stdout=stdout, alone=False)
+    attempt = scene.start("v2", output=output, stdout=stdout)
     os.close(stdout)
     scene.end(attempt)
-    scene.attempts.remove(attempt)
     assert attempt.result is not None
     assert attempt.after is not None
-    findings.holds("E", attempt.took <= attempt.bound, f"{attempt} took too long")
-    findings.holds("I", attempt.helm_gone, f"a helm of {attempt} is still there")
     said = attempt.result.stderr
     findings.holds("I", not attempt.after.pending, f"the release is {attempt.after.status}: {said}")
     findings.holds("E", "Traceback" not in said, f"a traceback: {said}")

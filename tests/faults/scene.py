@@ -98,6 +98,7 @@ class Attempt:
     killed: bool = False
     overran: bool = False
     alone: bool = True
+    heard: bool = True  # its events can be read
     faults: list[str] = field(default_factory=list)
 
     @property
@@ -193,7 +194,8 @@ class Scene:
             running = self.project.start(
                 "deploy", "--tag", tag, *args, output=output, env=environ, stdout=stdout
             )
-            attempt = Attempt(through, mark, tag, before, began, bound, running, alone=alone)
+            heard = output == "json" and stdout is None
+            attempt = Attempt(through, mark, tag, before, began, bound, running, alone=alone, heard=heard)
             self.attempts.append(attempt)
         return attempt
 

@@ -57,6 +57,21 @@ def numbered(number: int) -> Point:
 def trial(scene: Scene, way: Way, point: Point) -> Findings:
     """Break one request of a deploy of the tag that does not run yet, run it again, and judge."""
     scene.forget()
+    findings = Findings()
+    rule = break_and_repeat(scene, way, point, findings)
+    judge(scene, findings)
+    hit = f"{rule.hits[0]}" if rule.hits else "never came to pass"
+    findings.violations = [f"{way.name} {point.name} ({hit}): {each}" for each in findings.violations]
+    if findings.violations:
+        scene.tag = ""
+        findings.violations.append(
+            f"see {write_transcript(scene, findings.violations, scene.bench.transcripts)}"
+        )
+    return findings
+
+
+def break_and_repeat(scene: Scene, way: Way, point: Point, findings: Findings) -> Rule:
+    """Deploy the tag that does not run yet, with one request broken, and again unless that went well."""
     tag = "v2" if scene.tag == "v1" else "v1"
     attempts: list[Attempt] = []
     started = threading.Event()
@@ -70,22 +85,13 @@ def trial(scene: Scene, way: Way, point: Point) -> Findings:
     started.set()
     first = attempts[0]
     scene.end(first)
-    findings = Findings()
     if first.result is None or first.result.exit_code != 0:
         again = scene.deploy(tag, bound=AGAIN_WITHIN)
         told = again.result.told if again.result else ""
         findings.holds("B", again.result and again.result.exit_code == 0, f"{again}, run again: {told}")
     findings.add("B", _repeated(scene, first))
-    judge(scene, findings)
-    hit = f"{rule.hits[0]}" if rule.hits else "never came to pass"
-    findings.violations = [f"{way.name} {point.name} ({hit}): {each}" for each in findings.violations]
     scene.tag = tag
-    if findings.violations:
-        scene.tag = ""
-        findings.violations.append(
-            f"see {write_transcript(scene, findings.violations, scene.bench.transcripts)}"
-        )
-    return findings
+    return rule
 
 
 def _repeated(scene: Scene, first: Attempt) -> list[str]:

@@ -1,0 +1,35 @@
+"""A short, fixed selection of the faults, played side by side; all of them are `make faults`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from sandbox import ensure_up
+from tests.faults.case import run_case
+from tests.faults.judge import Findings
+from tests.faults.rows import CASES
+from tests.faults.scene import a_bench
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
+
+SHORT = [case for case in CASES.values() if case.short]
+SIDE_BY_SIDE = 6
+"""Most of them wait most of the time: for a lock to run out, for a pod to start."""
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Future[Findings]]]:
+    folder: Path = tmp_path_factory.mktemp("faults")
+    with a_bench(ensure_up(), folder) as bench, ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        yield {case.name: pool.submit(run_case, bench, case) for case in SHORT}
+
+
+@pytest.mark.parametrize("name", [case.name for case in SHORT])
+def test_what_must_survive_survives(played: Mapping[str, Future[Findings]], name: str) -> None:
+    findings = played[name].result()
+    assert not findings.violations, "\n".join(findings.violations)
+    assert set(CASES[name].keeps) <= findings.checked
