@@ -157,6 +157,15 @@ def test_a_job_of_a_rendering_of_its_own_is_found_there() -> None:
         chosen(job("here"), wanted=(Wanted(chart="db", values=()),), own=config_map("x"))
 
 
+def test_a_hook_that_only_borrows_the_timeouts_of_a_table_does_not_stand_for_its_migration() -> None:
+    mine = Wanted(values=(), timeout=5)
+    found = chosen("", hook("certificates", "pre-upgrade"), wanted=(mine,), own=job("up"))
+    assert [(one.name, one.wanted.timeout, one.migration) for one in found] == [
+        ("certificates", 5, False),
+        ("migrate", 5, True),
+    ]
+
+
 def test_the_phase_of_a_plain_job_is_the_table_s() -> None:
     assert names(chosen(job("a"), wanted=(Wanted(phase="after"),)), "after") == ["migrate"]
 

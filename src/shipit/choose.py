@@ -51,7 +51,7 @@ def choose(
     hooked = [entry for entry in hooks if entry.migration]
     plain: list[Chosen] = []
     for entry, rendering in zip(wanted, own, strict=True):
-        if entry.named and any(chosen.wanted is entry for chosen in hooks):
+        if entry.named and any(chosen.wanted is entry for chosen in hooked):
             continue
         if not entry.named and (hooked or _only_elsewhere(rendered, documents)):
             continue

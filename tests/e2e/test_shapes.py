@@ -115,7 +115,7 @@ def test_a_job_with_a_new_name_each_time_leaves_no_old_ones_and_is_found_again_w
     named: list[str] = []
 
     def deploy(tag: str, name: str) -> None:
-        project4.template("migrate", job("echo up; sleep 0.5", name=f"migrate-{name}"))
+        project4.template("migrate", job("echo up", name=f"migrate-{name}"))
         done = project4.deploy(tag)
         assert done.exit_code == 0, done.told
         jobs = the_jobs(project4)
@@ -147,30 +147,30 @@ def test_a_job_with_a_new_name_each_time_leaves_no_old_ones_and_is_found_again_w
     assert pods == {name: [1] for name in [*named, held]}
 
 
-def test_a_job_for_upgrades_only_or_behind_a_value_or_in_a_chart_of_its_own(project: Project) -> None:
+def test_a_job_for_upgrades_only_or_behind_a_value_or_in_a_chart_of_its_own(project4: Project) -> None:
     upgrades_only = "{{ if .Release.IsUpgrade }}\n" + job("echo $HOSTNAME") + "{{ end }}\n"
-    project.template("migrate", upgrades_only)
-    project.configure(migration='template = "templates/migrate.yaml"')
-    installed = project.deploy("v1")
+    project4.template("migrate", upgrades_only)
+    project4.configure(migration='template = "templates/migrate.yaml"')
+    installed = project4.deploy("v1")
     assert installed.exit_code == 0, installed.told
-    assert (installed.result["migrations"], the_jobs(project)) == ([], [])
-    once(project, "v2", pods=1)
+    assert (installed.result["migrations"], the_jobs(project4)) == ([], [])
+    once(project4, "v2", pods=1)
 
-    project.template("migrate", "{{ if .Values.migrate }}\n" + job("echo $HOSTNAME") + "{{ end }}\n")
-    project.configure()
-    refused = project.deploy("v3", "--set", "migrate=false")
+    project4.template("migrate", "{{ if .Values.migrate }}\n" + job("echo $HOSTNAME") + "{{ end }}\n")
+    project4.configure()
+    refused = project4.deploy("v3", "--set", "migrate=false")
     assert refused.exit_code == 3, refused.told
     assert "[migration] set" in refused.error["hint"]
-    project.configure(migration="set = { migrate = true }")
-    once(project, "v3", pods=2)
+    project4.configure(migration="set = { migrate = true }")
+    once(project4, "v3", pods=2)
 
-    project.without_template("migrate")
-    project.write("db/Chart.yaml", "apiVersion: v2\nname: db\nversion: 0.1.0\n")
-    project.write("db/values.yaml", "image: {repository: registry.sandbox/busybox, tag: none}\n")
-    project.write("db/templates/up.yaml", job("echo $HOSTNAME"))
-    project.configure(migration='chart = "db"')
-    once(project, "v4", pods=3)
-    assert [r["status"] for r in project.history()] == ["superseded"] * 3 + ["deployed"]
+    project4.without_template("migrate")
+    project4.write("db/Chart.yaml", "apiVersion: v2\nname: db\nversion: 0.1.0\n")
+    project4.write("db/values.yaml", "image: {repository: registry.sandbox/busybox, tag: none}\n")
+    project4.write("db/templates/up.yaml", job("echo $HOSTNAME"))
+    project4.configure(migration='chart = "db"')
+    once(project4, "v4", pods=3)
+    assert [r["status"] for r in project4.history()] == ["superseded"] * 3 + ["deployed"]
 
 
 def once(project: Project, tag: str, *, pods: int) -> None:
