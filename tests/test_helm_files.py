@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from shipit.errors import Refused, refusing
 from shipit.helm import files, private_folder, write_values
 
 
@@ -41,6 +43,17 @@ def test_the_folder_goes_when_something_fails_inside(tmp_path: Path) -> None:
         interrupted()
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_room_for_private_files_is_a_refusal(tmp_path: Path) -> None:
+    with (
+        pytest.raises(Refused, match="no such file or directory") as caught,
+        private_folder(tmp_path / "gone"),
+    ):
+        pass
+    assert "TMPDIR" in caught.value.hint
+    with pytest.raises(Refused, match=f"^{os.strerror(errno.ENOSPC).lower()}$"), refusing():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_values_are_never_written_through_a_link_that_is_there_already(tmp_path: Path) -> None:

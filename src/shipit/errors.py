@@ -232,8 +232,14 @@ class Unreachable(ApiError):
 
 @contextmanager
 def refusing() -> Iterator[None]:
-    """Before anything changed, whatever helm or the API server says is a refusal."""
+    """Before anything changed, whatever helm, the API server or this machine's disk says is a refusal."""
     try:
         yield
     except (ApiError, HelmFailed) as error:
         raise Refused(error.message, hint=error.hint, details=error.details) from error
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        raise Refused(
+            f"{(error.strerror or str(error)).lower()}{where}",
+            hint="df -h   (shipit keeps private files in the folder that TMPDIR names)",
+        ) from error

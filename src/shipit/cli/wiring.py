@@ -104,7 +104,8 @@ def deploying(
                 helm=str(program.version),
             )
         )
-        request = _request(session, config, tag, flags, folder)
+        with refusing():
+            request = _request(session, config, tag, flags, folder)
         yield request, World(program, cluster, session.clock, session.mask)
 
 

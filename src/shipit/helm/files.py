@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from shipit.errors import refusing
 from shipit.model import Json
 
 _NAME = re.compile(r"shipit-\d+-\w+(\.new)?")
@@ -27,9 +28,10 @@ def private_folder(parent: Path | None = None) -> Iterator[Path]:
     Its owner holds a lock on it, so that what a `kill -9` left behind is told from what is in use, in other
     containers with the same temporary folder too; a process number alone could not tell. Each start sweeps.
     """
-    parent = parent or Path(tempfile.gettempdir())
-    sweep(parent)
-    made = Path(tempfile.mkdtemp(prefix=f"shipit-{os.getpid()}-", suffix=_NEW, dir=parent))
+    with refusing():
+        parent = parent or Path(tempfile.gettempdir())
+        sweep(parent)
+        made = Path(tempfile.mkdtemp(prefix=f"shipit-{os.getpid()}-", suffix=_NEW, dir=parent))
     folder = made.with_suffix("")
     try:
         with _locked(made):
