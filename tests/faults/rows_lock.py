@@ -126,7 +126,7 @@ def _clock(scene: Scene, hours: int) -> dict[str, str]:
 
 @case("late-write", FAULT, "ABCFG")
 def write_of_a_dead_holder_that_arrives_late(scene: Scene, findings: Findings) -> None:
-    """The Lease is renewed by a request that was on its way when its sender was killed."""
+    """The Lease is renewed by a request that was on its way when its sender was killed: it looks alive once more."""
     scene.migrate(script(held=True))
     opened = noticed(*LOG)
     late = Rule(Delay(8), *WRITE_LEASE, where=since(opened))
@@ -135,5 +135,7 @@ def write_of_a_dead_holder_that_arrives_late(scene: Scene, findings: Findings) -
     first.kill()
     scene.end(first)
     scene.ledger.let_go()
-    ended_with(scene.deploy("v2"), findings, [0])
+    ended_with(scene.deploy("v2"), findings, [0, 7])
+    if scene.look().tag != "v2":
+        ended_with(scene.deploy("v2"), findings, [0])
     findings.holds("A", len(scene.lives()) == 1, f"{len(scene.lives())} migrations ran")
