@@ -269,6 +269,34 @@ def test_nothing_is_proven_while_a_pod_is_there(api: Api, cluster: KubeCluster) 
     hang.set()
 
 
+@pytest.mark.parametrize(
+    ("containers", "proven"),
+    [
+        ([], False),
+        ([{"name": "m", "state": {"waiting": {"reason": "ContainerCreating"}}}], False),
+        (
+            [{"name": "m", "state": {"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown"}}}],
+            True,
+        ),
+    ],
+)
+def test_a_pod_that_went_without_its_kubelets_last_word_proves_nothing(
+    api: Api, cluster: KubeCluster, containers: list[Json], *, proven: bool
+) -> None:
+    body = {
+        "metadata": {"uid": "p1", "name": "p1", "resourceVersion": "9"},
+        "spec": {"nodeName": "n1", "containers": [{"name": "m"}]},
+        "status": {"containerStatuses": containers},
+    }
+    gone = json.dumps({"type": "DELETED", "object": body}).encode() + b"\n"
+    hang = threading.Event()
+    api.on(f"GET {PODS}", says(pods("p1")), says(pods()))
+    api.on(f"WATCH {PODS}", streams(gone, then=waits(hang)))
+    with cluster.departures("shop", SELECTOR) as departures:
+        assert (departures.wait(BOUND) is not None) is proven
+    hang.set()
+
+
 def test_a_pod_that_left_unseen_proves_nothing(api: Api, cluster: KubeCluster) -> None:
     gone = streams(b'{"type": "ERROR", "object": {"code": 410, "reason": "Expired"}}\n')
     api.on(f"GET {PODS}", says(pods("p1")), says(pods(version="20")))

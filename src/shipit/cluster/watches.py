@@ -89,7 +89,8 @@ class Alarm:
 class Leaving:
     """Keeps the last status of the pods that a selector finds, from the moment it is entered until they are gone.
 
-    Unlike the alarm, what it saw is evidence: an event that may have been missed makes the answer None.
+    Unlike the alarm, what it saw is evidence: an event that may have been missed makes the answer None, and so does
+    a pod that went without its kubelet's last word.
     """
 
     def __init__(self, api: Api, clock: Clock, list_pods: Callable[[], Json], watch: Call) -> None:
@@ -129,7 +130,8 @@ class Leaving:
                 if not seen:
                     self._guard.wait(min(0.2, max(0.0, end - self._clock.monotonic())))
             if seen and self._agrees():
-                return tuple(self._gone.values())
+                last = tuple(self._gone.values())
+                return last if all(map(_is_final, last)) else None
             if self._clock.monotonic() >= end:
                 return None
             if seen:
@@ -199,3 +201,13 @@ def pods_watch(namespace: str, selector: str) -> Call:
     """The call that watches the pods of a selector."""
     call = call_for("watch", POD, namespace).asking(watch="true", timeoutSeconds=str(SERVED))
     return call.asking(labelSelector=selector) if selector else call
+
+
+def _is_final(pod: Pod) -> bool:
+    """True when no container can have started after this status.
+
+    A kubelet says of each container how it ended before it lets a pod go. It isn't asked when the pod is deleted with
+    no grace (`terminationGracePeriodSeconds: 0`, or by force): what was last seen then lags behind (measured: a
+    container "waiting" in it was already running).
+    """
+    return not pod.node or all(container.state == "terminated" for container in pod.containers)
