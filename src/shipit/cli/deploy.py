@@ -16,17 +16,23 @@ from shipit.errors import Usage
 def deploy(
     common: Common,
     *,
-    tag: Annotated[str, typer.Option("--tag", "-t", envvar=variable("tag"), help="The image tag to deploy.")],
+    tag: Annotated[
+        str,
+        typer.Option("--tag", "-t", envvar=variable("tag"), metavar="TAG", help="The image tag to deploy."),
+    ],
     values: Annotated[
         list[Path] | None,
-        typer.Option("--values", "-f", envvar=variable("values"), help="More values files."),
+        typer.Option("--values", "-f", envvar=variable("values"), metavar="FILE", help="More values files."),
     ] = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", envvar=variable("set"), help="Values, as for helm: K=V,…")
+        list[str] | None,
+        typer.Option("--set", envvar=variable("set"), metavar="K=V", help="Values, as for helm: K=V,…"),
     ] = None,
     set_string: Annotated[
         list[str] | None,
-        typer.Option("--set-string", envvar=variable("set_string"), help="Values that stay text."),
+        typer.Option(
+            "--set-string", envvar=variable("set_string"), metavar="K=V", help="Values that stay text."
+        ),
     ] = None,
     migration_timeout: Annotated[
         str | None,
@@ -34,13 +40,17 @@ def deploy(
             "--timeout",
             "--migration-timeout",
             envvar=[variable("timeout"), variable("migration_timeout")],
+            metavar="DURATION",
             help="How long a migration may take, as 90s, 15m, 1h30m.",
         ),
     ] = None,
     upgrade_timeout: Annotated[
         str | None,
         typer.Option(
-            "--upgrade-timeout", envvar=variable("upgrade_timeout"), help="The same for helm upgrade."
+            "--upgrade-timeout",
+            envvar=variable("upgrade_timeout"),
+            metavar="DURATION",
+            help="The same for helm upgrade.",
         ),
     ] = None,
     skip_migration: Annotated[
@@ -64,18 +74,27 @@ def deploy(
     lock_wait: Annotated[
         str | None,
         typer.Option(
-            "--lock-wait", envvar=variable("lock_wait"), help="How long to wait for another deploy."
+            "--lock-wait",
+            envvar=variable("lock_wait"),
+            metavar="DURATION",
+            help="How long to wait for another deploy.",
         ),
     ] = None,
     message: Annotated[
         str,
         typer.Option(
-            "--message", "-m", envvar=variable("message"), help="Why; shown to whoever finds the lock."
+            "--message",
+            "-m",
+            envvar=variable("message"),
+            metavar="TEXT",
+            help="Why; shown to whoever finds the lock.",
         ),
     ] = "",
     report: Annotated[
         Path | None,
-        typer.Option("--report", envvar=variable("report"), help="Write the result as JSON to a file."),
+        typer.Option(
+            "--report", envvar=variable("report"), metavar="FILE", help="Write the result as JSON to a file."
+        ),
     ] = None,
 ) -> None:
     """Run the migration once with the new tag, then upgrade the app if it succeeded."""

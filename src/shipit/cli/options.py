@@ -36,26 +36,40 @@ class Common:
             "--config",
             "-c",
             envvar=variable("config"),
+            metavar="FILE",
             help="The configuration; else the nearest shipit.toml upward.",
         ),
     ] = None
     env: Annotated[
         str | None,
-        typer.Option("--env", "-e", envvar=variable("env"), help="An environment of the configuration."),
+        typer.Option(
+            "--env", "-e", envvar=variable("env"), metavar="NAME", help="An environment of the configuration."
+        ),
     ] = None
     namespace: Annotated[
         str | None,
-        typer.Option("--namespace", "-n", envvar=variable("namespace"), help="The release's namespace."),
+        typer.Option(
+            "--namespace", "-n", envvar=variable("namespace"), metavar="NAME", help="The release's namespace."
+        ),
     ] = None
     context: Annotated[
         str | None,
         typer.Option(
-            "--context", "--kube-context", envvar=variable("context"), help="A context of the kubeconfig."
+            "--context",
+            "--kube-context",
+            envvar=variable("context"),
+            metavar="NAME",
+            help="A context of the kubeconfig.",
         ),
     ] = None
     kubeconfig: Annotated[
         Path | None,
-        typer.Option("--kubeconfig", envvar=variable("kubeconfig"), help="The kubeconfig; else as kubectl."),
+        typer.Option(
+            "--kubeconfig",
+            envvar=variable("kubeconfig"),
+            metavar="FILE",
+            help="The kubeconfig; else as kubectl.",
+        ),
     ] = None
     output: Annotated[
         OutputKind,
