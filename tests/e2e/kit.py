@@ -65,7 +65,7 @@ def job(
           template:
             spec:
               restartPolicy: Never
-              terminationGracePeriodSeconds: 0
+              terminationGracePeriodSeconds: 1
               containers:
                 - name: migrate
                   image: "{{{{ .Values.image.repository }}}}:{{{{ .Values.image.tag }}}}"
