@@ -20,7 +20,7 @@ AT_ONCE = 30.0
 """Seconds within which a server that can't be talked to is given up."""
 
 
-@case("refused", GONE, "EF", short=True)
+@case("refused", GONE, "EF", short=True, installed=False)
 def connection_refused(scene: Scene, findings: Findings) -> None:
     proxy = scene.proxy()
     proxy.shut()
@@ -47,7 +47,7 @@ def certificate_of_somebody_else(scene: Scene, findings: Findings) -> None:
     ended_with(attempt, findings, [3], "certificate")
 
 
-@case("html", GONE, "EF", short=True)
+@case("html", GONE, "EF")
 def login_page_instead_of_json(scene: Scene, findings: Findings) -> None:
     attempt = scene.deploy("v2", rules=[Rule(HTML, times=0)], bound=AT_ONCE)
     ended_with(attempt, findings, [3])
@@ -116,7 +116,7 @@ def too_many_requests_and_a_day_to_wait(scene: Scene, findings: Findings) -> Non
     findings.holds("B", not scene.lives(), "a migration ran that was never created")
 
 
-@case("429-once", BUSY, "BEF", short=True)
+@case("429-once", BUSY, "BEF")
 def too_many_requests_once_on_every_verb(scene: Scene, findings: Findings) -> None:
     busy = refusal(429, "TooManyRequests", "slowly", Retry_After="1")
     verbs = ("GET", "POST", "PUT", "DELETE")

@@ -46,7 +46,7 @@ def _when_it_applies(scene: Scene, kill: str) -> Attempt:
     return attempts[0]
 
 
-@case("helm-killed", FAULT, "CFI", short=True)
+@case("helm-killed", FAULT, "CFI")
 def helm_killed_in_the_middle_of_its_upgrade(scene: Scene, findings: Findings) -> None:
     ended_with(_when_it_applies(scene, "helm"), findings, [6])
     ended_with(scene.deploy("v2"), findings, [0], "pending-upgrade")

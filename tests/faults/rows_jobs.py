@@ -21,7 +21,7 @@ STALE = "a stale list shows the old Job's Complete"
 OUTSIDE = "pod evicted or deleted mid-way; Job deleted from outside; TTL removes it first"
 
 
-@case("create-request-lost", CREATE, "BCF", short=True)
+@case("create-request-lost", CREATE, "BCF")
 def create_that_never_arrived(scene: Scene, findings: Findings) -> None:
     ended_with(scene.deploy("v2", rules=[Rule(Drop(), *CREATE_JOB)]), findings, [0])
 
@@ -147,7 +147,7 @@ def watch_that_falls_silent(scene: Scene, findings: Findings) -> None:
     _watched(scene, findings, Rule(Stall(0), *WATCH, who="shipit", times=0))
 
 
-@case("stale", STALE, "CF", short=True)
+@case("stale", STALE, "CF")
 def reads_that_show_the_old_job(scene: Scene, findings: Findings) -> None:
     stale = threading.Event()
     rules = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -78,7 +79,7 @@ def stopped_while_its_helm_waits(scene: Scene, findings: Findings) -> None:
     ended_with(scene.deploy("v2"), findings, [0])
 
 
-@case("renewals-cut", FAULT, "ABCFGH", short=True)
+@case("renewals-cut", FAULT, "ABCFGH")
 def lease_that_can_no_longer_be_renewed(scene: Scene, findings: Findings) -> None:
     first = _held(scene, Rule(Drop(), *WRITE_LEASE, nth=2, times=0))
     _overtaken(scene, first, findings)
@@ -121,7 +122,7 @@ def _clock(scene: Scene, hours: int) -> dict[str, str]:
     folder = scene.project.folder / f"clock{hours}"
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(CLOCK.format(hours=hours), encoding="utf-8")
-    return {"PYTHONPATH": str(folder)}
+    return {"PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])}
 
 
 @case("late-write", FAULT, "ABCFG")

@@ -93,7 +93,7 @@ def _control(line: str) -> bool:
     return any(ord(sign) < 32 and sign != "\t" for sign in line)
 
 
-@case("log-secret", FAULT, "H", short=True)
+@case("log-secret", FAULT, "H")
 def log_that_holds_a_secret(scene: Scene, findings: Findings) -> None:
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "database"}}
     scene.kube.apply({**secret, "stringData": {"password": PASSWORD}})

@@ -98,7 +98,7 @@ def command_that_does_not_exist(scene: Scene, findings: Findings) -> None:
     _fails(scene, findings, 4, "/no/such/program")
 
 
-@case("missing-secret", FAULT, "EF", short=True)
+@case("missing-secret", FAULT, "EF")
 def secret_that_does_not_exist(scene: Scene, findings: Findings) -> None:
     scene.migrate(
         script(), env="- {name: PASSWORD, valueFrom: {secretKeyRef: {name: database, key: password}}}"
@@ -106,7 +106,7 @@ def secret_that_does_not_exist(scene: Scene, findings: Findings) -> None:
     _fails(scene, findings, 3, "Secret database")
 
 
-@case("fails", FAULT, "EF", short=True)
+@case("fails", FAULT, "EF")
 def migration_that_fails(scene: Scene, findings: Findings) -> None:
     scene.migrate(script(exit_code=3))
     _fails(scene, findings, 4, "3")

@@ -37,13 +37,7 @@ POINTS = {
     "lost/helm-stores": ("lost", HELM_STORES, 1),
     "lost/helm-applies": ("lost", HELM_APPLIES, 1),
 }
-SHORT = {
-    "kill-after/create",
-    "kill-after/delete",
-    "kill-after/helm-stores",
-    "kill-after/helm-done",
-    "lost/helm-applies",
-}
+SHORT = {"kill-after/create", "kill-after/delete", "kill-after/helm-stores", "lost/helm-applies"}
 
 
 def _register(name: str, way: Way, point: Point) -> None:
