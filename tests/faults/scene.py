@@ -264,9 +264,19 @@ def marked(mark: str) -> list[int]:
     return found
 
 
+def _helms(mark: str) -> list[int]:
+    """Those of them that are helm, its guardian, or what a test put in its place."""
+    found = []
+    for pid in marked(mark):
+        with contextlib.suppress(OSError):
+            if b"helm" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(pid)
+    return found
+
+
 def _gone(mark: str, within: float) -> bool:
     deadline = time.monotonic() + within
-    while marked(mark):
+    while _helms(mark):
         if time.monotonic() >= deadline:
             return False
         time.sleep(0.1)
