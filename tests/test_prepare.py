@@ -8,51 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from shipit.clear import clear, clear_stale, refuse_kept, refuse_running
 from shipit.draw import PROBE_TAG
-from shipit.errors import (
-    AlreadyExists,
-    Busy,
-    Forbidden,
-    HelmFailed,
-    Invalid,
-    MigrationFailed,
-    NotFound,
-    Refused,
-)
+from shipit.errors import AlreadyExists, Forbidden, HelmFailed, Invalid, NotFound, Refused
 from shipit.events import Warned
-from shipit.lock import Progress
-from shipit.model import Hook, Identity, Json, Plan, Ref, Rendered, Revision
+from shipit.model import Ref, Rendered
 from shipit.prepare import prepare
 from shipit.request import Request, Wanted
-from tests.fakes import NAMESPACE, FakeHelm, Fakes, fakes
-
-
-def job(name: str = "migrate", tag: str = "v2", **spec: object) -> Json:
-    pod = {"containers": [{"name": "c", "image": f"shop:{tag}"}]} | dict(spec.pop("pod", {}))  # type: ignore[call-overload]
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {"name": name},
-        "spec": {"backoffLimit": 0, "template": {"spec": pod}, **spec},
-    }
-
-
-def config_map(name: str, kind: str = "ConfigMap") -> Json:
-    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name}}
-
-
-def manifest(*bodies: Json, template: str = "migrate") -> str:
-    return "".join(f"---\n# Source: shop/templates/{template}.yaml\n{json.dumps(body)}\n" for body in bodies)
-
-
-def hook(body: Json, *events: str, policies: tuple[str, ...] = (), weight: int = 0) -> Hook:
-    path = f"shop/templates/{body['metadata']['name']}.yaml"
-    return Hook(body["metadata"]["name"], body["kind"], path, json.dumps(body), events, weight, policies)
-
-
-def rendered(text: str, *hooks: Hook, revision: int = 2) -> Rendered:
-    return Rendered(text, hooks, revision, install=revision == 1, server_side=True)
+from tests.fakes import NAMESPACE, FakeHelm, Fakes
+from tests.releases import a_release, a_request, config_map, hook, job, manifest, planned, rendered
 
 
 @dataclass
@@ -71,39 +34,12 @@ class ChartHelm:
 
 @pytest.fixture
 def world() -> Fakes:
-    found = fakes(rendered(manifest(job())))
-    found.helm.revisions = [Revision(1, "deployed", "shop-1.0.0")]
-    return found
+    return a_release()
 
 
 @pytest.fixture
 def asked(tmp_path: Path) -> Request:
-    for chart in ("chart", "db"):
-        (tmp_path / chart / "templates").mkdir(parents=True)
-        (tmp_path / chart / "Chart.yaml").write_text(f"apiVersion: v2\nname: {chart}\nversion: 1.0.0\n")
-        (tmp_path / chart / "values.yaml").write_text("image: {tag: none}\n")
-    (tmp_path / "work").mkdir()
-    for name, tag in (("values", "v2"), ("probe", PROBE_TAG), ("own", "v2"), ("own-probe", PROBE_TAG)):
-        (tmp_path / f"{name}.json").write_text(json.dumps({"image": {"tag": tag}}))
-    return Request(
-        run="run-1",
-        release="shop",
-        namespace=NAMESPACE,
-        tag="v2",
-        chart=str(tmp_path / "chart"),
-        values=(tmp_path / "values.json",),
-        probe=(tmp_path / "probe.json",),
-        workdir=tmp_path / "work",
-        identity=Identity("anna", "laptop"),
-    )
-
-
-def planned(asked: Request, world: Fakes, owed: Progress | None = None) -> Plan:
-    before = list(world.cluster.wrote())
-    try:
-        return prepare(asked, world.world, owed, world.told)
-    finally:
-        assert world.cluster.wrote() == before, "preparing changes nothing"
+    return a_request(tmp_path)
 
 
 def own_chart(asked: Request, folder: str = "db") -> Wanted:
@@ -297,113 +233,3 @@ def test_what_the_chart_itself_brings_can_t_be_judged_and_is_told(asked: Request
     world.cluster.broken = lambda call: missing if call.startswith("dry-apply Widget") else None
     planned(asked, world)
     assert any("Widget" in each.message for each in world.told.of(Warned))
-
-
-# ── what is in the way ───────────────────────────────────────────────────────────────────────────
-
-
-def leave(world: Fakes, plan: Plan, *, name: str = "migrate", state: str = "Complete", **notes: str) -> Ref:
-    """The Job of the plan's first step, as another deploy left it: `notes` are shipit's own annotations."""
-    body = plan.before[0].manifest
-    noted = {f"shipit/{key.replace('_', '-')}": value for key, value in {"run": "other", **notes}.items()}
-    meta = {**body["metadata"], "name": name, "annotations": {**body["metadata"]["annotations"], **noted}}
-    left: Json = {**body, "metadata": meta}
-    if state:
-        left["status"] = {"conditions": [{"type": state, "status": "True"}]}
-    world.cluster.create(left)
-    return plan.before[0].ref._replace(name=name)
-
-
-@pytest.mark.parametrize(
-    ("policies", "state", "kept"),
-    [
-        ((), "Complete", False),
-        (("before-hook-creation",), "Failed", False),
-        (("hook-succeeded",), "Complete", False),
-        (("hook-succeeded",), "Failed", True),
-        (("hook-failed",), "Complete", True),
-        (("hook-failed",), "Failed", False),
-        (("hook-succeeded", "hook-failed"), "Failed", False),
-    ],
-)
-def test_what_a_policy_keeps_is_in_the_way_and_what_it_should_have_deleted_is_not(
-    asked: Request, world: Fakes, policies: tuple[str, ...], state: str, kept: bool
-) -> None:
-    world.helm.rendered = rendered("", hook(job(), "pre-upgrade", policies=policies))
-    plan = planned(asked, world)
-    refuse_kept(plan, world.world)
-    leave(world, plan, state=state, tag="v1")
-    if kept:
-        with pytest.raises(Refused, match="Job shop/migrate exists"):
-            refuse_kept(plan, world.world)
-        with pytest.raises(MigrationFailed, match="delete policy keeps it"):
-            clear(plan.before[0], plan, world.world, world.told)
-    else:
-        refuse_kept(plan, world.world)
-        assert clear(plan.before[0], plan, world.world, world.told) is None
-
-
-def test_a_job_that_never_started_is_replaced_whatever_its_policy(asked: Request, world: Fakes) -> None:
-    world.helm.rendered = rendered("", hook(job(), "pre-upgrade", policies=("hook-succeeded",)))
-    plan = planned(asked, world)
-    left = leave(world, plan, state="Suspended", tag="v1", never_started="true")
-    refuse_kept(plan, world.world)
-    assert clear(plan.before[0], plan, world.world, world.told) is None
-    assert left not in world.cluster.objects
-
-
-@pytest.mark.parametrize(("policy", "kept"), [("hook-failed", True), ("hook-succeeded", False), ("before-hook-creation", False)])  # fmt: skip
-def test_a_hook_of_another_kind_is_in_the_way_when_its_policy_keeps_it(
-    asked: Request, world: Fakes, policy: str, kept: bool
-) -> None:
-    settings = hook(config_map("settings"), "pre-upgrade", policies=(policy,), weight=-1)
-    world.helm.rendered = rendered("", settings, hook(job(), "pre-upgrade"))
-    plan = planned(asked, world)
-    world.cluster.create({**config_map("settings"), "metadata": {"name": "settings", "namespace": NAMESPACE}})
-    if not kept:
-        refuse_kept(plan, world.world)
-        return
-    with pytest.raises(Refused, match="ConfigMap shop/settings exists") as refused:
-        refuse_kept(plan, world.world)
-    assert "before-hook-creation" in refused.value.hint
-
-
-def test_with_replace_running_everything_that_runs_goes_before_anything_is_made(
-    asked: Request, world: Fakes
-) -> None:
-    """A migration that is named anew each time runs on under its old name: two must never overlap."""
-    plan = planned(asked, world)
-    old = leave(world, plan, name="migrate-old", state="", tag="v1")
-    with pytest.raises(Busy, match=r"Job migrate-old of v1 .* still runs"):
-        refuse_running(plan, world.world)
-    bold = replace(plan, replace_running=True)
-    refuse_running(bold, world.world)
-    clear_stale(bold, world.world, world.told, finished=1)
-    assert old not in world.cluster.objects
-
-
-def test_the_job_of_another_release_is_never_deleted(asked: Request, world: Fakes) -> None:
-    plan = replace(planned(asked, world), replace_running=True)
-    left = leave(world, plan, state="", tag="v1")
-    world.cluster.objects[left]["metadata"]["annotations"]["meta.helm.sh/release-name"] = "other"
-    with pytest.raises(Refused, match="belongs to the release other"):
-        refuse_running(plan, world.world)
-
-
-def test_old_jobs_under_other_names_go_also_those_of_the_same_tag(asked: Request, world: Fakes) -> None:
-    plan = planned(asked, world)
-    leave(world, plan, name="migrate-a", revision="1")
-    leave(world, plan, name="migrate-b", revision=str(plan.revision))
-    clear_stale(plan, world.world, world.told, finished=1)
-    jobs = [ref.name for ref in world.cluster.objects if ref.kind == "Job"]
-    assert jobs == ["migrate-b"], "the one whose upgrade has not come yet is accepted"
-
-
-def test_no_job_of_an_uninstalled_release_is_accepted(asked: Request, world: Fakes) -> None:
-    """After `helm uninstall` revisions count from 1 again: the same tag and number prove nothing."""
-    plan = planned(asked, world)
-    leave(world, plan)
-    clear_stale(plan, world.world, world.told, finished=plan.revision - 1)
-    assert clear(plan.before[0], plan, world.world, world.told) is not None
-    clear_stale(plan, world.world, world.told, finished=plan.revision)
-    assert clear(plan.before[0], plan, world.world, world.told) is None
