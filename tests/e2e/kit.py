@@ -43,7 +43,7 @@ image: {repository: registry.sandbox/busybox, tag: none}
 run: "echo app $HOSTNAME; sleep 100000"
 """
 
-DESERVED = 120.0
+DESERVED = 300.0
 """Seconds that a deploy of the small chart gets in a test before it counts as hung."""
 
 
@@ -117,7 +117,7 @@ class Kube:
         assert found is not None
         return str(found["spec"]["template"]["spec"]["containers"][0]["image"]).rpartition(":")[2]
 
-    def wait(self, what: Callable[[], object], within: float = 60.0) -> None:
+    def wait(self, what: Callable[[], object], within: float = 180.0) -> None:
         deadline = time.monotonic() + within
         while not what():
             assert time.monotonic() < deadline, "did not come to pass in time"
@@ -201,7 +201,7 @@ class Running:
         """What it has written to stdout so far."""
         return self.out.read_text(encoding="utf-8")
 
-    def until(self, words: str, within: float = 60.0) -> None:
+    def until(self, words: str, within: float = 180.0) -> None:
         """Wait until these words are in what it has written to stdout."""
         deadline = time.monotonic() + within
         while words not in self.said():

@@ -11,7 +11,7 @@ from sandbox import Sandbox
 from tests.e2e.kit import Project, Result, Running, job
 from tests.e2e.stage import HELD, NEVER_READY, Stage, StumblingHelm, a_stage, begun, uid
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 NAME = "{{ .Release.Name }}"
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143}

@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.kit import Project, Running, job
 from tests.e2e.stage import HELD, let_go, uid
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 
 @pytest.fixture

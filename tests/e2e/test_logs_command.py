@@ -7,7 +7,7 @@ import pytest
 from tests.e2e.kit import Project, job
 from tests.e2e.stage import HELD, let_go
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 SEVERAL = """\
       initContainers:

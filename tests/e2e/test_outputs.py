@@ -26,7 +26,7 @@ from tests.e2e.kit import DESERVED, Json, Project, Running, job
 from tests.e2e.stage import Stage, a_stage
 from tests.golden.terminal import Terminal
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 PASSWORD = "correct horse battery staple"
 ENCODED = base64.b64encode(PASSWORD.encode()).decode()

@@ -21,7 +21,7 @@ from tests.e2e.stage import (
     let_go,
 )
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 ROLES = Path(__file__).parents[2] / "examples" / "rbac"
 NAME = "{{ .Release.Name }}"

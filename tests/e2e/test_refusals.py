@@ -14,7 +14,7 @@ from sandbox import Sandbox
 from tests.e2e.kit import Project, Result, job
 from tests.e2e.stage import Audit, Stage, a_stage, account_kubeconfig
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 FINE = job("echo fine", name="{{ .Release.Name }}")
 

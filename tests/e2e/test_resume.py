@@ -14,7 +14,7 @@ from sandbox import Sandbox
 from tests.e2e.kit import Project, Result, hook, job
 from tests.e2e.stage import HELD, NEVER_READY, Stage, StumblingHelm, a_stage, let_go, uid
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 NAME = "{{ .Release.Name }}"
 FINE = job("echo fine", name=NAME)

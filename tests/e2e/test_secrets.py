@@ -13,7 +13,7 @@ import pytest
 from tests.e2e.kit import Project, job
 from tests.e2e.stage import NEVER_READY, StumblingHelm
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 FROM_FILE = "from-the-file-of-values"
 FROM_FLAG = "from-the-command-line"

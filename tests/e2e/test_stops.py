@@ -13,7 +13,7 @@ from sandbox import Sandbox
 from tests.e2e.kit import Project, Result, job
 from tests.e2e.stage import Stage, a_stage, uid
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 NAME = "{{ .Release.Name }}"
 GOOD = job("echo fine", name=NAME)
@@ -50,7 +50,7 @@ CASES = {
     "no-memory": GOOD.replace(COMMAND, 'command: ["tail", "/dev/zero"]\n          resources: {limits: {memory: 24Mi}}'),
     "retries": job("echo trying; printf 'no luck'; exit 3", name=NAME).replace("backoffLimit: 0", "backoffLimit: 1")
     .replace("      containers:\n", RETRIES + "      containers:\n") + HELPER,
-    "too-long": job("echo slow; sleep 1000", name=NAME, spec="activeDeadlineSeconds: 15\n"),
+    "too-long": job("echo slow; sleep 1000", name=NAME, spec="activeDeadlineSeconds: 20\n"),
 }  # fmt: skip
 NEVER_STARTED = ("no-image", "no-name", "no-key", "no-node", "suspended", "no-pod")
 

@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.kit import Project, job
 from tests.e2e.stage import HELD, let_go, uid
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 UNTIL_V3 = f"case {{{{ .Values.image.tag }}}} in v3) echo quick;; *) {HELD};; esac"
 

@@ -15,7 +15,7 @@ from sandbox import Sandbox
 from tests.e2e.kit import APP, VALUES, Project, Result, job
 from tests.e2e.stage import HELD, NEVER_READY, Stage, StumblingHelm, a_stage, begun, let_go
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 NAME = "{{ .Release.Name }}"
 FINE = job("echo fine", name=NAME)
@@ -33,8 +33,8 @@ FAILING = {
     "back-3": "rollback_on_failure = true\n",
     "back-4": "rollback_on_failure = true\n",
     "crash": "",
-    "ready-3": 'timeout = "5s"\n',
-    "ready-4": 'timeout = "5s"\n',
+    "ready-3": 'timeout = "20s"\n',
+    "ready-4": 'timeout = "20s"\n',
     "first": "rollback_on_failure = true\n",
 }
 
