@@ -12,10 +12,10 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from sandbox import ensure_up
+from tests.faults.bench import Bench, a_bench
 from tests.faults.case import Case, run_case
 from tests.faults.judge import Findings
 from tests.faults.rows import CASES
-from tests.faults.scene import Bench, a_bench
 from tests.faults.sweep import WAYS, Way, numbered, requests_of_a_deploy, sweep
 from tests.faults.table import as_markdown, as_text, rows_of
 

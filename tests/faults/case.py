@@ -6,9 +6,11 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from tests.faults.attempt import Attempt
+from tests.faults.bench import Bench
 from tests.faults.judge import Findings, judge
 from tests.faults.rules import Delay, Record, Rule
-from tests.faults.scene import Attempt, Bench, Scene
+from tests.faults.scene import Scene, a_scene
 from tests.faults.transcript import write_transcript
 
 Play = Callable[[Scene, Findings], None]
@@ -71,7 +73,7 @@ def case(
 def run_case(bench: Bench, one: Case) -> Findings:
     """Play a fault and judge what came of it; whatever else goes wrong counts as a violation."""
     findings = Findings()
-    with bench.scene(one.helm, replicas=one.replicas) as scene:
+    with a_scene(bench, one.helm, replicas=one.replicas) as scene:
         try:
             if one.installed:
                 scene.install()

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from tests.faults import oracle
+from tests.faults.attempt import Attempt
 from tests.faults.rules import Record
-from tests.faults.scene import OVERRUN, Attempt, Scene
+from tests.faults.scene import OVERRUN, Scene
 
 SLACK = 10.0
 

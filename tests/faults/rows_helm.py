@@ -8,10 +8,11 @@ import signal
 import threading
 from pathlib import Path
 
+from tests.faults.attempt import Attempt, marked
 from tests.faults.case import HELM_APPLIES, case, ended_with
 from tests.faults.judge import Findings
 from tests.faults.rules import Call, Rule, Stall
-from tests.faults.scene import Attempt, Scene, marked
+from tests.faults.scene import Scene
 
 FAULT = "helm killed; helm hangs; helm missing or too old; release already pending"
 

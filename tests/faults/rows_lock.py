@@ -9,11 +9,12 @@ import sys
 import threading
 import time
 
+from tests.faults.attempt import Attempt
 from tests.faults.case import HELM_STORES, LOG, WRITE_LEASE, case, ended_with, noticed, since
 from tests.faults.judge import Findings
 from tests.faults.ledger import script
 from tests.faults.rules import Call, Delay, Drop, Rule
-from tests.faults.scene import Attempt, Scene
+from tests.faults.scene import Scene
 
 FAULT = "SIGSTOP past the lease, then CONT; clock an hour off; lease renewals cut; lock broken mid-run"
 CLOCK = """\

@@ -6,11 +6,12 @@ import signal
 import threading
 import time
 
+from tests.faults.attempt import Attempt
 from tests.faults.case import HELM_APPLIES, LOG, READ_JOB, case, ended_with
 from tests.faults.judge import Findings
 from tests.faults.ledger import script
 from tests.faults.rules import Call, Rule
-from tests.faults.scene import Attempt, Scene
+from tests.faults.scene import Scene
 
 FAULT = "Ctrl-C once, twice; SIGTERM; SIGHUP; each in each phase"
 PHASES = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.faults.attempt import Attempt
 from tests.faults.case import (
     CREATE_JOB,
     DELETE_JOB,
@@ -15,7 +16,7 @@ from tests.faults.case import (
 )
 from tests.faults.judge import Findings
 from tests.faults.rules import Call, Rule
-from tests.faults.scene import Attempt, Scene
+from tests.faults.scene import Scene
 from tests.faults.sweep import WAYS, Point, Way, break_and_repeat
 
 GIVEN_UP = "kill -9 while a Job that never started is given up"

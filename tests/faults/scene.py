@@ -3,120 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import subprocess
 import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from sandbox import Sandbox
-from tests.e2e.kit import Kube, Project, Result, Running, fresh_namespace, small_project
+from tests.e2e.kit import Kube, Project, Result, fresh_namespace, small_project
 from tests.e2e.stage import Audit
-from tests.faults.certificates import Certificates, make_certificates
+from tests.faults.attempt import MARK, Attempt, helm_gone
+from tests.faults.bench import Bench
 from tests.faults.ledger import LINES, Ledger, Life, migration, script
-from tests.faults.proxy import Loop, Proxy
-from tests.faults.rules import Record, Rule
+from tests.faults.proxy import Proxy
+from tests.faults.rules import Rule
 from tests.faults.truth import State, look
-from tests.faults.upstream import Upstream, upstream_of
 
-MARK = "SHIPIT_FAULTS_RUN"
 ENDS_WITHIN = 90.0
 """Seconds within which a deploy of the small chart ends when nothing else is said."""
 OVERRUN = 60.0
 """Seconds past its bound after which a deploy is killed: it is too late by then in any case."""
 HELM_ENDS_WITHIN = 25.0
 """Seconds within which a helm is gone whose shipit died: interrupted, terminated after 10, killed after 5 more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """What all scenes share: the sandbox, and what proxies are made of."""
-
-    sandbox: Sandbox
-    folder: Path
-    loop: Loop
-    upstream: Upstream
-    certificates: Certificates
-    ledgers: Path
-
-    @property
-    def transcripts(self) -> Path:
-        """Where to read about what went wrong."""
-        return self.folder / "transcripts"
-
-    @contextlib.contextmanager
-    def scene(self, helm: str = "4", *, replicas: int = 0, release: str = "shop") -> Iterator[Scene]:
-        """A fresh namespace with a small project whose migration keeps a ledger; removed afterwards."""
-        kube = fresh_namespace(self.sandbox, "f")
-        folder = self.folder / kube.namespace
-        ledger = Ledger(self.ledgers / kube.namespace)
-        project = small_project(folder, kube, self.sandbox.helms[helm])
-        scene = Scene(self, kube, project, ledger, replicas)
-        scene.migrate(script())
-        scene.configure()
-        try:
-            yield scene
-        finally:
-            scene.close()
-            kube.kubectl("delete", "namespace", kube.namespace, "--wait=false", check=False)
-            ledger.remove()
-
-
-@contextlib.contextmanager
-def a_bench(sandbox: Sandbox, folder: Path) -> Iterator[Bench]:
-    """Needs a sandbox of this machine: the ledger is a folder of the node, the audit log a file."""
-    assert not sandbox.external, "the fault harness reads the audit log and a folder of the sandbox's node"
-    ledgers = sandbox.kubeconfig.parent / "ledgers"
-    loop = Loop()
-    try:
-        certificates = make_certificates(folder)
-        yield Bench(sandbox, folder, loop, upstream_of(sandbox, folder), certificates, ledgers)
-    finally:
-        loop.close()
-
-
-@dataclass(slots=True)
-class Attempt:
-    """One shipit: how it was started, what it asked for, how it ended, and what was true before and after."""
-
-    proxy: Proxy
-    mark: str
-    tag: str
-    before: State
-    began: float
-    bound: float
-    running: Running
-    result: Result | None = None
-    after: State | None = None
-    ended: float = 0.0
-    helm_gone: bool = True
-    killed: bool = False
-    overran: bool = False
-    alone: bool = True
-    heard: bool = True  # its events can be read
-    faults: list[str] = field(default_factory=list)
-
-    @property
-    def took(self) -> float:
-        return self.ended - self.began
-
-    @property
-    def records(self) -> list[Record]:
-        return self.proxy.records
-
-    def kill(self, signum: int = signal.SIGKILL) -> None:
-        self.killed = self.killed or signum == signal.SIGKILL
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.running.process.pid, signum)
-
-    def __str__(self) -> str:
-        how = self.result.exit_code if self.result else "still running"
-        return f"deploy of {self.tag} ({how}, {self.took:.1f} s, {len(self.records)} requests)"
 
 
 class Scene:
@@ -208,7 +117,7 @@ class Scene:
             attempt.running.kill()
         attempt.result = attempt.running.end(1)
         attempt.ended = time.time()
-        attempt.helm_gone = _gone(attempt.mark, HELM_ENDS_WITHIN)
+        attempt.helm_gone = helm_gone(attempt.mark, HELM_ENDS_WITHIN)
         attempt.after = self.look()
         attempt.faults = [f"{each.fault} {each}" for each in attempt.records if each.fault]
         return attempt.result
@@ -252,32 +161,19 @@ class Scene:
             proxy.close()
 
 
-def marked(mark: str) -> list[int]:
-    """The processes that carry a run's mark in their environment: shipit, its guardian, its helm."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit():
-            continue
-        with contextlib.suppress(OSError):
-            if f"{MARK}={mark}".encode() in (folder / "environ").read_bytes().split(b"\0"):
-                found.append(int(folder.name))
-    return found
-
-
-def _helms(mark: str) -> list[int]:
-    """Those of them that are helm, its guardian, or what a test put in its place."""
-    found = []
-    for pid in marked(mark):
-        with contextlib.suppress(OSError):
-            if b"helm" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                found.append(pid)
-    return found
-
-
-def _gone(mark: str, within: float) -> bool:
-    deadline = time.monotonic() + within
-    while _helms(mark):
-        if time.monotonic() >= deadline:
-            return False
-        time.sleep(0.1)
-    return True
+@contextlib.contextmanager
+def a_scene(bench: Bench, helm: str = "4", *, replicas: int = 0) -> Iterator[Scene]:
+    """A fresh namespace with a small project whose migration keeps a ledger; removed afterwards."""
+    kube = fresh_namespace(bench.sandbox, "f")
+    folder = bench.folder / kube.namespace
+    ledger = Ledger(bench.ledgers / kube.namespace)
+    project = small_project(folder, kube, bench.sandbox.helms[helm])
+    scene = Scene(bench, kube, project, ledger, replicas)
+    scene.migrate(script())
+    scene.configure()
+    try:
+        yield scene
+    finally:
+        scene.close()
+        kube.kubectl("delete", "namespace", kube.namespace, "--wait=false", check=False)
+        ledger.remove()

@@ -7,9 +7,11 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from tests.faults.attempt import Attempt
+from tests.faults.bench import Bench
 from tests.faults.judge import Findings, judge
 from tests.faults.rules import Call, Lose, Record, Rule
-from tests.faults.scene import Attempt, Bench, Scene
+from tests.faults.scene import Scene, a_scene
 from tests.faults.transcript import write_transcript
 
 AGAIN_WITHIN = 90.0
@@ -115,7 +117,7 @@ def count(scene: Scene) -> list[Record]:
 
 
 def requests_of_a_deploy(bench: Bench, helm: str) -> list[Record]:
-    with bench.scene(helm) as scene:
+    with a_scene(bench, helm) as scene:
         return count(scene)
 
 
@@ -136,7 +138,7 @@ def sweep(
     def work() -> None:
         try:
             while not todo.empty():
-                with bench.scene(helm) as scene:
+                with a_scene(bench, helm) as scene:
                     scene.install()
                     _play(scene, way, todo, done)
         except BaseException as error:  # noqa: BLE001 - raised again where the findings are read

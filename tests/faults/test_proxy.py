@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.certificates import make_certificates
-from tests.faults.proxy import Loop, Proxy
+from tests.faults.loop import Loop
+from tests.faults.proxy import Proxy
 from tests.faults.rules import (
     HTML,
     Call,

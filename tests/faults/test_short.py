@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from sandbox import ensure_up
+from tests.faults.bench import a_bench
 from tests.faults.case import run_case
 from tests.faults.judge import Findings
 from tests.faults.rows import CASES
-from tests.faults.scene import a_bench
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 

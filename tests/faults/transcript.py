@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.faults.scene import Attempt, Scene
+from tests.faults.attempt import Attempt
+from tests.faults.scene import Scene
 
 
 def write_transcript(scene: Scene, violations: list[str], folder: Path) -> Path:
