@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox import ensure_up
@@ -26,10 +27,12 @@ WORKERS = 4
 
 def main(argv: Sequence[str]) -> int:
     args = _arguments(argv)
-    cases, ways = _chosen(args)
+    cases, sweeps = _chosen(args)
     if args.list:
         for case in cases:
             sys.stdout.write(f"{case.name:24} {case.keeps:10} {case.fault}\n")
+        for one in sweeps:
+            sys.stdout.write(f"{one.name:24} {one.way.keeps:10} {one.title}\n")
         return 0
     sandbox = ensure_up()
     folder = Path(tempfile.mkdtemp(prefix="shipit-faults-"))
@@ -37,8 +40,8 @@ def main(argv: Sequence[str]) -> int:
     with a_bench(sandbox, folder) as bench:
         for case, findings in _play(bench, [each for each in cases if not each.disruptive], args.workers):
             found[case.fault].append(findings)
-        for way in ways:
-            found[way.title] = _sweep(bench, way, args)
+        for one in sweeps:
+            found.setdefault(one.title, []).extend(_sweep(bench, one, args))
         for case, findings in _play(bench, [each for each in cases if each.disruptive], 1):
             found[case.fault].append(findings)
     rows = rows_of(found)
@@ -55,13 +58,12 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--short", action="store_true", help="only what `make test` plays")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="sweep only every n-th request")
     parser.add_argument("--workers", type=int, default=WORKERS, help="how many releases side by side")
-    parser.add_argument("--helm", default="4", choices=("3", "3.13", "4"), help="the helm of the sweeps")
     parser.add_argument("--list", action="store_true", help="only list the faults")
     return parser.parse_args(argv)
 
 
-def _chosen(args: argparse.Namespace) -> tuple[list[Case], list[Way]]:
-    unknown = set(args.only or ()) - CASES.keys() - {way.name for way in WAYS}
+def _chosen(args: argparse.Namespace) -> tuple[list[Case], list[Sweep]]:
+    unknown = set(args.only or ()) - CASES.keys() - {one.name for one in _sweeps()}
     if unknown:
         sys.exit(f"no fault is called {', '.join(sorted(unknown))}: see --list")
     cases = [
@@ -69,7 +71,7 @@ def _chosen(args: argparse.Namespace) -> tuple[list[Case], list[Way]]:
         for case in CASES.values()
         if (not args.only or case.name in args.only) and (case.short or not args.short)
     ]
-    return cases, [way for way in WAYS if not args.short and (not args.only or way.name in args.only)]
+    return cases, [one for one in _sweeps() if not args.short and (not args.only or one.name in args.only)]
 
 
 def _play(bench: Bench, cases: Sequence[Case], workers: int) -> list[tuple[Case, Findings]]:
@@ -85,15 +87,42 @@ def _play(bench: Bench, cases: Sequence[Case], workers: int) -> list[tuple[Case,
     return played
 
 
-def _sweep(bench: Bench, way: Way, args: argparse.Namespace) -> list[Findings]:
-    asked = requests_of_a_deploy(bench, args.helm)
-    points = [numbered(number) for number in range(1, len(asked) + 1, args.every)]
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """A sweep: with which helm, of an upgrade or a `first` install, over all requests or only `helm_only`."""
+
+    name: str
+    title: str
+    way: Way
+    helm: str = "4"
+    first: bool = False
+    helm_only: bool = False
+
+
+def _sweeps() -> list[Sweep]:
+    ways = {way.name: way for way in WAYS}
+    found = [Sweep(way.name, way.title, way) for way in WAYS]
+    after = ways["kill-after"]
+    found.append(Sweep("first-install", f"{after.title}, of a first install", after, first=True))
+    found += [
+        Sweep(f"helm3-{way.name}", f"{way.title}, of Helm 3's upgrade", way, helm="3", helm_only=True)
+        for way in WAYS
+    ]
+    return found
+
+
+def _sweep(bench: Bench, one: Sweep, args: argparse.Namespace) -> list[Findings]:
+    asked = requests_of_a_deploy(bench, one.helm, first=one.first)
+    created = next(each.number for each in asked if each.made and each.path.endswith("/jobs"))
+    numbers = [
+        each.number for each in asked if not one.helm_only or (each.number > created and each.who == "helm")
+    ]
+    points = [numbered(number) for number in numbers[:: args.every]]
     began = time.monotonic()
+    played = sweep(bench, one.way, points, helm=one.helm, first=one.first, workers=args.workers)
     found = []
-    for number, findings in enumerate(
-        sweep(bench, way, points, helm=args.helm, workers=args.workers), start=1
-    ):
-        _tell(began, f"{way.name} {number}/{len(points)}", findings)
+    for number, findings in enumerate(played, start=1):
+        _tell(began, f"{one.name} {number}/{len(points)}", findings)
         found.append(findings)
     return found
 

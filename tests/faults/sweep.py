@@ -107,18 +107,15 @@ def _repeated(scene: Scene, first: Attempt) -> list[str]:
     return [f"the migration ran {len(lives)} times"]
 
 
-def count(scene: Scene) -> list[Record]:
-    """What an undisturbed deploy asks for."""
-    scene.install()
-    attempt = scene.deploy("v2")
-    assert attempt.result is not None
-    assert attempt.result.exit_code == 0, attempt.result.told
-    return list(attempt.records)
-
-
-def requests_of_a_deploy(bench: Bench, helm: str) -> list[Record]:
+def requests_of_a_deploy(bench: Bench, helm: str, *, first: bool = False) -> list[Record]:
+    """What an undisturbed deploy asks for: an upgrade, or a `first` install."""
     with a_scene(bench, helm) as scene:
-        return count(scene)
+        if not first:
+            scene.install()
+        attempt = scene.deploy("v2")
+        assert attempt.result is not None
+        assert attempt.result.exit_code == 0, attempt.result.told
+        return list(attempt.records)
 
 
 def sweep(
@@ -127,9 +124,13 @@ def sweep(
     points: Sequence[Point],
     *,
     helm: str = "4",
+    first: bool = False,
     workers: int = WORKERS,
 ) -> Iterator[Findings]:
-    """Play every point, several releases side by side; yields the findings as they come."""
+    """Play every point, several releases side by side; yields the findings as they come.
+
+    A `first` install needs a release of its own for each point; upgrades follow one another on the same.
+    """
     todo: queue.Queue[Point] = queue.Queue()
     for point in points:
         todo.put(point)
@@ -139,8 +140,9 @@ def sweep(
         try:
             while not todo.empty():
                 with a_scene(bench, helm) as scene:
-                    scene.install()
-                    _play(scene, way, todo, done)
+                    if not first:
+                        scene.install()
+                    _play(scene, way, todo, done, once=first)
         except BaseException as error:  # noqa: BLE001 - raised again where the findings are read
             done.put(error)
 
@@ -154,12 +156,19 @@ def sweep(
 
 
 def _play(
-    scene: Scene, way: Way, todo: queue.Queue[Point], done: queue.Queue[Findings | BaseException]
+    scene: Scene,
+    way: Way,
+    todo: queue.Queue[Point],
+    done: queue.Queue[Findings | BaseException],
+    *,
+    once: bool,
 ) -> None:
-    """Play points on one release, as long as nothing went wrong with it."""
-    while scene.tag:
+    """Play points on one release: only `once`, or as long as nothing went wrong with it."""
+    while scene.tag or once:
         try:
             point = todo.get_nowait()
         except queue.Empty:
             return
         done.put(trial(scene, way, point))
+        if once:
+            return
