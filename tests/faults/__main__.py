@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import shutil
 import sys
 import tempfile
 import time
@@ -49,7 +50,11 @@ def main(argv: Sequence[str]) -> int:
     if not (args.only or args.short or args.every > 1):
         PAGE.parent.mkdir(exist_ok=True)
         PAGE.write_text(as_markdown(rows, datetime.datetime.now(datetime.UTC).date()), encoding="utf-8")
-    return 1 if any(row.violations for row in rows) else 0
+    if any(row.violations for row in rows):
+        sys.stdout.write(f"what went wrong is told in {folder / 'transcripts'}\n")
+        return 1
+    shutil.rmtree(folder, ignore_errors=True)
+    return 0
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
