@@ -416,7 +416,7 @@ class FakeHelm:
         return ""
 
     def upgrade(self, chart: Path, values: Sequence[Path], **how: Any) -> FakeProcess:
-        self.calls.append(f"upgrade {chart.name}")
+        self.calls.append(f"upgrade {chart.name.partition('-')[0]}")
         return self._start(self.upgrade_ends, self._upgraded)
 
     def rollback(self, revision: int, *, timeout: float) -> FakeProcess:
@@ -431,6 +431,7 @@ class FakeHelm:
     def _upgraded(self) -> None:
         status = "deployed" if self.upgrade_ends.code == 0 else "failed"
         self.revisions.append(Revision(len(self.revisions) + 1, status))
+        self.manifests[len(self.revisions)] = self.rendered.manifest
 
 
 @dataclass

@@ -101,7 +101,7 @@ def test_with_replace_running_everything_that_runs_goes_before_anything_is_made(
         refuse_running(plan, world.world)
     bold = replace(plan, replace_running=True)
     refuse_running(bold, world.world)
-    clear_stale(bold, world.world, world.told, finished=1)
+    clear_stale(bold, world.world, world.told, anew=False)
     assert old not in world.cluster.objects
 
 
@@ -117,7 +117,7 @@ def test_old_jobs_under_other_names_go_also_those_of_the_same_tag(asked: Request
     plan = planned(asked, world)
     leave(world, plan, name="migrate-a", revision="1")
     leave(world, plan, name="migrate-b", revision=str(plan.revision))
-    clear_stale(plan, world.world, world.told, finished=1)
+    clear_stale(plan, world.world, world.told, anew=False)
     jobs = [ref.name for ref in world.cluster.objects if ref.kind == "Job"]
     assert jobs == ["migrate-b"], "the one whose upgrade has not come yet is accepted"
 
@@ -126,7 +126,7 @@ def test_no_job_of_an_uninstalled_release_is_accepted(asked: Request, world: Fak
     """After `helm uninstall` revisions count from 1 again: the same tag and number prove nothing."""
     plan = planned(asked, world)
     leave(world, plan)
-    clear_stale(plan, world.world, world.told, finished=plan.revision - 1)
+    clear_stale(plan, world.world, world.told, anew=False)
     assert clear(plan.before[0], plan, world.world, world.told) is not None
-    clear_stale(plan, world.world, world.told, finished=plan.revision)
+    clear_stale(plan, world.world, world.told, anew=True)
     assert clear(plan.before[0], plan, world.world, world.told) is None

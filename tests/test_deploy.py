@@ -11,6 +11,7 @@ from shipit.deploy import deploy
 from shipit.errors import (
     AfterFailed,
     Busy,
+    HelmFailed,
     Interrupted,
     MigrationFailed,
     MigrationTimedOut,
@@ -111,7 +112,7 @@ def go(request: Request, world: Fakes) -> int:
 def test_the_migration_runs_before_the_upgrade_and_its_log_is_told(world: Fakes, request_: Request) -> None:
     assert go(request_, world) == 2
     order = [call for call in (*world.cluster.wrote(), *world.helm.calls) if "Lease" not in call]
-    assert order == ["create Job shop/migrate", "render", "upgrade upgrade"]
+    assert order == ["create Job shop/migrate", "render", "upgrade app"]
     assert [event.line for event in world.told.of(LogLine)] == ["adding a column"]
     done = [event.result for event in world.told.of(StepChanged) if event.result]
     assert [(result.name, result.outcome) for result in done] == [("migrate", "succeeded")]
@@ -281,7 +282,7 @@ def test_what_fails_after_the_upgrade_says_that_the_app_is_upgraded(world: Fakes
     world.cluster.scripts["post"] = Script(outcome="failed", exit_code=1)
     with pytest.raises(AfterFailed, match=r"the app is upgraded to v2 \(revision 2\)"):
         go(request_, world)
-    assert world.helm.calls == ["render", "upgrade upgrade"]
+    assert world.helm.calls == ["render", "upgrade app"]
 
 
 def test_a_deploy_killed_after_its_upgrade_is_finished_by_the_next_one(
@@ -298,7 +299,7 @@ def test_a_deploy_killed_after_its_upgrade_is_finished_by_the_next_one(
         go(request_, world)
     world.helm.rendered = rendering("v2", 3, (hook("post", ("post-upgrade",), "v2"),))
     assert go(again(request_, world), world) == 2
-    assert world.helm.calls.count("upgrade upgrade") == 1
+    assert world.helm.calls.count("upgrade app") == 1
     assert len([call for call in world.cluster.wrote() if call.startswith("create Job")]) == 1
     assert any("finishing what it owed" in event.message for event in world.told.of(Warned))
 
@@ -329,3 +330,64 @@ def test_a_hanging_helm_is_stopped(world: Fakes, request_: Request) -> None:
         go(request_, world)
     assert world.helm.processes[0].stopped
     assert world.clock.seconds < 200
+
+
+def test_a_revision_that_somebody_else_made_is_not_taken_for_ours(world: Fakes, request_: Request) -> None:
+    """It has our number, and the lock says that we meant to make it: only what it holds tells."""
+    stop = world.helm.upgrade
+    world.helm.upgrade = lambda *args, **how: stopped()  # type: ignore[assignment,method-assign]
+    with pytest.raises(Interrupted):
+        go(request_, world)
+    world.helm.upgrade = stop  # type: ignore[method-assign]
+    world.helm.revisions.append(Revision(2, "deployed"))
+    world.helm.manifests[2] = rendering("v1", 2, job="").manifest
+    world.helm.rendered = rendering("v2", 3)
+    assert go(again(request_, world), world) == 3
+    assert world.helm.calls[-1] == "upgrade app"
+
+
+def stopped() -> None:
+    raise Stopped(2)
+
+
+def test_helm_s_silence_after_the_migration_is_no_refusal(world: Fakes, request_: Request) -> None:
+    calm = world.helm.history
+
+    def silent() -> tuple[Revision, ...]:
+        if world.clock.seconds > 2:
+            raise HelmFailed("dial tcp: i/o timeout")
+        return calm()
+
+    world.helm.history = silent  # type: ignore[method-assign]
+    with pytest.raises(Unknown, match=r"i/o timeout.*what runs before it is done; the app is untouched"):
+        go(request_, world)
+
+
+def test_a_job_whose_pod_once_ran_is_never_called_one_that_never_started(
+    world: Fakes, request_: Request
+) -> None:
+    world.cluster.scripts["migrate"] = Script(ends=3600)
+
+    def drained() -> None:
+        for ref in [ref for ref in world.cluster.objects if ref.kind == "Pod"]:
+            world.cluster.vanish(ref)
+
+    world.clock.later(20, drained)
+    with pytest.raises(MigrationTimedOut, match="it still runs"):
+        go(replace(request_, wanted=(Wanted(timeout=120, start_timeout=60),)), world)
+    job = world.cluster.job(NAMESPACE, "migrate")
+    assert job is not None
+    assert not job.suspended
+    assert not job.never_started
+
+
+def test_a_hook_pod_of_another_deploy_is_seen_under_its_own_name(world: Fakes, request_: Request) -> None:
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "migrate-v1", "namespace": NAMESPACE, "labels": {"shipit/release": "shop"}},
+        "status": {"phase": "Running"},
+    }
+    world.cluster.create(pod)
+    with pytest.raises(Busy, match="Pod migrate-v1"):
+        go(request_, world)

@@ -56,7 +56,7 @@ def test_the_plan_runs_the_job_and_hands_helm_the_rest(asked: Request, world: Fa
     (step,) = plan.before
     assert (step.name, step.ref, step.phase, step.migration) == ("migrate", Ref("batch/v1", "Job", NAMESPACE, "migrate"), "before", True)  # fmt: skip
     assert [each.ref.name for each in plan.app] == ["beside"]
-    assert (plan.revision, plan.live, plan.handover, plan.rollback_to) == (2, 1, None, 0)
+    assert (plan.revision, plan.live, plan.handover, plan.back_to, plan.rolls_back) == (2, 1, None, 1, False)
     assert "ttlSecondsAfterFinished" not in step.manifest["spec"], "a Job that goes by itself can't be read"
     assert "migrate" not in "".join(path.read_text() for path in plan.chart.rglob("shipit/*"))
 
@@ -84,7 +84,7 @@ def test_over_a_release_of_bare_helm_a_handover_is_made_and_rolled_back_to(
     world.helm.manifests = {1: manifest(config_map("kept"), job(tag="v1"))}
     plan = planned(replace(asked, rollback_on_failure=True), world)
     assert plan.handover is not None
-    assert (plan.revision, plan.rollback_to) == (3, 2)
+    assert (plan.revision, plan.back_to, plan.rolls_back) == (3, 2, True)
     frozen = "".join(path.read_text() for path in plan.handover.rglob("shipit/*"))
     assert "kept" in frozen
     assert "Job" not in frozen

@@ -48,22 +48,34 @@ def check_permissions(cluster: Cluster, namespace: str, steps: Sequence[Step]) -
         )
 
 
-def check_references(world: World, namespace: str, steps: Sequence[Step]) -> None:
-    """Every Secret, ConfigMap, ServiceAccount and PVC that a step names exists, or an earlier hook makes it.
+def check_references(world: World, plan: Plan) -> None:
+    """Every Secret, ConfigMap, ServiceAccount and PVC that a step names exists, or is made before it runs: by an
+    earlier hook or, for what runs after the upgrade, by the app.
 
     The values of the Secrets are masked from here on. Raises Refused with all that is missing.
     """
-    made: set[tuple[str, str]] = set()
+    missing = _missing(world, plan.before, {})
+    made = {(each.ref.kind, each.ref.name): each.manifest for each in plan.before}
+    made |= {(each.ref.kind, each.ref.name): each.body for each in plan.app}
+    missing += _missing(world, plan.after, made)
+    if missing:
+        raise Refused(
+            f"what the migration needs is not in namespace {plan.namespace}",
+            hint="create it first, outside this chart or as a pre-install,pre-upgrade hook of lower weight",
+            details=tuple(dict.fromkeys(missing)),
+        )
+
+
+def _missing(world: World, steps: Sequence[Step], made: dict[tuple[str, str], Json]) -> list[str]:
+    """What the steps name, and neither is there nor is `made` before, by kind and name."""
     missing: list[str] = []
     for step in steps:
         if not step.watched:
-            made.add((step.ref.kind, step.ref.name))
-            world.mask.hide(_secrets_of(step.manifest))
+            made[step.ref.kind, step.ref.name] = step.manifest
             continue
         for reference in references(step.manifest):
-            if (reference.kind, reference.name) in made:
-                continue
-            found = world.cluster.get(Ref("v1", reference.kind, step.ref.namespace, reference.name))
+            ref = Ref("v1", reference.kind, step.ref.namespace, reference.name)
+            found = made.get((reference.kind, reference.name)) or world.cluster.get(ref)
             if found is None and not reference.optional:
                 where = f" ({reference.where})" if reference.where else ""
                 missing.append(
@@ -71,12 +83,7 @@ def check_references(world: World, namespace: str, steps: Sequence[Step]) -> Non
                 )
             elif found is not None:
                 world.mask.hide(_secrets_of(found))
-    if missing:
-        raise Refused(
-            f"what the migration needs is not in namespace {namespace}",
-            hint="create it first, outside this chart or as a pre-install,pre-upgrade hook of lower weight",
-            details=tuple(dict.fromkeys(missing)),
-        )
+    return missing
 
 
 def _secrets_of(body: Json) -> Iterable[str]:

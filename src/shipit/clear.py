@@ -64,9 +64,7 @@ def _is_kept(step: Step, plan: Plan, world: World) -> bool:
 
 def _subjects(plan: Plan, world: World) -> tuple[Subject, ...]:
     """The Jobs of this release, and whatever has the name of a step. Raises Refused for another release's."""
-    found: dict[str, Subject] = {
-        job.uid: job for job in world.cluster.jobs(plan.namespace, f"{RELEASE_LABEL}={plan.release}")
-    }
+    found = {subject.uid: subject for subject in _labelled(plan, world)}
     for ref in (*(step.ref for step in (*plan.before, *plan.after) if step.watched), *plan.foreign):
         subject = read(world.cluster, ref)
         if subject is not None:
@@ -105,7 +103,7 @@ def clear(step: Step, plan: Plan, world: World, emit: Emit) -> Subject | None:
 
     Raises Busy for anything else that runs, MigrationFailed when what was there doesn't go.
     """
-    found = read(world.cluster, step.ref) or _under_another_name(step, plan, world)
+    found = current(step, plan, world)
     if found is None:
         return None
     if not found.deleting:
@@ -125,21 +123,36 @@ def clear(step: Step, plan: Plan, world: World, emit: Emit) -> Subject | None:
 
 def _under_another_name(step: Step, plan: Plan, world: World) -> Subject | None:
     """The same Job of an earlier try of this deploy, where the chart gives it a new name with every rendering."""
-    if step.ref.kind != "Job":
-        return None
     names = {other.ref.name for other in (*plan.before, *plan.after)}
-    jobs = world.cluster.jobs(plan.namespace, f"{RELEASE_LABEL}={plan.release}")
-    return next((job for job in jobs if job.name not in names and _is_ours(job, step, plan)), None)
+    return next(
+        (
+            found
+            for found in _labelled(plan, world)
+            if _ref(found).kind == step.ref.kind and found.name not in names and _is_ours(found, step, plan)
+        ),
+        None,
+    )
 
 
-def clear_stale(plan: Plan, world: World, emit: Emit, *, finished: int) -> None:
+def current(step: Step, plan: Plan, world: World) -> Subject | None:
+    """What there is of a step now: under its name, or under the one that an earlier try of this deploy gave it."""
+    return read(world.cluster, step.ref) or _under_another_name(step, plan, world)
+
+
+def _labelled(plan: Plan, world: World) -> tuple[Subject, ...]:
+    """The Jobs and bare Pods that shipit has made for this release."""
+    selector = f"{RELEASE_LABEL}={plan.release}"
+    pods = (pod for pod in world.cluster.pods(plan.namespace, selector) if not pod.owner_uid)
+    return (*world.cluster.jobs(plan.namespace, selector), *pods)
+
+
+def clear_stale(plan: Plan, world: World, emit: Emit, *, anew: bool) -> None:
     """Delete what earlier deploys left: finished Jobs, but those that this one accepts, or that are hooks, and
     those whose name a step will take. With `--replace-running` also everything that still runs, before any step does.
 
-    `finished` is the last revision that a deploy made. When ours isn't higher, the release was uninstalled and counts
-    anew: then all finished Jobs go, for none of them says anything about this release.
+    `anew`: the release was uninstalled and its revisions count anew: then all finished Jobs go, for none of them says
+    anything about this release.
     """
-    anew = finished >= plan.revision
     steps = (*plan.before, *plan.after)
     for subject in _subjects(plan, world):
         if runs(subject):

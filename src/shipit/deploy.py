@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import signal
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from shipit import lock, pending
-from shipit.clear import clear_stale, read, refuse_kept, refuse_running, runs
+from shipit.clear import clear_stale, current, refuse_kept, refuse_running, runs
 from shipit.errors import (
     AfterFailed,
+    AlreadyExists,
     Busy,
     HelmFailed,
     Interrupted,
     MigrationFailed,
     MigrationTimedOut,
     ShipitError,
+    Unknown,
     UpgradeFailed,
     refusing,
 )
@@ -24,9 +27,12 @@ from shipit.lock import Claim, Lease, LockLost, Progress
 from shipit.model import Plan, Ref, Step, Verdict
 from shipit.prepare import prepare
 from shipit.request import Request
-from shipit.step import run, sweep
-from shipit.upgrade import await_rollout, upgrade, warn_of_moved_tag, where_it_stands
+from shipit.step import goes_on, run, sweep
+from shipit.upgrade import await_rollout, refuse_moved, upgrade, warn_of_moved_tag, where_it_stands
 from shipit.world import World
+
+LAST_LOOK = 5.0
+"""Seconds for the look at what still runs, on the way out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +59,13 @@ def deploy(request: Request, world: World, emit: Emit) -> Deployed:
         raise course.interrupted(getattr(stop, "signum", signal.SIGINT)) from stop
     except LockLost as lost:
         raise Busy(course.so_far(lost.message), hint=lost.hint) from lost
+    except (Unknown, HelmFailed) as error:  # past prepare nothing is a refusal
+        raise Unknown(course.so_far(error.message), hint=error.hint, details=error.details) from error
 
 
 def _deploy(request: Request, world: World, lease: Lease, course: Course, emit: Emit) -> Deployed:
     with refusing():
-        pending.recover(request, world, lease.inherited, emit)
+        pending.recover(request, world, lease.inherited if lease.taken_over else None, emit)
         plan = prepare(request, world, lease.inherited, emit)
         refuse_running(plan, world)
         refuse_kept(plan, world)
@@ -67,19 +75,24 @@ def _deploy(request: Request, world: World, lease: Lease, course: Course, emit: 
         emit(StepChanged(name, "skipped", "--skip-migration"))
     if plan.resumes:
         emit(Warned(f"an earlier deploy of {plan.tag} upgraded the app and died: finishing what it owed"))
+        if plan.replace_running:
+            clear_stale(plan, world, emit, anew=False)
     else:
-        clear_stale(plan, world, emit, finished=lease.finished)
-        if lease.finished >= plan.revision:
+        anew = counts_anew(plan, lease)
+        clear_stale(plan, world, emit, anew=anew)
+        if anew:
             lease.note(None)
         verdicts = run_all(plan.before, plan, world, course, emit)
+        refuse_moved(plan, world, emit)
         lease.note(progress)
         course.enter("upgrade")
         try:
             upgrade(plan, world, emit)
         except UpgradeFailed:
             if _was_made(plan, world):
-                lease.note(replace(progress, over=True))
+                note(lease, replace(progress, over=True), emit)
             raise
+        note(lease, replace(progress, made=True), emit)
         sweep(
             [step for step in reversed(plan.before) if step.watched], succeeded=True, world=world, emit=emit
         )
@@ -90,11 +103,26 @@ def _deploy(request: Request, world: World, lease: Lease, course: Course, emit: 
         if not plan.waits:
             await_rollout(plan, world, emit)
     except AfterFailed:
-        lease.note(replace(progress, over=True))
+        note(lease, replace(progress, over=True), emit)
         raise
     sweep([step for step in reversed(plan.after) if step.watched], succeeded=True, world=world, emit=emit)
-    lease.note(replace(progress, over=True))
+    note(lease, replace(progress, over=True), emit)
     return Deployed(plan.tag, plan.revision)
+
+
+def counts_anew(plan: Plan, lease: Lease) -> bool:
+    """Whether the release was uninstalled since the last deploy: then revisions count anew, and no Job of before says
+    anything about this release."""
+    owed = lease.inherited.revision if lease.inherited else 0
+    return lease.finished >= plan.revision or owed > plan.revision
+
+
+def note(lease: Lease, progress: Progress, emit: Emit) -> None:
+    """Note how it ended; what has ended so is not undone by a note that can't be written."""
+    try:
+        lease.note(progress)
+    except (Unknown, Busy) as error:
+        emit(Warned(f"the end of this deploy could not be noted: {error.message}"))
 
 
 def _was_made(plan: Plan, world: World) -> bool:
@@ -112,9 +140,10 @@ def ensure_namespace(request: Request, world: World, emit: Emit) -> None:
     with refusing():
         if not request.create_namespace or world.cluster.get(ref) is not None:
             return
-        world.cluster.create(
-            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": request.namespace}}
-        )
+        with suppress(AlreadyExists):
+            world.cluster.create(
+                {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": request.namespace}}
+            )
     emit(StepChanged("namespace", "done", f"namespace {request.namespace} was created"))
 
 
@@ -131,7 +160,8 @@ def run_all(steps: tuple[Step, ...], plan: Plan, world: World, course: Course, e
             verdicts.append(run(step, plan, world, emit))
         except (MigrationFailed, MigrationTimedOut, AfterFailed):
             sweep((step,), succeeded=False, world=world, emit=emit)
-            sweep(steps[:number], succeeded=True, world=world, emit=emit)
+            if not goes_on(step, world):  # else it may still need what the hooks before it made
+                sweep(steps[:number], succeeded=True, world=world, emit=emit)
             raise
     course.step = None
     clashing = {resource.ref for resource in plan.app}
@@ -163,10 +193,13 @@ class Course:
     def so_far(self, end: str) -> str:
         """How it ended, with what still runs and in which state the app is."""
         if self.plan is None:
-            return f"{end} before anything changed"
+            return f"{end}; nothing was begun, the app is untouched"
+        app = self._app(self.plan)
+        if app in end:
+            return end
         step = self._watched()
-        left = f"; {self._left(step)}" if step else ""
-        return f"{end}{left}; {self._app(self.plan)}"
+        left = f"; {self._left(step, self.plan)}" if step else ""
+        return f"{end}{left}; {app}"
 
     def _watched(self) -> Step | None:
         """The Job or Pod that is being run."""
@@ -181,12 +214,14 @@ class Course:
             case _:
                 return f"the app is upgraded to {plan.tag} (revision {plan.revision})"
 
-    def _left(self, step: Step) -> str:
+    def _left(self, step: Step, plan: Plan) -> str:
         what = f"{step.ref.kind} {step.ref.name}"
         try:
-            found = read(self.world.cluster, step.ref)
+            with self.world.cluster.within(LAST_LOOK):
+                found = current(step, plan, self.world)
         except ShipitError as error:
             return f"whether {what} still runs is not known ({error.message})"
         if found is None:
             return f"{what} was not created"
+        what = f"{step.ref.kind} {found.name}"
         return f"{what} still runs" if runs(found) else f"{what} has ended"

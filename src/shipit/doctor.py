@@ -94,7 +94,7 @@ def _migration(plan: Plan) -> str:
 
 
 def _references(plan: Plan, world: World) -> str:
-    check_references(world, plan.namespace, plan.before)
+    check_references(world, plan)
     return "every Secret, ConfigMap, ServiceAccount and PVC that is named is there"
 
 

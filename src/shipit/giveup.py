@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from shipit.clear import Subject, remove
-from shipit.errors import ApiError
+from shipit.errors import ApiError, Busy, Unknown
 from shipit.events import Emit, JobChanged, Warned
 from shipit.model import NEVER_STARTED_ANNOTATION, Job, Pod, Step, Verdict
 from shipit.world import World
@@ -23,6 +23,10 @@ def give_up(step: Step, subject: Subject, verdict: Verdict, world: World, emit: 
     if isinstance(subject, Pod):
         remove(step.name, step.ref, subject, world, emit)
         return replace(verdict, still_running=False, deleted=True)
+    if subject.suspended or subject.failed or subject.succeeded:
+        return replace(
+            verdict, suspended=subject.suspended
+        )  # it may have run: nothing can prove the contrary
     try:
         last = _suspend(step, subject, world)
     except ApiError as error:
@@ -33,9 +37,14 @@ def give_up(step: Step, subject: Subject, verdict: Verdict, world: World, emit: 
         return replace(
             verdict,
             reason=f"{verdict.reason}; a container may have started as the Job was suspended: look at its logs",
+            suspended=True,
         )
     mark = {"metadata": {"annotations": {NEVER_STARTED_ANNOTATION: "true"}}}
-    world.cluster.patch(step.ref, mark, uid=subject.uid)
+    try:
+        world.cluster.patch(step.ref, mark, uid=subject.uid)
+    except (Unknown, Busy) as error:
+        emit(Warned(f"Job {subject.name} could not be marked as never started: {error.message}"))
+        return replace(verdict, suspended=True)
     return replace(verdict, never_started=True, still_running=False)
 
 

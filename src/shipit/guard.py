@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -122,25 +123,31 @@ class _Cluster:
         return self._inner.context
 
     def create(self, manifest: Json, *, dry_run: bool = False) -> Json:
-        self._prove(dry_run=dry_run)
-        return self._inner.create(manifest, dry_run=dry_run)
+        with self._proven(dry_run=dry_run):
+            return self._inner.create(manifest, dry_run=dry_run)
 
     def replace(self, manifest: Json, *, dry_run: bool = False) -> Json:
-        self._prove(dry_run=dry_run)
-        return self._inner.replace(manifest, dry_run=dry_run)
+        with self._proven(dry_run=dry_run):
+            return self._inner.replace(manifest, dry_run=dry_run)
 
     def apply(self, manifest: Json, *, dry_run: bool = False) -> Json:
-        self._prove(dry_run=dry_run)
-        return self._inner.apply(manifest, dry_run=dry_run)
+        with self._proven(dry_run=dry_run):
+            return self._inner.apply(manifest, dry_run=dry_run)
 
     def patch(self, ref: Ref, patch: Json, *, uid: str) -> Json:
-        self._lease.prove()
-        return self._inner.patch(ref, patch, uid=uid)
+        with self._proven():
+            return self._inner.patch(ref, patch, uid=uid)
 
     def delete(self, ref: Ref, *, uid: str, propagation: str = "Foreground") -> None:
-        self._lease.prove()
-        self._inner.delete(ref, uid=uid, propagation=propagation)
+        with self._proven():
+            self._inner.delete(ref, uid=uid, propagation=propagation)
 
-    def _prove(self, *, dry_run: bool) -> None:
-        if not dry_run:
-            self._lease.prove()
+    @contextmanager
+    def _proven(self, *, dry_run: bool = False) -> Iterator[None]:
+        """A change is sent, and sent again, only while nobody else can have the lock."""
+        if dry_run:
+            yield
+            return
+        self._lease.prove()
+        with self._inner.within(self._lease.certain):
+            yield

@@ -40,13 +40,14 @@ class Progress:
     """The upgrade that a deploy begins, noted on its Lease: a successor finishes what it owes.
 
     `revision` is the one that the upgrade makes, `digest` the manifest's; `install` when it was a first install;
-    `over` once nothing is owed any more: the revision has been made, and what ran before it counts for no other.
+    `made` once the revision has been made: what ran before it counts for no other; `over` once nothing is owed any more.
     """
 
     tag: str
     revision: int
     digest: str
     install: bool
+    made: bool = False
     over: bool = False
 
 
@@ -67,9 +68,21 @@ class Claim:
 
 
 class Lease:
-    """A lock that is held. `inherited` is what an earlier holder owed; `finished` the last revision that was made."""
+    """A lock that is held. `inherited` is what an earlier holder owed; `finished` the last revision that was made;
+    `taken_over` is true when that holder died with the lock.
+    """
 
-    def __init__(self, cluster: Cluster, clock: Clock, body: Json, claim: Claim, sent: float) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        clock: Clock,
+        body: Json,
+        claim: Claim,
+        *,
+        sent: float,
+        taken_over: bool = False,
+    ) -> None:
+        self.taken_over = taken_over
         self._cluster = cluster
         self._clock = clock
         self._body = body
@@ -81,11 +94,16 @@ class Lease:
         self._at_renewal: list[Callable[[], None]] = []
         noted = claim.progress
         self.inherited = noted if noted is not None and not noted.over else None
-        self.finished = noted.revision if noted is not None and noted.over else 0
+        self.finished = noted.revision if noted is not None and (noted.made or noted.over) else 0
 
     def at_renewal(self, call: Callable[[], None]) -> None:
         """Call this whenever the lock was renewed, in whatever thread that happens."""
         self._at_renewal.append(call)
+
+    @property
+    def certain(self) -> float:
+        """Seconds for which nobody else can have the lock."""
+        return max(0.0, DURATION - (self._clock.monotonic() - self._renewed))
 
     def prove(self) -> None:
         """Make sure that the lock is ours for the next seconds. Raises Busy (somebody else has it) or Unknown."""
@@ -257,7 +275,8 @@ def _try_take(world: World, body: Json, claim: Claim, holder: Claim) -> Lease | 
         if latest is None or claim_of(latest).run != claim.run:
             return None
         taken = latest
-    return Lease(world.cluster, world.clock, taken, ours, sent)
+    dead = bool(holder.run and holder.run != claim.run)
+    return Lease(world.cluster, world.clock, taken, ours, sent=sent, taken_over=dead)
 
 
 def unlock(cluster: Cluster, ref: Ref, seen: Claim) -> None:

@@ -356,7 +356,7 @@ class Plan:
     `chart` is the frozen chart that Helm gets, with `values`; `handover` the frozen chart of the live manifest
     without the migration's Job, applied first when the live revision was made by bare Helm and lists it.
     `digest` names the app's manifest: two renders with the same digest are the same app.
-    `rollback_to` is the revision to go back to when the upgrade fails, 0 for never. `foreign` are Jobs of earlier
+    `back_to` is the revision to go back to when the upgrade fails, 0 when there is none; `rolls_back` when shipit is to. `foreign` are Jobs of earlier
     revisions that must not run beside this deploy's. `waits` is false when Helm must not wait for the pods: on a first
     install whose migration comes after. `resumes`: an earlier try of this deploy had upgraded the app and died.
     """
@@ -377,7 +377,8 @@ class Plan:
     workloads: tuple[Ref, ...]
     timeout: float
     handover: Path | None = None
-    rollback_to: int = 0
+    back_to: int = 0
+    rolls_back: bool = False
     foreign: tuple[Ref, ...] = ()
     rerun: bool = False
     replace_running: bool = False
@@ -395,7 +396,7 @@ class Plan:
 class Verdict:
     """What became of a step. `reason` is in the cluster's own words, `details` are its last log lines.
 
-    `never_started`: no container ever ran, proven. `still_running`: it goes on after shipit gave up.
+    `never_started`: no container ever ran, proven; `ever_started`: one was seen to run; `suspended`: it is, unproven. `still_running`: it goes on after shipit gave up.
     `resumed`: an earlier try of this deploy had done it. `images` are what its containers ran: the image as the spec
     writes it, and its ID with the digest.
     """
@@ -407,6 +408,8 @@ class Verdict:
     never_started: bool = False
     still_running: bool = False
     deleted: bool = False
+    suspended: bool = False
+    ever_started: bool = False
     resumed: bool = False
     duration: float = 0.0
     images: tuple[tuple[str, str], ...] = ()

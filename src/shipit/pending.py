@@ -45,8 +45,8 @@ def recover(request: Request, world: World, owed: Progress | None, emit: Emit) -
 
 
 def _is_owed(newest: Revision, owed: Progress | None) -> bool:
-    """The upgrade, the handover just before it or the rollback just after, that the lock's last holder had begun."""
-    return owed is not None and abs(newest.number - owed.revision) <= 1
+    """The upgrade, or the handover just before it, that the lock's dead holder had begun."""
+    return owed is not None and owed.revision - newest.number in (0, 1)
 
 
 def _age(stored: Json, world: World) -> float:

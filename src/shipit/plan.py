@@ -42,7 +42,8 @@ def plan_of(request: Request, world: World, drawing: Drawing) -> Plan:
         workloads=workloads(app),
         timeout=request.timeout,
         handover=_handover(request, world, drawing, retired) if handover else None,
-        rollback_to=_before(drawing, handover=handover) if request.rollback_on_failure else 0,
+        back_to=_before(drawing, handover=handover),
+        rolls_back=request.rollback_on_failure,
         foreign=tuple(resource.ref for resource in retired),
         rerun=request.rerun,
         replace_running=request.replace_running,
@@ -52,7 +53,7 @@ def plan_of(request: Request, world: World, drawing: Drawing) -> Plan:
 
 
 def _freeze(request: Request, app: Sequence[Document], rendered: Rendered, helm: HelmVersion) -> Path:
-    folder = request.workdir / ("install" if rendered.install else "upgrade")
+    folder = request.workdir / f"app-{digest(app)[:16]}"
     chart = freeze(Path(request.chart), app, rendered.hooks, folder, notes=rendered.notes)
     check_stored_size(chart, request.values, helm)
     return chart

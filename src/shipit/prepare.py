@@ -9,6 +9,7 @@ from shipit.draw import Drawing, draw
 from shipit.errors import refusing
 from shipit.events import Emit, StepChanged, Warned
 from shipit.lock import Progress
+from shipit.manifest import digest
 from shipit.model import Plan, Step
 from shipit.plan import plan_of
 from shipit.request import Request
@@ -32,12 +33,14 @@ def prepare(request: Request, world: World, owed: Progress | None, emit: Emit) -
 
 def _resumed(request: Request, world: World, drawing: Drawing, owed: Progress | None) -> Plan | None:
     """The plan that finishes what a dead deploy owes: its upgrade has come, and it is the one that we would make."""
-    if (
-        owed is None
-        or (owed.tag, owed.revision) != (request.tag, drawing.deployed)
-        or owed.revision != drawing.newest
+    if owed is None or (owed.tag, owed.revision, owed.revision) != (
+        request.tag,
+        drawing.deployed,
+        drawing.newest,
     ):
         return None
+    if digest(drawing.live) != owed.digest:
+        return None  # somebody else made that revision
     rendered = replace(drawing.rendered, install=owed.install, revision=owed.revision)
     plan = plan_of(request, world, replace(drawing, rendered=rendered, live=()))
     return replace(plan, resumes=True, install=False) if plan.digest == owed.digest else None
@@ -46,7 +49,7 @@ def _resumed(request: Request, world: World, drawing: Drawing, owed: Progress | 
 def _check(plan: Plan, world: World, drawing: Drawing, emit: Emit) -> None:
     steps = (*plan.before, *plan.after)
     check_permissions(world.cluster, plan.namespace, steps)
-    check_references(world, plan.namespace, plan.before)
+    check_references(world, plan)
     for step in steps:
         dry_run_step(world.cluster, step)
         _warn(step, emit)

@@ -76,8 +76,13 @@ class Rollout:
         An app that has no readiness probe and crashes soon after each start is ready for a moment each time, and a
         moment is enough for helm.
         """
+        deadline = self.world.clock.monotonic() + self.plan.timeout
         finding = self.closed()
         while finding is None and self.world.clock.monotonic() - self._crashed < STEADY:
+            if self.world.clock.monotonic() >= deadline:
+                return self.worst() or Finding(
+                    "fatal", f"it crashed, and is not ready again: {self.summary()}"
+                )
             self.world.clock.sleep(LOOK_EVERY)
             finding = self.look()
         return finding
@@ -118,8 +123,11 @@ class Rollout:
         return not (young and self._untouched.get(workload.ref) == workload.generation)
 
     def done(self) -> bool:
-        """Every workload is rolled out."""
-        seen = [self.world.cluster.workload(ref) for ref in self.plan.workloads]
+        """Every workload is seen to be rolled out."""
+        try:
+            seen = [self.world.cluster.workload(ref) for ref in self.plan.workloads]
+        except ApiError:
+            return False
         return all(workload is None or workload.done for workload in seen)
 
     def worst(self) -> Finding | None:

@@ -134,7 +134,7 @@ def _settle(step: Step, found: Subject, verdict: Verdict, world: World, emit: Em
     subject = read(world.cluster, step.ref)
     if subject is None or subject.uid != found.uid:
         return replace(verdict, still_running=False)
-    if not any(pod.ever_started for pod in pods_of(world.cluster, subject)):
+    if not (verdict.ever_started or any(pod.ever_started for pod in pods_of(world.cluster, subject))):
         return give_up(step, subject, verdict, world, emit)
     if verdict.state == "timed_out" and step.on_timeout == "delete":
         remove(step.name, step.ref, subject, world, emit)
@@ -152,6 +152,10 @@ def _blame(step: Step, plan: Plan, verdict: Verdict) -> ShipitError:
         state = "no container ever started; it is stopped, and the next deploy replaces it"
     elif verdict.deleted:
         state = "it was deleted"
+    elif verdict.suspended:
+        state = (
+            "it is suspended, and whether a container ever ran is not known: --replace-running replaces it"
+        )
     elif verdict.still_running:
         state = "it still runs"
     else:
@@ -192,12 +196,29 @@ def sweep(steps: Sequence[Step], *, succeeded: bool, world: World, emit: Emit) -
         if step.hook is None or not deletes_after(step.hook, succeeded=succeeded):
             continue
         try:
-            if step.watched and ((subject := read(world.cluster, step.ref)) is None or runs(subject)):
-                continue
-            found = world.cluster.get(step.ref)
-            if found is not None:
-                world.cluster.delete(step.ref, uid=found["metadata"]["uid"])
-        except ApiError as error:
+            if (uid := _ended(step, world)) is not None:
+                world.cluster.delete(step.ref, uid=uid)
+        except (Unknown, Busy) as error:
             emit(
                 Warned(f"{step.ref} could not be deleted, as its hook's delete policy asks: {error.message}")
             )
+
+
+def _ended(step: Step, world: World) -> str | None:
+    """The UID of what is there of a hook, None when nothing is or it still runs."""
+    if step.watched:
+        subject = read(world.cluster, step.ref)
+        return None if subject is None or runs(subject) else subject.uid
+    found = world.cluster.get(step.ref)
+    return str(found["metadata"]["uid"]) if found is not None else None
+
+
+def goes_on(step: Step, world: World) -> bool:
+    """Whether a step that was given up may still be running."""
+    if not step.watched:
+        return False
+    try:
+        subject = read(world.cluster, step.ref)
+    except ApiError:
+        return True
+    return subject is not None and runs(subject)

@@ -11,6 +11,8 @@ from shipit.model import HelmExit, Plan
 from shipit.rollout import LOOK_EVERY, Rollout, newest_pods
 from shipit.world import HelmProcess, World
 
+LATE = 5.0
+"""Seconds that the last look at the rollout may take beyond its deadline."""
 SLACK = 30.0
 """Seconds that helm gets beyond its own timeout, which counts each operation, before it is stopped."""
 
@@ -20,7 +22,6 @@ def upgrade(plan: Plan, world: World, emit: Emit) -> int:
 
     Raises Busy when somebody else moved the release, UpgradeFailed with the reason in the cluster's words.
     """
-    refuse_moved(plan, world, emit)
     if plan.handover is not None:
         _hand_over(plan, plan.handover, world, emit)
     emit(StepChanged("upgrade", "started", f"helm upgrade to {plan.tag}", plan.timeout))
@@ -43,7 +44,15 @@ def upgrade(plan: Plan, world: World, emit: Emit) -> int:
 
 def refuse_moved(plan: Plan, world: World, emit: Emit) -> None:
     """The release is as it was when it was rendered. Raises Busy."""
-    history = world.helm.history()
+    try:
+        history = world.helm.history()
+    except HelmFailed as error:
+        raise Unknown(
+            f"whether the release was moved meanwhile is not known, so the upgrade was not begun: {error.message}; "
+            f"what runs before it is done; {plan.app_now}",
+            hint=f"shipit deploy --tag {plan.tag}   (goes on with the upgrade)",
+            details=error.details,
+        ) from error
     newest = history[-1].number if history else 0
     if newest == plan.live:
         return
@@ -60,16 +69,19 @@ def _hand_over(plan: Plan, chart: Path, world: World, emit: Emit) -> None:
     emit(
         StepChanged("handover", "started", "taking the migration Job out of the live revision", plan.timeout)
     )
-    process = world.helm.upgrade(
-        chart, (), timeout=plan.timeout, wait=False, description="shipit handover", reuse_values=True
-    )
-    end = _attend(process, None, plan.timeout + SLACK, world)
+    try:
+        process = world.helm.upgrade(
+            chart, (), timeout=plan.timeout, wait=False, description="shipit handover", reuse_values=True
+        )
+        end = _attend(process, None, plan.timeout + SLACK, world)
+    except HelmFailed as error:
+        end = HelmExit(1, (error.message, *error.details))
     if end.code != 0:
         emit(StepChanged("handover", "failed"))
         raise UpgradeFailed(
             "the handover revision, the live manifest without the migration Job, failed; the app is as it was, "
             "the migration is done",
-            hint="helm history " + plan.release,
+            hint=f"helm history {plan.release} -n {plan.namespace}",
             details=end.stderr,
         )
     emit(StepChanged("handover", "done"))
@@ -80,7 +92,9 @@ def _attend(process: HelmProcess, rollout: Rollout | None, patience: float, worl
     deadline = world.clock.monotonic() + patience
     try:
         while (end := process.wait(LOOK_EVERY)) is None:
-            if (rollout and rollout.look()) or world.clock.monotonic() >= deadline:
+            with world.cluster.within(max(0.0, deadline - world.clock.monotonic()) + LATE):
+                found = rollout.look() if rollout else None
+            if found is not None or world.clock.monotonic() >= deadline:
                 return process.stop()
     except BaseException:
         process.stop()
@@ -89,7 +103,14 @@ def _attend(process: HelmProcess, rollout: Rollout | None, patience: float, worl
 
 
 def _made(plan: Plan, world: World, emit: Emit) -> int:
-    history = world.helm.history()
+    try:
+        history = world.helm.history()
+    except HelmFailed as error:
+        raise Unknown(
+            f"helm ended well, but what it made is not known: {error.message}",
+            hint=f"helm history {plan.release} -n {plan.namespace}",
+            details=error.details,
+        ) from error
     newest = history[-1] if history else None
     if newest is None or newest.status != "deployed":
         state = f"revision {newest.number} is {newest.status}" if newest else "there is no revision"
@@ -107,8 +128,8 @@ def _failed(plan: Plan, rollout: Rollout, end: HelmExit, world: World, emit: Emi
     emit(StepChanged("upgrade", "failed", reason))
     details = (*rollout.app_logs(), *(() if finding else end.stderr))
     hint = (finding.hint if finding else "") or f"helm history {plan.release} -n {plan.namespace}"
-    if plan.rollback_to:
-        state = roll_back(plan, plan.rollback_to, world, emit)
+    if plan.rolls_back and plan.back_to:
+        state = roll_back(plan, plan.back_to, world, emit)
     else:
         state = where_it_stands(plan, world)
     return UpgradeFailed(f"the upgrade to {plan.tag} failed: {reason}; {state}", hint=hint, details=details)
@@ -125,7 +146,11 @@ def where_it_stands(plan: Plan, world: World) -> str:
         return f"the migration is done, {plan.app_now}"
     if newest.pending:
         return f"the migration is done, revision {newest.number} is left {newest.status}: the next deploy clears it"
-    back = f"   (back to the app of before: helm rollback {plan.release} {plan.live})" if plan.live else ""
+    back = (
+        f"   (back to the app of before: helm rollback {plan.release} {plan.back_to} -n {plan.namespace} --no-hooks)"
+        if plan.back_to
+        else ""
+    )
     return f"the migration is done, revision {newest.number} is {newest.status} and was not rolled back{back}"
 
 
@@ -153,8 +178,12 @@ def await_rollout(plan: Plan, world: World, emit: Emit) -> None:
     emit(StepChanged("rollout", "started", timeout=plan.timeout))
     rollout = Rollout(plan, world, emit)
     deadline = world.clock.monotonic() + plan.timeout
-    while not rollout.done():
-        finding = rollout.look()
+    while True:
+        with world.cluster.within(max(0.0, deadline - world.clock.monotonic()) + LATE):
+            finding = rollout.look()
+            done = finding is None and rollout.done()
+        if done:
+            break
         late = world.clock.monotonic() >= deadline
         if finding is not None or late:
             reason = finding.reason if finding else rollout.summary()

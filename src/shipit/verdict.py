@@ -51,7 +51,9 @@ def await_verdict(step: Step, found: Subject, world: World, emit: Emit) -> Verdi
             LOGS_WITHIN if verdict.state in ("succeeded", "failed") and not verdict.still_running else GLANCE
         )
         last = logs.last_lines()
-    return replace(verdict, details=last, duration=world.clock.monotonic() - born)
+    return replace(
+        verdict, details=last, duration=world.clock.monotonic() - born, ever_started=watch.ever_started
+    )
 
 
 class Watch:
@@ -67,6 +69,11 @@ class Watch:
         self._known: dict[str, Pod] = {}
         self._last = Observation(job=found if isinstance(found, Job) else None)
         self.pods: tuple[Pod, ...] = ()
+
+    @property
+    def ever_started(self) -> bool:
+        """Whether a container of any pod was ever seen to have run, those that are gone included."""
+        return any(pod.ever_started for pod in self._known.values())
 
     def look(self, born: float) -> Verdict | None:
         """Look at the truth. None as long as it may still end well; `born` is when it began, by our clock."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from shipit.cli.confirm import confirm
 from shipit.cli.options import Common, variable
 from shipit.cli.session import Done, Session, conduct
 from shipit.errors import Usage
@@ -118,7 +118,16 @@ def deploy(
         check_tag(tag)
         wait = parse_duration(lock_wait, "--lock-wait") if lock_wait else 0.0
         config = configure(session, overrides)
-        _confirm(session, config.confirm, f"deploy {tag} of {config.release.name} to {config.environment}?")
+        if config.confirm:
+            confirm(
+                session,
+                f"deploy {tag} of {config.release.name} to {config.environment}?",
+                without_terminal=Usage(
+                    f"the environment {config.environment} wants a confirmation, and there is no terminal to ask on",
+                    hint="--yes",
+                ),
+                declined=Usage("not confirmed; nothing was begun"),
+            )
         flags = Flags(skip_migration, rerun, replace_running, wait, message)
         with deploying(session, config, tag, flags) as (request, world):
             deployed = run_deploy(request, world, session.emit)
@@ -128,12 +137,3 @@ def deploy(
         )
 
     conduct(common, work, tag=tag, report=report)
-
-
-def _confirm(session: Session, needed: bool, question: str) -> None:  # noqa: FBT001 - a fact, not a mode
-    if not needed or session.common.yes:
-        return
-    if not sys.stdin.isatty():
-        raise Usage("this environment wants a confirmation, and there is no terminal to ask on", hint="--yes")
-    if not typer.confirm(question, err=True):
-        raise Usage("not confirmed")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from enum import StrEnum
@@ -24,6 +26,9 @@ class OutputKind(StrEnum):
 def variable(name: str) -> str:
     """The environment variable of an option."""
     return f"SHIPIT_{name.upper().replace('-', '_')}"
+
+
+_COMMAND = re.compile(r"\bshipit (?:deploy|logs|unlock|doctor)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,18 @@ class Common:
     no_color: Annotated[
         bool, typer.Option("--no-color", envvar=variable("no_color"), help="No color, as with NO_COLOR.")
     ] = False
+
+    def placed(self, hint: str) -> str:
+        """A hint whose shipit commands say where, as this command was told: typed as it stands it must do the same."""
+        told = (
+            ("-c", self.config),
+            ("-e", self.env),
+            ("-n", self.namespace),
+            ("--context", self.context),
+            ("--kubeconfig", self.kubeconfig),
+        )
+        flags = " ".join(f"{flag} {shlex.quote(str(value))}" for flag, value in told if value)
+        return _COMMAND.sub(lambda found: f"{found[0]} {flags}", hint) if flags else hint
 
 
 def with_common(command: Callable[..., None]) -> Callable[..., None]:

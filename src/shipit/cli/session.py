@@ -123,8 +123,9 @@ def _fail(session: Session, error: ShipitError, started: float) -> Ended:
     if session.common.verbose:
         trace = session.mask.text("".join(traceback.format_exception(error)))
         error.details = (*error.details, *trace.splitlines())
-    session.emit(Failed(error.outcome.value, error.message, error.hint, error.details))
-    ended = session.ended(error.outcome, error.exit_code, started, error.message, error.hint)
+    hint = session.common.placed(error.hint)
+    session.emit(Failed(error.outcome.value, error.message, hint, error.details))
+    ended = session.ended(error.outcome, error.exit_code, started, error.message, hint)
     session.emit(ended)
     return ended
 
@@ -146,7 +147,8 @@ def _report(session: Session, path: Path | None, ended: Ended) -> None:
     if path is None:
         return
     try:
-        path.write_text(session.mask.text(json.dumps(result(ended), indent=2)) + "\n", encoding="utf-8")
+        masked = session.mask.masked(ended)
+        path.write_text(json.dumps(result(masked), indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         sys.stderr.write(f"the report {path} could not be written: {error.strerror}\n")
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-
-import typer
-
+from shipit.cli.confirm import confirm
 from shipit.cli.options import Common
 from shipit.cli.session import Done, Session, conduct
 from shipit.errors import Usage
@@ -27,17 +24,15 @@ def unlock(common: Common) -> None:
             holder = lock.claim_of(cluster.get(ref))
             if not holder.run:
                 return Done(f"nobody holds the lock of {config.release.name}")
-            _confirm(session, str(holder))
+            confirm(
+                session,
+                f"{holder}\nIts deploy stops before its next change. Break the lock?",
+                without_terminal=Usage(
+                    f"the lock is held by: {holder}", hint="shipit unlock --yes   breaks it"
+                ),
+                declined=Usage("not confirmed; the lock is untouched"),
+            )
             lock.unlock(cluster, ref, holder)
         return Done(f"the lock is broken; it was held by: {holder}")
 
     conduct(common, work)
-
-
-def _confirm(session: Session, holder: str) -> None:
-    if session.common.yes:
-        return
-    if not sys.stdin.isatty():
-        raise Usage(f"the lock is held by: {holder}", hint="shipit unlock --yes   breaks it")
-    if not typer.confirm(f"{holder}\nIts deploy stops before its next change. Break the lock?", err=True):
-        raise Usage("not confirmed; the lock is untouched")

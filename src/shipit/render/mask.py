@@ -6,10 +6,12 @@ import base64
 import re
 from collections.abc import Iterable
 from dataclasses import fields, replace
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
 from shipit.events import Emit, Event, LogLine
+
+_E = TypeVar("_E", bound=Event)
 
 SHORTEST = 6
 """A shorter value is no secret worth the damage: `true`, `5432`, `admin` would blank out half of every log."""
@@ -44,14 +46,17 @@ class Mask:
         return text if self._pattern is None else self._pattern.sub(MASK, text)
 
     def __call__(self, event: Event) -> None:
-        self._emit(event if self._pattern is None else self._masked(event))
+        self._emit(self.masked(event))
 
-    def _masked(self, event: Event) -> Event:
+    def masked(self, event: _E) -> _E:
+        """The same event without what is hidden."""
+        if self._pattern is None:
+            return event
         if isinstance(event, LogLine):  # the one that comes by the hundred thousand
             words = (event.line, event.step, event.pod, event.container)
             if not any(map(self._hidden, words)):
                 return event
-        return cast("Event", self._value(event))
+        return cast("_E", self._value(event))
 
     def _hidden(self, text: str) -> bool:
         return self._pattern is not None and self._pattern.search(text) is not None
