@@ -83,6 +83,7 @@ def _deploy(request: Request, world: World, lease: Lease, course: Course, emit: 
         if anew:
             lease.note(None)
         verdicts = run_all(plan.before, plan, world, course, emit)
+        lease.prove()
         refuse_moved(plan, world, emit)
         lease.note(progress)
         course.enter("upgrade")

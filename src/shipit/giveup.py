@@ -23,7 +23,7 @@ def give_up(step: Step, subject: Subject, verdict: Verdict, world: World, emit: 
     if isinstance(subject, Pod):
         remove(step.name, step.ref, subject, world, emit)
         return replace(verdict, still_running=False, deleted=True)
-    if subject.suspended or subject.failed or subject.succeeded:
+    if (subject.suspended and subject.started) or subject.failed or subject.succeeded:
         return replace(
             verdict, suspended=subject.suspended
         )  # it may have run: nothing can prove the contrary

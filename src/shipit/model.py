@@ -238,7 +238,10 @@ class Pod(Marked):
 
 @dataclass(frozen=True, slots=True)
 class Job(Marked):
-    """A Job. Counts are the status' own: `failed` > 0 is no failure while the backoff limit allows another pod."""
+    """A Job. Counts are the status' own: `failed` > 0 is no failure while the backoff limit allows another pod.
+
+    `started` once its controller has begun with it: never for one that is suspended from its creation on.
+    """
 
     name: str
     namespace: str
@@ -252,6 +255,7 @@ class Job(Marked):
     succeeded: int = 0
     failed: int = 0
     suspended: bool = False
+    started: bool = False
     backoff_limit: int = 6
     deleting: bool = False
     finalizers: tuple[str, ...] = ()

@@ -101,7 +101,6 @@ class Common:
             ("-e", self.env),
             ("-n", self.namespace),
             ("--context", self.context),
-            ("--kubeconfig", self.kubeconfig),
         )
         flags = " ".join(f"{flag} {shlex.quote(str(value))}" for flag, value in told if value)
         return _COMMAND.sub(lambda found: f"{found[0]} {flags}", hint) if flags else hint

@@ -70,6 +70,7 @@ def job_of(body: Json) -> Job:
         ready=as_int(status.get("ready")),
         succeeded=as_int(status.get("succeeded")),
         failed=as_int(status.get("failed")),
+        started=as_time(status.get("startTime")) is not None,
         suspended=spec.get("suspend") is True,
         backoff_limit=as_int(spec.get("backoffLimit"), 6),
         deleting=bool(meta.get("deletionTimestamp")),
