@@ -5,8 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
-# Several at once: a story mostly waits for its pods. What stops parts of the sandbox has it for itself, before.
-CROWD := $(PYTEST) tests --ignore tests/e2e/test_sandbox.py -n 3 --timeout 900
+# Several files at once: a story mostly waits for its pods. What stops parts of the sandbox has it for itself, before.
+CROWD := $(PYTEST) tests --ignore tests/e2e/test_sandbox.py -n 3 --dist loadfile --timeout 900
 
 .DEFAULT_GOAL := test
 .PHONY: help setup check format unit e2e faults test demo up down clean
