@@ -10,7 +10,7 @@ from tests.faults.case import CREATE_JOB, DELETE_JOB, LOG, READ_JOB, WATCH, case
 from tests.faults.judge import Findings
 from tests.faults.ledger import script
 from tests.faults.rules import Answer, Call, Cutoff, Delay, Drop, Lose, Record, Replay, Reset, Rule, Stall
-from tests.faults.scene import Scene
+from tests.faults.scene import PATIENCE, Scene
 
 CREATE = "create Job: request lost / answer lost"
 RIVAL = "delete Job: answer lost while a rival recreates it"
@@ -105,13 +105,13 @@ def old_job_that_a_finalizer_holds(scene: Scene, findings: Findings) -> None:
 def old_job_still_running(scene: Scene, findings: Findings) -> None:
     scene.migrate(script(held=True))
     first = scene.start("v2")
-    scene.kube.wait(scene.lives)
+    scene.begun()
     first.kill()
     scene.end(first)
     another = scene.deploy("v3")
     ended_with(another, findings, [7], "still runs")
     again = scene.start("v2")
-    again.running.until("attached")
+    again.running.until("attached", within=PATIENCE)
     scene.ledger.let_go()
     scene.end(again)
     ended_with(again, findings, [0])
@@ -178,7 +178,7 @@ def _interrupted(scene: Scene, findings: Findings, codes: list[int], *kubectl: s
     """Do something to a migration that is in the middle of its work."""
     scene.migrate(script(held=True), lines=0)
     attempt = scene.start("v2")
-    scene.kube.wait(scene.lives)
+    scene.begun()
     pod = scene.lives()[0].pod
     scene.kube.kubectl(
         *(word.replace("POD", pod) for word in kubectl), stdin=stdin.replace("POD", pod) or None

@@ -10,11 +10,11 @@ import threading
 import time
 
 from tests.faults.attempt import Attempt
-from tests.faults.case import HELM_STORES, LOG, WRITE_LEASE, case, ended_with, noticed, since
+from tests.faults.case import CREATE_JOB, HELM_STORES, LOG, WRITE_LEASE, case, ended_with, noticed, since
 from tests.faults.judge import Findings
 from tests.faults.ledger import script
 from tests.faults.rules import Call, Delay, Drop, Rule
-from tests.faults.scene import Scene
+from tests.faults.scene import PATIENCE, Scene
 
 FAULT = "SIGSTOP past the lease, then CONT; clock an hour off; lease renewals cut; lock broken mid-run"
 CLOCK = """\
@@ -31,14 +31,14 @@ def _held(scene: Scene, *rules: Rule, env: dict[str, str] | None = None) -> Atte
     """A deploy whose migration runs until it is let go."""
     scene.migrate(script(held=True))
     attempt = scene.start("v2", rules=rules, env=env, alone=False, bound=150)
-    scene.kube.wait(scene.lives)
+    scene.begun()
     return attempt
 
 
 def _overtaken(scene: Scene, first: Attempt, findings: Findings, wake: signal.Signals | None = None) -> None:
     """Another deploy of the tag takes the lock over and attaches; the first one finds out before its next change."""
     second = scene.start("v2", alone=False)
-    second.running.until("attached")
+    second.running.until("attached", within=PATIENCE)
     if wake is not None:
         first.kill(wake)
     scene.ledger.let_go()
@@ -82,7 +82,8 @@ def stopped_while_its_helm_waits(scene: Scene, findings: Findings) -> None:
 
 @case("renewals-cut", FAULT, "ABCFGH")
 def lease_that_can_no_longer_be_renewed(scene: Scene, findings: Findings) -> None:
-    first = _held(scene, Rule(Drop(), *WRITE_LEASE, nth=2, times=0))
+    created = noticed(*CREATE_JOB)
+    first = _held(scene, created, Rule(Drop(), *WRITE_LEASE, times=0, where=since(created)))
     _overtaken(scene, first, findings)
 
 

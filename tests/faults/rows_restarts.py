@@ -26,7 +26,7 @@ def _sandbox(*words: str) -> None:
 def _restarted(scene: Scene, findings: Findings, component: str, *signal: str) -> None:
     scene.migrate(script(LINES), lines=LINES)
     attempt = scene.start("v2", bound=150)
-    scene.kube.wait(scene.lives)
+    scene.begun()
     _sandbox("stop", *signal, component)
     time.sleep(DOWN)
     _sandbox("start", component)

@@ -22,6 +22,8 @@ from tests.faults.truth import State, look
 
 ENDS_WITHIN = 90.0
 """Seconds within which a deploy of the small chart ends when nothing else is said."""
+PATIENCE = 180.0
+"""Seconds that anything which has to happen first may take, on a slow machine too."""
 OVERRUN = 60.0
 """Seconds past its bound after which a deploy is killed: it is too late by then in any case."""
 HELM_ENDS_WITHIN = 25.0
@@ -141,6 +143,10 @@ class Scene:
     def lives(self) -> list[Life]:
         """The migrations of this trial."""
         return [life for life in self.ledger.lives() if life.start >= self._since]
+
+    def begun(self) -> None:
+        """Wait until a migration of this trial has begun."""
+        self.kube.wait(self.lives, within=PATIENCE)
 
     def forget(self) -> None:
         """Begin a new trial on the same release: what came before was judged."""
