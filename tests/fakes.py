@@ -406,7 +406,7 @@ class FakeHelm:
         self.calls.append("render")
         return self.rendered
 
-    def history(self) -> tuple[Revision, ...]:
+    def history(self, *, within: float | None = None) -> tuple[Revision, ...]:
         return tuple(self.revisions)
 
     def manifest(self, revision: int) -> str:

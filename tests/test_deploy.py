@@ -353,7 +353,7 @@ def stopped() -> None:
 def test_helm_s_silence_after_the_migration_is_no_refusal(world: Fakes, request_: Request) -> None:
     calm = world.helm.history
 
-    def silent() -> tuple[Revision, ...]:
+    def silent(*, within: float | None = None) -> tuple[Revision, ...]:
         if world.clock.seconds > 2:
             raise HelmFailed("dial tcp: i/o timeout")
         return calm()

@@ -59,8 +59,8 @@ class _Helm:
     def render(self, chart: str, values: Sequence[Path]) -> Rendered:
         return self.inner.render(chart, values)
 
-    def history(self) -> tuple[Revision, ...]:
-        return self.inner.history()
+    def history(self, *, within: float | None = None) -> tuple[Revision, ...]:
+        return self.inner.history(within=within)
 
     def manifest(self, revision: int) -> str:
         return self.inner.manifest(revision)

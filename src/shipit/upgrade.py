@@ -13,6 +13,8 @@ from shipit.world import HelmProcess, World
 
 LATE = 5.0
 """Seconds that the last look at the rollout may take beyond its deadline."""
+LAST_LOOK = 10.0
+"""Seconds for the look at the release on the way out."""
 SLACK = 30.0
 """Seconds that helm gets beyond its own timeout, which counts each operation, before it is stopped."""
 
@@ -138,7 +140,7 @@ def _failed(plan: Plan, rollout: Rollout, end: HelmExit, world: World, emit: Emi
 def where_it_stands(plan: Plan, world: World) -> str:
     """The state of the release once an upgrade may have begun, in words. Never raises."""
     try:
-        history = world.helm.history()
+        history = world.helm.history(within=LAST_LOOK)
     except ShipitError as error:
         return f"the migration is done, the state of the release is not known ({error.message})"
     newest = history[-1] if history else None

@@ -56,8 +56,8 @@ class Helm(Protocol):
     def render(self, chart: str, values: Sequence[Path]) -> Rendered:
         """Render like the real upgrade, with the API server's answers to `lookup`, changing nothing."""
 
-    def history(self) -> tuple[Revision, ...]:
-        """The newest revisions, oldest first; empty when there is no release."""
+    def history(self, *, within: float | None = None) -> tuple[Revision, ...]:
+        """The newest revisions, oldest first; empty when there is no release. `within` is the seconds it may take."""
 
     def manifest(self, revision: int) -> str:
         """The manifest stored with a revision: documents under `# Source:` comments, hooks left out."""

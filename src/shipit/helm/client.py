@@ -44,10 +44,10 @@ class HelmCli:
         doing = f"rendering release {self._target.release}"
         return answers.rendered(self._read(args, doing, chart=chart, values=values))
 
-    def history(self) -> tuple[Revision, ...]:
+    def history(self, *, within: float | None = None) -> tuple[Revision, ...]:
         args = arguments.history_args(self._target, self._helm_args)
         try:
-            return answers.history(self._read(args, "reading the history"))
+            return answers.history(self._read(args, "reading the history", within=within))
         except HelmFailed as error:
             if error.reason == "no-release":
                 return ()
@@ -92,10 +92,18 @@ class HelmCli:
     def _start(self, args: list[str], values: Sequence[Path] = ()) -> Process:
         return start(self._command, args, lease=self._lease, values=values)
 
-    def _read(self, args: list[str], doing: str, *, chart: str = "", values: Sequence[Path] = ()) -> str:
+    def _read(
+        self,
+        args: list[str],
+        doing: str,
+        *,
+        chart: str = "",
+        values: Sequence[Path] = (),
+        within: float | None = None,
+    ) -> str:
         """What helm prints. Raises HelmFailed with the cause, when one can be read from its words."""
         target = self._target
-        ended, text = read(self._command, args, doing, within=self._read_within, values=values)
+        ended, text = read(self._command, args, doing, within=within or self._read_within, values=values)
         if ended.code:
             raise words.failure(
                 ended.stderr, doing, release=target.release, namespace=target.namespace, chart=chart
