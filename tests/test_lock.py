@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from shipit import lock
@@ -201,3 +203,20 @@ def test_a_lease_that_may_not_be_touched_is_a_refusal() -> None:
     )
     with pytest.raises(Refused, match="may not get leases"), lock.held(world.world, REF, ANNA, world.told):
         pass
+
+
+def test_only_a_helm_that_is_certainly_gone_counts_as_dead() -> None:
+    world = fakes()
+    owed = Progress("v41", 5, "digest", install=False)
+    first = take(world, ANNA)
+    first.note(owed)
+    first.end()
+    second = take(world, BERT)
+    assert second.inherited == owed
+    assert second.dead is None, "it gave the lock back: nothing says that its helm, or another, is gone"
+    second.note(replace(owed, stranded=True))
+    second.end()
+    third = take(world, ANNA)
+    assert third.dead is not None, "it saw its helm end, and the revision pending"
+    third.note(owed)
+    assert take(world, BERT).dead == owed, "it died with the lock, and its helm with it"

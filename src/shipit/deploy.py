@@ -65,7 +65,7 @@ def deploy(request: Request, world: World, emit: Emit) -> Deployed:
 
 def _deploy(request: Request, world: World, lease: Lease, course: Course, emit: Emit) -> Deployed:
     with refusing():
-        pending.recover(request, world, lease.inherited if lease.taken_over else None, emit)
+        pending.recover(request, world, lease.dead, emit)
         plan = prepare(request, world, lease.inherited, emit)
         refuse_running(plan, world)
         refuse_kept(plan, world)
@@ -90,8 +90,7 @@ def _deploy(request: Request, world: World, lease: Lease, course: Course, emit: 
         try:
             upgrade(plan, world, emit)
         except UpgradeFailed:
-            if _was_made(plan, world):
-                note(lease, replace(progress, over=True), emit)
+            note(lease, left(progress, plan, world), emit)
             raise
         note(lease, replace(progress, made=True), emit)
         sweep(
@@ -126,13 +125,18 @@ def note(lease: Lease, progress: Progress, emit: Emit) -> None:
         emit(Warned(f"the end of this deploy could not be noted: {error.message}"))
 
 
-def _was_made(plan: Plan, world: World) -> bool:
-    """Whether a failed upgrade made its revision, and left nothing pending."""
+def left(progress: Progress, plan: Plan, world: World) -> Progress:
+    """What a failed upgrade leaves to a successor: its revision made, pending by a helm that is gone, or nothing."""
     try:
         history = world.helm.history()
     except HelmFailed:
-        return False
-    return bool(history) and history[-1].number >= plan.revision and not history[-1].pending
+        return progress
+    newest = history[-1] if history else None
+    if newest is None or newest.number <= plan.live:
+        return progress
+    if newest.pending:
+        return replace(progress, stranded=True)
+    return replace(progress, over=True) if newest.number >= plan.revision else progress
 
 
 def ensure_namespace(request: Request, world: World, emit: Emit) -> None:
@@ -194,7 +198,7 @@ class Course:
     def so_far(self, end: str) -> str:
         """How it ended, with what still runs and in which state the app is."""
         if self.plan is None:
-            return f"{end}; nothing was begun, the app is untouched"
+            return f"{end} before anything changed"
         app = self._app(self.plan)
         if app in end:
             return end

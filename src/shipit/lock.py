@@ -40,7 +40,8 @@ class Progress:
     """The upgrade that a deploy begins, noted on its Lease: a successor finishes what it owes.
 
     `revision` is the one that the upgrade makes, `digest` the manifest's; `install` when it was a first install;
-    `made` once the revision has been made: what ran before it counts for no other; `over` once nothing is owed any more.
+    `made` once the revision has been made: what ran before it counts for no other; `over` once nothing is owed any more;
+    `stranded` when the revision was left pending by a helm that was seen to end.
     """
 
     tag: str
@@ -49,6 +50,7 @@ class Progress:
     install: bool
     made: bool = False
     over: bool = False
+    stranded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,12 @@ class Lease:
     def at_renewal(self, call: Callable[[], None]) -> None:
         """Call this whenever the lock was renewed, in whatever thread that happens."""
         self._at_renewal.append(call)
+
+    @property
+    def dead(self) -> Progress | None:
+        """What was owed by a holder whose helm is certainly gone: it died with the lock, or saw its helm end."""
+        owed = self.inherited
+        return owed if owed is not None and (self.taken_over or owed.stranded) else None
 
     @property
     def certain(self) -> float:

@@ -147,7 +147,10 @@ def where_it_stands(plan: Plan, world: World) -> str:
     if newest is None or newest.number <= plan.live:
         return f"the migration is done, {plan.app_now}"
     if newest.pending:
-        return f"the migration is done, revision {newest.number} is left {newest.status}: the next deploy clears it"
+        return (
+            f"the migration is done, revision {newest.number} is left {newest.status}: the next deploy clears it, "
+            f"once it is {plan.timeout:g} s old at the latest"
+        )
     back = (
         f"   (back to the app of before: helm rollback {plan.release} {plan.back_to} -n {plan.namespace} --no-hooks)"
         if plan.back_to
