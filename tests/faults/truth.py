@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 from dataclasses import dataclass, field
 
@@ -37,7 +39,7 @@ def look(kube: Kube, release: str) -> State:
         meta = each["metadata"]
         labels, notes = meta.get("labels") or {}, meta.get("annotations") or {}
         if each["kind"] == "Secret" and labels.get("owner") == "helm" and labels.get("name") == release:
-            revisions[int(labels["version"])] = labels["status"]
+            revisions[int(labels["version"])] = _status_of(each)
         elif each["kind"] == "Deployment" and meta["name"] == release:
             tag = each["spec"]["template"]["spec"]["containers"][0]["image"].rpartition(":")[2]
         elif each["kind"] == "Lease" and meta["name"] == f"shipit-{release}":
@@ -51,7 +53,7 @@ def look(kube: Kube, release: str) -> State:
     return State(newest, revisions.get(newest, ""), deployed, tag, owes, holder, jobs)
 
 
-def ended_well(job: Json) -> bool:
-    """Whether a Job has the condition Complete."""
-    conditions = (job.get("status") or {}).get("conditions") or []
-    return any(each["type"] == "Complete" and each["status"] == "True" for each in conditions)
+def _status_of(secret: Json) -> str:
+    """As `helm history` tells it: the record inside. A helm that is interrupted may leave a label that differs."""
+    record = base64.b64decode(base64.b64decode(secret["data"]["release"]))
+    return str(json.loads(gzip.decompress(record))["info"]["status"])
