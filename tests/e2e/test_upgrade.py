@@ -21,7 +21,7 @@ NAME = "{{ .Release.Name }}"
 FINE = job("echo fine", name=NAME)
 NO_IMAGE = APP.replace("{{ .Values.image.repository }}", "registry.sandbox/no-such-app")
 CRASHING = VALUES.replace(
-    '"echo app $HOSTNAME; sleep 100000"', '"echo starting; echo no database >&2; exit 3"'
+    '"echo app $HOSTNAME; sleep 100000"', '"echo starting; sleep 1; echo no database >&2; exit 3"'
 )
 PROBE = """\
           readinessProbe: {exec: {command: ["true"]}, initialDelaySeconds: 5}
@@ -101,8 +101,8 @@ def test_the_pod_and_its_reason_are_told_instead_of_helms_deadline(
 
 
 def test_the_apps_last_words_are_shown(failed: dict[str, Result]) -> None:
-    assert set(failed["crash"].error["details"][:2]) == {"starting", "no database"}
-    assert {line["line"] for line in failed["crash"].of("app_log")} == {"starting", "no database"}
+    assert failed["crash"].error["details"][:2] == ["starting", "no database"]
+    assert [line["line"] for line in failed["crash"].of("app_log")] == ["starting", "no database"]
     for name in ("ready-3", "ready-4"):
         assert failed[name].error["details"][:1] == ["waiting for a friend"]
 
