@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipit.errors import Refused
-from shipit.goyaml import load_all, load_yaml
+from shipit.goyaml import load_yaml
 
 
 @pytest.mark.parametrize(
@@ -101,10 +101,9 @@ def test_what_two_aliases_name_can_be_changed_apart() -> None:
     assert found["b"] == {"app": "shop"}
 
 
-def test_only_the_first_document_is_read_unless_all_are_asked_for() -> None:
+def test_only_the_first_document_is_read() -> None:
     assert load_yaml("a: 1\n---\nb: 2\n") == {"a": 1}
     assert load_yaml("a: 1\n...\nnot: [read") == {"a": 1}
-    assert load_all("a: 1\n---\n---\nb: 2\n") == ({"a": 1}, None, {"b": 2})
 
 
 @pytest.mark.parametrize(

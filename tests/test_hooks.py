@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from shipit.hooks import (
     INSTALL_ORDER,
-    deleted_at_the_end,
     deletes_after,
     deletes_before,
     for_event,
@@ -95,17 +94,6 @@ def test_a_custom_resource_definition_is_never_deleted() -> None:
     assert not deletes_before(crd)
     assert not deletes_after(crd, succeeded=True)
     assert not deletes_after(crd, succeeded=False)
-
-
-def test_after_success_the_newest_is_deleted_first() -> None:
-    a, b, c = hook("a", policies="hook-succeeded"), hook("b"), hook("c", policies="hook-succeeded")
-    assert deleted_at_the_end([a, b, c]) == (c, a)
-
-
-def test_after_a_failure_what_succeeded_before_it_is_deleted_too() -> None:
-    a, b = hook("a", policies="hook-succeeded"), hook("b", policies="hook-failed")
-    assert deleted_at_the_end([a], failed=b) == (b, a)
-    assert deleted_at_the_end([a], failed=hook("c", policies="hook-succeeded")) == (a,)
 
 
 @given(st.permutations([hook(n, k, w) for n in "ab" for k in ("Job", "Secret", "Odd") for w in (-1, 2)]))

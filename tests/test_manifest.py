@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,11 +11,11 @@ from hypothesis import strategies as st
 from shipit.errors import Refused
 from shipit.goyaml import load_yaml
 from shipit.manifest import (
+    Document,
     candidates,
     cluster_scoped,
     digest,
     from_template,
-    join,
     ref_of,
     resources,
     split,
@@ -74,6 +76,11 @@ items:
 """
 
 MIGRATE = Ref("batch/v1", "Job", "prod", "migrate")
+
+
+def join(documents: Iterable[Document]) -> str:
+    """The manifest that Helm would write for these documents."""
+    return "".join(f"---\n# Source: {each.source}\n{each.text}\n" for each in documents)
 
 
 def test_every_document_knows_its_template_and_its_object() -> None:

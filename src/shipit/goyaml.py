@@ -57,21 +57,10 @@ def load_yaml(text: str, source: str = "") -> Any:
 
     Raises Refused, naming `source` and the line, for what Helm would not read either.
     """
-    return next(iter(_documents(text, source, first=True)), None)
-
-
-def load_all(text: str, source: str = "") -> tuple[Any, ...]:
-    """Every document of a text as JSON values, empty ones as None. Raises Refused like `load_yaml`."""
-    return tuple(_documents(text, source, first=False))
-
-
-def _documents(text: str, source: str, *, first: bool) -> list[Any]:
-    found: list[Any] = []
     try:
         loader = _Loader(text)
         try:
-            while not (first and found) and loader.check_node():
-                found.append(_Conversion(source).value(loader.get_node()))
+            return _Conversion(source).value(loader.get_node()) if loader.check_node() else None
         finally:
             loader.dispose()
     except yaml.YAMLError as error:
@@ -80,7 +69,6 @@ def _documents(text: str, source: str, *, first: bool) -> list[Any]:
         raise _refused(source, 0, "is not UTF-8") from error
     except RecursionError as error:
         raise _refused(source, 0, "is nested too deeply") from error
-    return found
 
 
 class _Loader(_Parser):

@@ -96,15 +96,3 @@ def gives_way(hook: Hook, *, succeeded: bool) -> bool:
     Helm refuses to create the others: `already exists`.
     """
     return deletes_before(hook) or deletes_after(hook, succeeded=succeeded)
-
-
-def deleted_at_the_end(succeeded: Sequence[Hook], failed: Hook | None = None) -> tuple[Hook, ...]:
-    """What Helm deletes when an event is over, in its order: the failed hook first, then those that succeeded.
-
-    `succeeded` in the order in which they ran. When all went well Helm deletes backwards, the newest first; after a
-    failure forwards. Nothing is deleted earlier: a hook may need what one before it created.
-    """
-    ended = [hook for hook in succeeded if deletes_after(hook, succeeded=True)]
-    if failed is None:
-        return tuple(reversed(ended))
-    return (*((failed,) if deletes_after(failed, succeeded=False) else ()), *ended)

@@ -94,11 +94,6 @@ def split(manifest: str, namespace: str = "") -> tuple[Document, ...]:
     return tuple(documents)
 
 
-def join(documents: Iterable[Document]) -> str:
-    """The manifest that Helm would write for these documents."""
-    return "".join(f"---\n# Source: {each.source}\n{each.text}\n" for each in documents)
-
-
 def ref_of(body: Json, namespace: str = "") -> Ref:
     """What an object is called, in that namespace when it names none and its kind has one."""
     metadata = body.get("metadata")

@@ -247,7 +247,6 @@ class Job(Marked):
     namespace: str
     uid: str
     created: datetime
-    resource_version: str = ""
     labels: dict[str, str] = field(default_factory=dict)
     annotations: dict[str, str] = field(default_factory=dict)
     active: int = 0

@@ -63,7 +63,6 @@ def job_of(body: Json) -> Job:
         namespace=as_text(meta.get("namespace")),
         uid=as_text(meta.get("uid")),
         created=as_time(meta.get("creationTimestamp")) or EPOCH,
-        resource_version=as_text(meta.get("resourceVersion")),
         labels=as_texts(meta.get("labels")),
         annotations=as_texts(meta.get("annotations")),
         active=as_int(status.get("active")),
