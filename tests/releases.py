@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from shipit.claim import Progress
 from shipit.draw import PROBE_TAG
-from shipit.lock import Progress
 from shipit.model import Hook, Identity, Json, Plan, Rendered, Revision
 from shipit.prepare import prepare
 from shipit.request import Request

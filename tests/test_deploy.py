@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from shipit.claim import claim_of, ref_for
 from shipit.deploy import deploy
 from shipit.errors import (
     AfterFailed,
@@ -22,7 +23,6 @@ from shipit.errors import (
     UpgradeFailed,
 )
 from shipit.events import LogLine, StepChanged, Warned
-from shipit.lock import claim_of, ref_for
 from shipit.model import HelmExit, Hook, Identity, Ref, Rendered, Revision
 from shipit.request import Request, Wanted
 from tests.fakes import NAMESPACE, Fakes, Script, fakes

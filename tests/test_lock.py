@@ -7,14 +7,15 @@ from dataclasses import replace
 import pytest
 
 from shipit import lock
+from shipit.claim import DURATION, Claim, Progress, claim_of, ref_for
 from shipit.errors import Busy, Forbidden, Refused, Unknown, Unreachable
 from shipit.events import StepChanged, Warned
 from shipit.guard import guarded
-from shipit.lock import Claim, Lease, Progress
+from shipit.lock import Lease
 from shipit.model import Identity, Ref
 from tests.fakes import NAMESPACE, Fakes, fakes
 
-REF = lock.ref_for(NAMESPACE, "shop")
+REF = ref_for(NAMESPACE, "shop")
 ANNA = Claim("run-a", "v41", Identity("anna", "laptop", "hotfix"))
 BERT = Claim("run-b", "v42", Identity("bert", "runner"))
 
@@ -37,7 +38,7 @@ def renewing(world: Fakes, lease: Lease, until: float) -> None:
 def test_the_lock_says_who_from_where_which_tag_and_since_when() -> None:
     world = fakes()
     take(world, ANNA)
-    holder = lock.claim_of(world.cluster.get(REF))
+    holder = claim_of(world.cluster.get(REF))
     assert str(holder).startswith("anna deploys v41 from laptop since 2026-11-25T12:00:00")
     assert str(holder).endswith("(hotfix)")
 
@@ -57,7 +58,7 @@ def test_a_dead_holder_is_taken_over_without_a_person_whatever_its_clock_said() 
     body["spec"]["renewTime"] = "2099-01-01T00:00:00.000000Z"
     lease = take(world, BERT)
     lease.prove()
-    assert lock.DURATION <= world.clock.seconds < lock.DURATION + 2
+    assert DURATION <= world.clock.seconds < DURATION + 2
     assert "anna" in world.told.of(Warned)[0].message
 
 
@@ -141,7 +142,7 @@ def test_a_broken_lock_is_noticed_and_breaking_it_is_compare_and_swap() -> None:
     world = fakes()
     held = take(world, ANNA)
     lock.unlock(world.cluster, REF, ANNA)
-    assert not lock.claim_of(world.cluster.get(REF)).run
+    assert not claim_of(world.cluster.get(REF)).run
     world.clock.sleep(lock.PROVEN_FOR + 1)
     with pytest.raises(Busy, match="broken"):
         held.prove()
@@ -169,14 +170,14 @@ def test_the_lock_is_given_back_on_every_way_out() -> None:
     world = fakes()
     with pytest.raises(RuntimeError), lock.held(world.world, REF, ANNA, world.told):
         raise RuntimeError
-    assert not lock.claim_of(world.cluster.get(REF)).run
+    assert not claim_of(world.cluster.get(REF)).run
 
 
 def test_of_two_that_take_a_free_lock_one_gets_it() -> None:
     world = fakes()
     stale = lock._read(world.cluster, REF)
-    assert lock._try_take(world.world, stale, ANNA, lock.claim_of(stale)) is not None
-    assert lock._try_take(world.world, stale, BERT, lock.claim_of(stale)) is None
+    assert lock._try_take(world.world, stale, ANNA, claim_of(stale)) is not None
+    assert lock._try_take(world.world, stale, BERT, claim_of(stale)) is None
 
 
 def test_a_namespace_that_is_not_there_is_a_refusal() -> None:
@@ -192,8 +193,8 @@ def test_a_namespace_that_is_not_there_is_a_refusal() -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"tag": 1}', "null", '{"a": 1}'])
 def test_an_unreadable_note_counts_as_none(text: str) -> None:
-    claim = lock.claim_of({"metadata": {"annotations": {"shipit/progress": text}}})
-    assert claim.progress is None
+    found = claim_of({"metadata": {"annotations": {"shipit/progress": text}}})
+    assert found.progress is None
 
 
 def test_a_lease_that_may_not_be_touched_is_a_refusal() -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from shipit.claim import Progress
 from shipit.errors import Busy
 from shipit.events import Warned
-from shipit.lock import Progress
 from shipit.model import Identity, Ref, Revision
 from shipit.pending import recover
 from shipit.request import Request

@@ -69,13 +69,17 @@ def check_references(world: World, plan: Plan) -> None:
 def _missing(world: World, steps: Sequence[Step], made: dict[tuple[str, str], Json]) -> list[str]:
     """What the steps name, and neither is there nor is `made` before, by kind and name."""
     missing: list[str] = []
+    there: dict[Ref, Json | None] = {}  # a pod names one Secret for each variable that it takes from it
     for step in steps:
         if not step.watched:
             made[step.ref.kind, step.ref.name] = step.manifest
             continue
         for reference in references(step.manifest):
             ref = Ref("v1", reference.kind, step.ref.namespace, reference.name)
-            found = made.get((reference.kind, reference.name)) or world.cluster.get(ref)
+            found = made.get((reference.kind, reference.name))
+            if found is None and ref not in there:
+                there[ref] = world.cluster.get(ref)
+            found = found or there.get(ref)
             if found is None and not reference.optional:
                 where = f" ({reference.where})" if reference.where else ""
                 missing.append(

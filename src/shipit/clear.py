@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shipit.dressing import RELEASE_NAME_ANNOTATION
 from shipit.errors import ApiError, Busy, Conflict, MigrationFailed, Refused
 from shipit.events import Emit, JobChanged, StepChanged
 from shipit.hooks import gives_way
@@ -14,7 +15,6 @@ LATE = 3.0
 """Seconds past its deadline that a last look may take when the API server is silent."""
 POLL = 0.5
 HOOK_ANNOTATION = "helm.sh/hook"
-OWNER_ANNOTATION = "meta.helm.sh/release-name"
 
 Subject = Job | Pod
 
@@ -78,7 +78,7 @@ def runs(subject: Subject) -> bool:
 
 
 def _owned(subject: Subject, plan: Plan) -> Subject:
-    owner = subject.annotations.get(OWNER_ANNOTATION, plan.release)
+    owner = subject.annotations.get(RELEASE_NAME_ANNOTATION, plan.release)
     if owner != plan.release:
         raise Refused(
             f"{_kind(subject)} {subject.name} belongs to the release {owner}",

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from shipit import lock, pending
+from shipit.claim import Claim, Progress, ref_for
 from shipit.clear import clear_stale, current, refuse_kept, refuse_running, runs
 from shipit.errors import (
     AfterFailed,
@@ -23,7 +24,7 @@ from shipit.errors import (
 )
 from shipit.events import Emit, StepChanged, Warned
 from shipit.guard import guarded
-from shipit.lock import Claim, Lease, LockLost, Progress
+from shipit.lock import Lease, LockLost
 from shipit.model import Plan, Ref, Step, Verdict
 from shipit.prepare import prepare
 from shipit.request import Request
@@ -52,7 +53,7 @@ def deploy(request: Request, world: World, emit: Emit) -> Deployed:
     try:
         ensure_namespace(request, world, emit)
         claim = Claim(request.run, request.tag, request.identity)
-        lease_ref = lock.ref_for(request.namespace, request.release)
+        lease_ref = ref_for(request.namespace, request.release)
         with lock.held(world, lease_ref, claim, emit, wait=request.lock_wait) as lease:
             return _deploy(request, guarded(world, lease), lease, course, emit)
     except KeyboardInterrupt as stop:
@@ -70,7 +71,6 @@ def _deploy(request: Request, world: World, lease: Lease, course: Course, emit: 
         refuse_running(plan, world)
         refuse_kept(plan, world)
     course.plan = plan
-    progress = Progress(plan.tag, plan.revision, plan.digest, plan.install)
     for name in plan.skipped:
         emit(StepChanged(name, "skipped", "--skip-migration"))
     if plan.resumes:
@@ -78,36 +78,56 @@ def _deploy(request: Request, world: World, lease: Lease, course: Course, emit: 
         if plan.replace_running:
             clear_stale(plan, world, emit, anew=False)
     else:
-        anew = counts_anew(plan, lease)
-        clear_stale(plan, world, emit, anew=anew)
-        if anew:
-            lease.note(None)
-        verdicts = run_all(plan.before, plan, world, course, emit)
-        lease.prove()
-        refuse_moved(plan, world, emit)
-        lease.note(progress)
-        course.enter("upgrade")
-        try:
-            upgrade(plan, world, emit)
-        except UpgradeFailed:
-            note(lease, left(progress, plan, world), emit)
-            raise
-        note(lease, replace(progress, made=True), emit)
-        sweep(
-            [step for step in reversed(plan.before) if step.watched], succeeded=True, world=world, emit=emit
-        )
-        warn_of_moved_tag(plan, dict(each for verdict in verdicts for each in verdict.images), world, emit)
-    course.enter("after")
+        _migrate_and_upgrade(plan, world, lease, course, emit)
+    _finish(plan, world, lease, course, emit)
+    return Deployed(plan.tag, plan.revision)
+
+
+def _migrate_and_upgrade(plan: Plan, world: World, lease: Lease, course: Course, emit: Emit) -> None:
+    """What comes before, then the upgrade; the lock says how far we are for whoever comes after us."""
+    anew = counts_anew(plan, lease)
+    clear_stale(plan, world, emit, anew=anew)
+    if anew:
+        lease.note(None)
+    verdicts = run_all(plan.before, plan, world, course, emit)
+    lease.prove()
+    refuse_moved(plan, world, emit)
+    begun = progress_of(plan)
+    lease.note(begun)
+    course.stage = "upgrade"
+    try:
+        upgrade(plan, world, emit)
+    except UpgradeFailed:
+        note(lease, left(begun, plan, world), emit)
+        raise
+    note(lease, replace(begun, made=True), emit)
+    sweep_workloads(plan.before, world, emit)
+    warn_of_moved_tag(plan, dict(each for verdict in verdicts for each in verdict.images), world, emit)
+
+
+def _finish(plan: Plan, world: World, lease: Lease, course: Course, emit: Emit) -> None:
+    """What comes after the upgrade; nothing is owed any more once it is done, or has failed."""
+    course.stage = "after"
+    over = replace(progress_of(plan), over=True)
     try:
         run_all(plan.after, plan, world, course, emit)
         if not plan.waits:
             await_rollout(plan, world, emit)
     except AfterFailed:
-        note(lease, replace(progress, over=True), emit)
+        note(lease, over, emit)
         raise
-    sweep([step for step in reversed(plan.after) if step.watched], succeeded=True, world=world, emit=emit)
-    note(lease, replace(progress, over=True), emit)
-    return Deployed(plan.tag, plan.revision)
+    sweep_workloads(plan.after, world, emit)
+    note(lease, over, emit)
+
+
+def sweep_workloads(steps: tuple[Step, ...], world: World, emit: Emit) -> None:
+    """The Jobs and Pods of an event that went well, newest first as Helm does, by their hooks' delete policies."""
+    sweep([step for step in reversed(steps) if step.watched], succeeded=True, world=world, emit=emit)
+
+
+def progress_of(plan: Plan) -> Progress:
+    """The plan's upgrade, as it is noted on the lock."""
+    return Progress(plan.tag, plan.revision, plan.digest, plan.install)
 
 
 def counts_anew(plan: Plan, lease: Lease) -> bool:
@@ -185,9 +205,6 @@ class Course:
     step: Step | None = None
     stage: str = "before"
 
-    def enter(self, stage: str) -> None:
-        self.stage = stage
-
     def interrupted(self, signum: int) -> Interrupted:
         """What still runs, in which state the app is, and how to pick it up."""
         hint = f"shipit deploy --tag {self.request.tag}"
@@ -217,7 +234,7 @@ class Course:
             case "upgrade":
                 return where_it_stands(plan, self.world)
             case _:
-                return f"the app is upgraded to {plan.tag} (revision {plan.revision})"
+                return plan.app_then
 
     def _left(self, step: Step, plan: Plan) -> str:
         what = f"{step.ref.kind} {step.ref.name}"

@@ -7,20 +7,16 @@ its Lease any more stops before its next change: `Lease.prove` is called by `gua
 from __future__ import annotations
 
 import contextlib
-import json
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime
-from typing import Any
+from dataclasses import replace
 
+from shipit.claim import DURATION, Claim, Progress, claim_of, freed, held_by, ref_of
 from shipit.errors import ApiError, Busy, Conflict, NotFound, Refused, Unknown
 from shipit.events import Emit, StepChanged, Warned
 from shipit.model import Identity, Json, Ref
 from shipit.world import Clock, Cluster, World
 
-DURATION = 15.0
-"""Seconds without a change after which a holder counts as dead."""
 RENEWAL = 3.0
 """Seconds between renewals."""
 RENEWED_WITHIN = 5.0
@@ -32,41 +28,6 @@ VERBS = (("coordination.k8s.io", "leases", ("create", "get", "update")),)
 """What holding the lock takes: API group, resource, verbs."""
 END_WITHIN = 5.0
 """Seconds that giving the lock back may take on the way out."""
-_PREFIX = "shipit/"
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """The upgrade that a deploy begins, noted on its Lease: a successor finishes what it owes.
-
-    `revision` is the one that the upgrade makes, `digest` the manifest's; `install` when it was a first install;
-    `made` once the revision has been made: what ran before it counts for no other; `over` once nothing is owed any more;
-    `stranded` when the revision was left pending by a helm that was seen to end.
-    """
-
-    tag: str
-    revision: int
-    digest: str
-    install: bool
-    made: bool = False
-    over: bool = False
-    stranded: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What a Lease says of its holder. `run` is "" when nobody holds it, `since` is a moment of the holder's clock."""
-
-    run: str
-    tag: str
-    identity: Identity
-    since: str = ""
-    progress: Progress | None = None
-
-    def __str__(self) -> str:
-        what = f"deploys {self.tag} " if self.tag else "holds the lock "
-        why = f" ({self.identity.message})" if self.identity.message else ""
-        return f"{self.identity.who} {what}from {self.identity.where} since {self.since}{why}"
 
 
 class Lease:
@@ -140,7 +101,7 @@ class Lease:
     def _give_back(self) -> None:
         with self._guard, contextlib.suppress(ApiError):
             if self._lost is None:
-                self._cluster.replace(_freed(self._body, self._claim))
+                self._cluster.replace(freed(self._body, self._claim))
 
     def _renew(self) -> None:
         with self._guard:
@@ -148,7 +109,7 @@ class Lease:
                 raise _lost_to(self._lost)
             sent = self._clock.monotonic()
             try:
-                self._body = self._cluster.replace(_dressed(self._body, self._claim, self._clock.now()))
+                self._body = self._cluster.replace(held_by(self._body, self._claim, self._clock.now()))
             except (Conflict, NotFound):
                 self._look()
             except ApiError as error:
@@ -162,13 +123,13 @@ class Lease:
 
     def _look(self) -> None:
         """After a conflict: ours still (an answer was lost), or somebody else's."""
-        ref = _ref_of(self._body)
+        ref = ref_of(self._body)
         body = self._cluster.get(ref)
         holder = claim_of(body) if body else None
         if body is None or holder is None or holder.run != self._claim.run:
             self._lost = holder or Claim("", "", Identity("nobody", "nowhere"))
             raise _lost_to(self._lost)
-        self._body = self._cluster.replace(_dressed(body, self._claim, self._clock.now()))
+        self._body = self._cluster.replace(held_by(body, self._claim, self._clock.now()))
 
 
 class LockLost(Busy):
@@ -178,11 +139,6 @@ class LockLost(Busy):
 def _lost_to(claim: Claim) -> LockLost:
     text = f"{claim}" if claim.run else "it was broken or removed"
     return LockLost(f"the lock of the release was lost: {text}", hint="shipit logs")
-
-
-def ref_for(namespace: str, release: str) -> Ref:
-    """Names the Lease of a release."""
-    return Ref("coordination.k8s.io/v1", "Lease", namespace, f"shipit-{release}")
 
 
 @contextlib.contextmanager
@@ -277,9 +233,9 @@ def _try_take(world: World, body: Json, claim: Claim, holder: Claim) -> Lease | 
     ours = replace(claim, progress=holder.progress)
     sent = world.clock.monotonic()
     try:
-        taken = world.cluster.replace(_dressed(body, ours, world.clock.now(), acquire=True))
+        taken = world.cluster.replace(held_by(body, ours, world.clock.now(), acquire=True))
     except Conflict:
-        latest = world.cluster.get(_ref_of(body))
+        latest = world.cluster.get(ref_of(body))
         if latest is None or claim_of(latest).run != claim.run:
             return None
         taken = latest
@@ -296,73 +252,6 @@ def unlock(cluster: Cluster, ref: Ref, seen: Claim) -> None:
     try:
         if holder.run != seen.run:
             raise Conflict("changed hands")
-        cluster.replace(_freed(current, holder))
+        cluster.replace(freed(current, holder))
     except Conflict as error:
         raise Busy(f"the lock changed hands meanwhile: {holder}", hint="shipit unlock") from error
-
-
-def _ref_of(body: Json) -> Ref:
-    meta = body["metadata"]
-    return Ref("coordination.k8s.io/v1", "Lease", meta["namespace"], meta["name"])
-
-
-def claim_of(body: Json | None) -> Claim:
-    """What a Lease says; an unreadable note counts as none."""
-    body = body or {}
-    notes: dict[str, str] = body.get("metadata", {}).get("annotations") or {}
-    spec: dict[str, Any] = body.get("spec") or {}
-    identity = Identity(
-        notes.get(_PREFIX + "who", "somebody"),
-        notes.get(_PREFIX + "where", "somewhere"),
-        notes.get(_PREFIX + "message", ""),
-    )
-    return Claim(
-        run=spec.get("holderIdentity") or "",
-        tag=notes.get(_PREFIX + "tag", ""),
-        identity=identity,
-        since=str(spec.get("acquireTime") or ""),
-        progress=_progress_of(notes.get(_PREFIX + "progress", "")),
-    )
-
-
-def _progress_of(text: str) -> Progress | None:
-    try:
-        return Progress(**json.loads(text)) if text else None
-    except (ValueError, TypeError):
-        return None
-
-
-def _dressed(body: Json, claim: Claim, now: datetime, *, acquire: bool = False) -> Json:
-    stamp = now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    spec = dict(body.get("spec") or {})
-    if acquire and spec.get("holderIdentity") != claim.run:
-        spec["leaseTransitions"] = int(spec.get("leaseTransitions") or 0) + 1
-    if acquire:
-        spec["acquireTime"] = stamp
-    spec |= {"holderIdentity": claim.run, "leaseDurationSeconds": int(DURATION), "renewTime": stamp}
-    return {**body, "metadata": {**body["metadata"], "annotations": _notes(body, claim)}, "spec": spec}
-
-
-def _notes(body: Json, claim: Claim) -> dict[str, str]:
-    old: dict[str, str] = dict(body["metadata"].get("annotations") or {})
-    own = {
-        "who": claim.identity.who,
-        "where": claim.identity.where,
-        "message": claim.identity.message,
-        "tag": claim.tag,
-    }
-    notes = old | {_PREFIX + key: value for key, value in own.items()}
-    if claim.progress is not None:
-        notes[_PREFIX + "progress"] = json.dumps(asdict(claim.progress))
-    else:
-        notes.pop(_PREFIX + "progress", None)
-    return notes
-
-
-def _freed(body: Json, claim: Claim) -> Json:
-    spec = {key: value for key, value in (body.get("spec") or {}).items() if key != "holderIdentity"}
-    return {
-        **body,
-        "metadata": {**body["metadata"], "annotations": _notes(body, claim)},
-        "spec": spec,
-    }

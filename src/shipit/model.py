@@ -276,6 +276,11 @@ class Job(Marked):
     def finished(self) -> bool:
         return self.complete or self.failure is not None
 
+    @property
+    def end(self) -> Literal["complete", "failed", ""]:
+        """How it ended, "" while it hasn't."""
+        return "complete" if self.complete else "failed" if self.failure else ""
+
 
 @dataclass(frozen=True, slots=True)
 class KubeEvent:
@@ -393,6 +398,16 @@ class Plan:
     def app_now(self) -> str:
         """The state of the app as long as no upgrade has begun."""
         return f"the app is untouched (revision {self.live})" if self.live else "the app is not installed"
+
+    @property
+    def app_then(self) -> str:
+        """The state of the app once it is upgraded."""
+        return f"the app is upgraded to {self.tag} (revision {self.revision})"
+
+    @property
+    def look_at_history(self) -> str:
+        """What to type to see where the release is."""
+        return f"helm history {self.release} -n {self.namespace}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from shipit.claim import Progress
 from shipit.errors import Busy, Conflict
 from shipit.events import Emit, Warned
-from shipit.lock import Progress
 from shipit.model import Json, Ref, Revision
 from shipit.request import Request
 from shipit.world import World
@@ -15,8 +15,8 @@ from shipit.world import World
 def recover(request: Request, world: World, owed: Progress | None, emit: Emit) -> None:
     """Remove the pending revision by the UID of its Secret, if its helm is dead; only ever called under the lock.
 
-    Dead is the helm of a deploy whose lock we took over, and any that is older than helm's timeout. Raises Busy for
-    another: it may be alive. `helm rollback` would free the release too, but change the app before its migration.
+    `owed` is what a deploy had begun whose helm is certainly gone; else a helm counts as dead once its revision is
+    older than helm's timeout. Raises Busy for another: it may be alive. `helm rollback` would free the release too, but change the app before its migration.
     """
     history = world.helm.history()
     if not history or not history[-1].pending:

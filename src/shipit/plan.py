@@ -10,7 +10,7 @@ from shipit.choose import Chosen
 from shipit.draw import Drawing, pick
 from shipit.dressing import dressed, job_hash
 from shipit.manifest import Document, candidates, digest, ref_of, resources, split, without, workloads
-from shipit.model import HelmVersion, Json, Plan, Rendered, Resource, Step
+from shipit.model import Json, Plan, Resource, Step
 from shipit.request import Request
 from shipit.world import World
 
@@ -25,6 +25,11 @@ def plan_of(request: Request, world: World, drawing: Drawing) -> Plan:
     revision = rendered.revision + (1 if handover else 0)
     steps = [(one, _step(one, request, revision)) for one in chosen]
     kept = [step for one, step in steps if not (request.skip_migration and one.migration)]
+    named = digest(app)
+    chart = freeze(
+        Path(request.chart), app, rendered.hooks, request.workdir / f"app-{named[:16]}", notes=rendered.notes
+    )
+    check_stored_size(chart, request.values, world.helm.version)
     return Plan(
         release=request.release,
         namespace=request.namespace,
@@ -35,9 +40,9 @@ def plan_of(request: Request, world: World, drawing: Drawing) -> Plan:
         install=rendered.install,
         before=tuple(step for step in kept if step.phase == "before"),
         after=tuple(step for step in kept if step.phase == "after"),
-        chart=_freeze(request, app, rendered, world.helm.version),
+        chart=chart,
         values=request.values,
-        digest=digest(app),
+        digest=named,
         app=tuple(resources(app)),
         workloads=workloads(app),
         timeout=request.timeout,
@@ -50,13 +55,6 @@ def plan_of(request: Request, world: World, drawing: Drawing) -> Plan:
         waits=not (rendered.install and any(step.phase == "after" and step.watched for step in kept)),
         skipped=tuple(step.name for one, step in steps if request.skip_migration and one.migration),
     )
-
-
-def _freeze(request: Request, app: Sequence[Document], rendered: Rendered, helm: HelmVersion) -> Path:
-    folder = request.workdir / f"app-{digest(app)[:16]}"
-    chart = freeze(Path(request.chart), app, rendered.hooks, folder, notes=rendered.notes)
-    check_stored_size(chart, request.values, helm)
-    return chart
 
 
 def _app(documents: Sequence[Document], chosen: Sequence[Chosen]) -> tuple[Document, ...]:

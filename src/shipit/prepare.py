@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from shipit.checks import check_permissions, check_references, dry_run_app, dry_run_step
+from shipit.claim import Progress
 from shipit.draw import Drawing, draw
 from shipit.errors import refusing
 from shipit.events import Emit, StepChanged, Warned
-from shipit.lock import Progress
 from shipit.manifest import digest
 from shipit.model import Plan, Step
 from shipit.plan import plan_of

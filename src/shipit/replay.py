@@ -38,9 +38,7 @@ def replay(job: Job, cluster: Cluster, clock: Clock, emit: Emit, *, follow: bool
             logs.pass_on()
             changed = changes.wait(GLANCE)
         logs.finish(PATIENCE if job.finished else GLANCE)
-    emit(
-        JobChanged(job.name, job.name, "complete" if job.complete else "failed" if job.failure else "running")
-    )
+    emit(JobChanged(job.name, job.name, job.end or "running"))
     return job
 
 

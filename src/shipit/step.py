@@ -179,11 +179,7 @@ def _blame(step: Step, plan: Plan, verdict: Verdict) -> ShipitError:
 
 
 def _app(step: Step, plan: Plan) -> str:
-    return (
-        plan.app_now
-        if step.phase == "before"
-        else f"the app is upgraded to {plan.tag} (revision {plan.revision})"
-    )
+    return plan.app_now if step.phase == "before" else plan.app_then
 
 
 def _see(ref: Ref) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from shipit.diagnosis import Finding
 from shipit.errors import AfterFailed, ApiError, Busy, HelmFailed, ShipitError, Unknown, UpgradeFailed
 from shipit.events import Emit, StepChanged, Warned
 from shipit.model import HelmExit, Plan
@@ -19,29 +20,30 @@ SLACK = 30.0
 """Seconds that helm gets beyond its own timeout, which counts each operation, before it is stopped."""
 
 
-def upgrade(plan: Plan, world: World, emit: Emit) -> int:
-    """Upgrade the release, and watch its pods become ready. Returns the revision that it made.
+def upgrade(plan: Plan, world: World, emit: Emit) -> None:
+    """Upgrade the release, and watch its pods become ready.
 
-    Raises Busy when somebody else moved the release, UpgradeFailed with the reason in the cluster's words.
+    Raises UpgradeFailed with the reason in the cluster's words, Unknown when what helm made can't be learned.
     """
     if plan.handover is not None:
         _hand_over(plan, plan.handover, world, emit)
     emit(StepChanged("upgrade", "started", f"helm upgrade to {plan.tag}", plan.timeout))
     rollout = Rollout.of_helm(plan, world, emit)
-    try:
-        process = world.helm.upgrade(
+    end = _carry_out(
+        lambda: world.helm.upgrade(
             plan.chart,
             plan.values,
             timeout=plan.timeout,
             wait=plan.waits,
             description=f"shipit deploy of {plan.tag}",
-        )
-        end = _attend(process, rollout, plan.timeout + SLACK, world)
-    except HelmFailed as error:
-        end = HelmExit(1, (error.message, *error.details))
-    if end.code == 0 and (not plan.waits or rollout.settle() is None):
-        return _made(plan, world, emit)
-    raise _failed(plan, rollout, end, world, emit)
+        ),
+        plan,
+        world,
+        rollout,
+    )
+    if end.code != 0 or (plan.waits and rollout.settle() is not None):
+        raise _failed(plan, rollout, end, world, emit)
+    _check_made(plan, world, emit)
 
 
 def refuse_moved(plan: Plan, world: World, emit: Emit) -> None:
@@ -71,27 +73,36 @@ def _hand_over(plan: Plan, chart: Path, world: World, emit: Emit) -> None:
     emit(
         StepChanged("handover", "started", "taking the migration Job out of the live revision", plan.timeout)
     )
-    try:
-        process = world.helm.upgrade(
+    end = _carry_out(
+        lambda: world.helm.upgrade(
             chart, (), timeout=plan.timeout, wait=False, description="shipit handover", reuse_values=True
-        )
-        end = _attend(process, None, plan.timeout + SLACK, world)
-    except HelmFailed as error:
-        end = HelmExit(1, (error.message, *error.details))
+        ),
+        plan,
+        world,
+    )
     if end.code != 0:
         emit(StepChanged("handover", "failed"))
         raise UpgradeFailed(
             "the handover revision, the live manifest without the migration Job, failed; the app is as it was, "
             "the migration is done",
-            hint=f"helm history {plan.release} -n {plan.namespace}",
+            hint=plan.look_at_history,
             details=end.stderr,
         )
     emit(StepChanged("handover", "done"))
 
 
-def _attend(process: HelmProcess, rollout: Rollout | None, patience: float, world: World) -> HelmExit:
-    """Watch the rollout while helm waits; stop helm when the rollout can't succeed, or when helm hangs."""
-    deadline = world.clock.monotonic() + patience
+def _carry_out(
+    start: Callable[[], HelmProcess], plan: Plan, world: World, rollout: Rollout | None = None
+) -> HelmExit:
+    """Run helm to its end, watching the rollout while it waits; one that can't be started has ended as well.
+
+    It is stopped when the rollout can't succeed, when it hangs, and on whatever ends the deploy meanwhile.
+    """
+    try:
+        process = start()
+    except HelmFailed as error:
+        return HelmExit(1, (error.message, *error.details))
+    deadline = world.clock.monotonic() + plan.timeout + SLACK
     try:
         while (end := process.wait(LOOK_EVERY)) is None:
             with world.cluster.within(max(0.0, deadline - world.clock.monotonic()) + LATE):
@@ -104,37 +115,42 @@ def _attend(process: HelmProcess, rollout: Rollout | None, patience: float, worl
     return end
 
 
-def _made(plan: Plan, world: World, emit: Emit) -> int:
+def _check_made(plan: Plan, world: World, emit: Emit) -> None:
+    """helm ended well: has it made its revision? Raises Unknown."""
     try:
         history = world.helm.history()
     except HelmFailed as error:
         raise Unknown(
             f"helm ended well, but what it made is not known: {error.message}",
-            hint=f"helm history {plan.release} -n {plan.namespace}",
+            hint=plan.look_at_history,
             details=error.details,
         ) from error
     newest = history[-1] if history else None
     if newest is None or newest.status != "deployed":
         state = f"revision {newest.number} is {newest.status}" if newest else "there is no revision"
-        raise Unknown(
-            f"helm ended well, but {state}", hint=f"helm history {plan.release} -n {plan.namespace}"
-        )
+        raise Unknown(f"helm ended well, but {state}", hint=plan.look_at_history)
     emit(StepChanged("upgrade", "done", f"revision {newest.number}"))
-    return newest.number
 
 
 def _failed(plan: Plan, rollout: Rollout, end: HelmExit, world: World, emit: Emit) -> ShipitError:
     """Say why, from the cluster rather than from helm; then roll back where it is asked for."""
     finding = rollout.worst() or rollout.closed() or rollout.worst()
-    reason = finding.reason if finding else (end.stderr[-1] if end.stderr else f"helm ended with {end.code}")
+    reason = _reason(finding, end)
     emit(StepChanged("upgrade", "failed", reason))
     details = (*rollout.app_logs(), *(() if finding else end.stderr))
-    hint = (finding.hint if finding else "") or f"helm history {plan.release} -n {plan.namespace}"
+    hint = (finding.hint if finding else "") or plan.look_at_history
     if plan.rolls_back and plan.back_to:
         state = roll_back(plan, plan.back_to, world, emit)
     else:
         state = where_it_stands(plan, world)
     return UpgradeFailed(f"the upgrade to {plan.tag} failed: {reason}; {state}", hint=hint, details=details)
+
+
+def _reason(finding: Finding | None, end: HelmExit) -> str:
+    """Why helm failed: in the cluster's words, else in helm's last ones."""
+    if finding is not None:
+        return finding.reason
+    return end.stderr[-1] if end.stderr else f"helm ended with {end.code}"
 
 
 def where_it_stands(plan: Plan, world: World) -> str:
@@ -163,17 +179,11 @@ def roll_back(plan: Plan, revision: int, world: World, emit: Emit) -> str:
     """`helm rollback`, watched; what it came to, in words. The schema stays where the migration brought it."""
     emit(StepChanged("rollback", "started", f"helm rollback to revision {revision}", plan.timeout))
     rollout = Rollout.of_helm(plan, world, emit)
-    try:
-        end = _attend(
-            world.helm.rollback(revision, timeout=plan.timeout), rollout, plan.timeout + SLACK, world
-        )
-    except HelmFailed as error:
-        end = HelmExit(1, (error.message,))
+    end = _carry_out(lambda: world.helm.rollback(revision, timeout=plan.timeout), plan, world, rollout)
     if end.code == 0:
         emit(StepChanged("rollback", "done", f"the app of revision {revision} runs again"))
         return f"the app was rolled back to revision {revision}; the migration is done and stays"
-    why = rollout.worst()
-    reason = why.reason if why else (end.stderr[-1] if end.stderr else f"helm ended with {end.code}")
+    reason = _reason(rollout.worst(), end)
     emit(StepChanged("rollback", "failed", reason))
     return f"and the rollback to revision {revision} failed as well ({reason}); the migration is done"
 

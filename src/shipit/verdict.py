@@ -156,9 +156,7 @@ def _judge(
 
 def _job_event(step: Step, job: Job) -> JobChanged:
     failure = job.failure
-    state = (
-        "complete" if job.complete else "failed" if failure else "suspended" if job.suspended else "running"
-    )
+    state = job.end or ("suspended" if job.suspended else "running")
     return JobChanged(
         step.name, job.name, state, job.active, job.succeeded, job.failed, failure.reason if failure else ""
     )

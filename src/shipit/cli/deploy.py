@@ -101,8 +101,6 @@ def deploy(
     from shipit.config import Overrides
 
     overrides = Overrides(
-        namespace=common.namespace,
-        context=common.context,
         values=tuple(values or ()),
         set=tuple(set_ or ()),
         set_string=tuple(set_string or ()),

@@ -21,9 +21,6 @@ def doctor(
     ] = None,
 ) -> None:
     """Check helm, cluster, permissions, chart and migration; say what to do about what is wrong."""
-    from shipit.config import Overrides
-
-    overrides = Overrides(namespace=common.namespace, context=common.context)
 
     def work(session: Session) -> Done:
         from shipit.cli.wiring import Flags, configure, deploying
@@ -31,7 +28,7 @@ def doctor(
         from shipit.doctor import examine
         from shipit.draw import PROBE_TAG
 
-        config = configure(session, overrides)
+        config = configure(session)
         with deploying(session, config, check_tag(tag or PROBE_TAG), Flags(), command="doctor") as (
             request,
             world,

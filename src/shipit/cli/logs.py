@@ -19,19 +19,15 @@ def logs(
     ] = False,
 ) -> None:
     """Show the log of the running or last migration."""
-    from shipit.config import Overrides
-
-    overrides = Overrides(namespace=common.namespace, context=common.context)
 
     def work(session: Session) -> Done:
         from shipit.cli.wiring import configure, reached
         from shipit.replay import find, replay
 
-        config = configure(session, overrides)
+        config = configure(session)
         with reached(session, config) as cluster:
             job = find(cluster, session.namespace, config.release.name, name)
             job = replay(job, cluster, session.clock, session.emit, follow=follow)
-        state = "complete" if job.complete else "failed" if job.failure else "running"
-        return Done(f"Job {job.name} of {job.tag or 'an unknown tag'} is {state}")
+        return Done(f"Job {job.name} of {job.tag or 'an unknown tag'} is {job.end or 'running'}")
 
     conduct(common, work)

@@ -10,18 +10,16 @@ from shipit.errors import Usage
 
 def unlock(common: Common) -> None:
     """Show who holds the release's lock, and break it after a confirmation."""
-    from shipit.config import Overrides
-
-    overrides = Overrides(namespace=common.namespace, context=common.context)
 
     def work(session: Session) -> Done:
         from shipit import lock
+        from shipit.claim import claim_of, ref_for
         from shipit.cli.wiring import configure, reached
 
-        config = configure(session, overrides)
+        config = configure(session)
         with reached(session, config) as cluster:
-            ref = lock.ref_for(session.namespace, config.release.name)
-            holder = lock.claim_of(cluster.get(ref))
+            ref = ref_for(session.namespace, config.release.name)
+            holder = claim_of(cluster.get(ref))
             if not holder.run:
                 return Done(f"nobody holds the lock of {config.release.name}")
             confirm(

@@ -7,11 +7,11 @@ import os
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shipit import lock
+from shipit.claim import DURATION
 from shipit.cli.session import Session
 from shipit.config import Config, Migration, Overrides, load, overlay_values, values_files
 from shipit.draw import PROBE_TAG
@@ -36,10 +36,11 @@ class Flags:
     message: str = ""
 
 
-def configure(session: Session, overrides: Overrides) -> Config:
-    """Load `shipit.toml`. Raises Usage."""
+def configure(session: Session, overrides: Overrides | None = None) -> Config:
+    """Load `shipit.toml`; the flags that every command has are added to `overrides`. Raises Usage."""
     common = session.common
-    config = load(common.config, common.env, Path.cwd(), os.environ, overrides)
+    said = replace(overrides or Overrides(), namespace=common.namespace, context=common.context)
+    config = load(common.config, common.env, Path.cwd(), os.environ, said)
     session.release = config.release.name
     return config
 
@@ -91,7 +92,7 @@ def deploying(
             helm_args=release.helm_args,
             workdir=config.path.parent,
             environ=os.environ,
-            lease=lock.DURATION,
+            lease=DURATION,
         )
         session.emit(
             Started(

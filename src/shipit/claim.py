@@ -1,0 +1,123 @@
+"""What a Lease says of a lock: who holds it, since when, and how far its deploy has come. Pure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from shipit.model import Identity, Json, Ref
+
+DURATION = 15.0
+"""Seconds without a change after which a holder counts as dead."""
+_PREFIX = "shipit/"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The upgrade that a deploy begins, noted on its Lease: a successor finishes what it owes.
+
+    `revision` is the one that the upgrade makes, `digest` the manifest's; `install` when it was a first install;
+    `made` once the revision has been made: what ran before it counts for no other; `over` once nothing is owed any more;
+    `stranded` when the revision was left pending by a helm that was seen to end.
+    """
+
+    tag: str
+    revision: int
+    digest: str
+    install: bool
+    made: bool = False
+    over: bool = False
+    stranded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a Lease says of its holder. `run` is "" when nobody holds it, `since` is a moment of the holder's clock."""
+
+    run: str
+    tag: str
+    identity: Identity
+    since: str = ""
+    progress: Progress | None = None
+
+    def __str__(self) -> str:
+        what = f"deploys {self.tag} " if self.tag else "holds the lock "
+        why = f" ({self.identity.message})" if self.identity.message else ""
+        return f"{self.identity.who} {what}from {self.identity.where} since {self.since}{why}"
+
+
+def ref_for(namespace: str, release: str) -> Ref:
+    """Names the Lease of a release."""
+    return Ref("coordination.k8s.io/v1", "Lease", namespace, f"shipit-{release}")
+
+
+def ref_of(body: Json) -> Ref:
+    """Names the Lease that this is."""
+    meta = body["metadata"]
+    return Ref("coordination.k8s.io/v1", "Lease", meta["namespace"], meta["name"])
+
+
+def claim_of(body: Json | None) -> Claim:
+    """What a Lease says; an unreadable note counts as none."""
+    body = body or {}
+    notes: dict[str, str] = body.get("metadata", {}).get("annotations") or {}
+    spec: dict[str, Any] = body.get("spec") or {}
+    identity = Identity(
+        notes.get(_PREFIX + "who", "somebody"),
+        notes.get(_PREFIX + "where", "somewhere"),
+        notes.get(_PREFIX + "message", ""),
+    )
+    return Claim(
+        run=spec.get("holderIdentity") or "",
+        tag=notes.get(_PREFIX + "tag", ""),
+        identity=identity,
+        since=str(spec.get("acquireTime") or ""),
+        progress=_progress_of(notes.get(_PREFIX + "progress", "")),
+    )
+
+
+def _progress_of(text: str) -> Progress | None:
+    try:
+        return Progress(**json.loads(text)) if text else None
+    except (ValueError, TypeError):
+        return None
+
+
+def held_by(body: Json, claim: Claim, now: datetime, *, acquire: bool = False) -> Json:
+    """The Lease as it is written by its holder; `acquire` when it wasn't his before."""
+    stamp = now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    spec = dict(body.get("spec") or {})
+    if acquire and spec.get("holderIdentity") != claim.run:
+        spec["leaseTransitions"] = int(spec.get("leaseTransitions") or 0) + 1
+    if acquire:
+        spec["acquireTime"] = stamp
+    spec |= {"holderIdentity": claim.run, "leaseDurationSeconds": int(DURATION), "renewTime": stamp}
+    return {**body, "metadata": {**body["metadata"], "annotations": _notes(body, claim)}, "spec": spec}
+
+
+def _notes(body: Json, claim: Claim) -> dict[str, str]:
+    old: dict[str, str] = dict(body["metadata"].get("annotations") or {})
+    own = {
+        "who": claim.identity.who,
+        "where": claim.identity.where,
+        "message": claim.identity.message,
+        "tag": claim.tag,
+    }
+    notes = old | {_PREFIX + key: value for key, value in own.items()}
+    if claim.progress is not None:
+        notes[_PREFIX + "progress"] = json.dumps(asdict(claim.progress))
+    else:
+        notes.pop(_PREFIX + "progress", None)
+    return notes
+
+
+def freed(body: Json, claim: Claim) -> Json:
+    """The Lease that nobody holds; what was noted stays."""
+    spec = {key: value for key, value in (body.get("spec") or {}).items() if key != "holderIdentity"}
+    return {
+        **body,
+        "metadata": {**body["metadata"], "annotations": _notes(body, claim)},
+        "spec": spec,
+    }
