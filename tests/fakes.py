@@ -364,6 +364,7 @@ class FakeProcess:
     ends_at: float
     ending: HelmExit
     at_the_end: Callable[[], None] = lambda: None
+    at_a_stop: Callable[[], None] = lambda: None
     stopped: bool = False
     alive: int = 0
     _ended: bool = False
@@ -381,6 +382,8 @@ class FakeProcess:
         return self.poll()
 
     def stop(self) -> HelmExit:
+        if not self.stopped and not self._ended:
+            self.at_a_stop()
         self.stopped = True
         return HelmExit(130, ("release shop failed: context canceled",))
 
@@ -390,7 +393,7 @@ class FakeProcess:
 
 @dataclass
 class FakeHelm:
-    """Renders what it is told to; an upgrade adds a revision."""
+    """Renders what it is told to; an upgrade adds a revision, which is failed when it is stopped."""
 
     clock: FakeClock
     rendered: Rendered
@@ -417,7 +420,9 @@ class FakeHelm:
 
     def upgrade(self, chart: Path, values: Sequence[Path], **how: Any) -> FakeProcess:
         self.calls.append(f"upgrade {chart.name.partition('-')[0]}")
-        return self._start(self.upgrade_ends, self._upgraded)
+        process = self._start(self.upgrade_ends, self._upgraded)
+        process.at_a_stop = self._interrupted
+        return process
 
     def rollback(self, revision: int, *, timeout: float) -> FakeProcess:
         self.calls.append(f"rollback {revision}")
@@ -429,7 +434,12 @@ class FakeHelm:
         return process
 
     def _upgraded(self) -> None:
-        status = "deployed" if self.upgrade_ends.code == 0 else "failed"
+        self._made("deployed" if self.upgrade_ends.code == 0 else "failed")
+
+    def _interrupted(self) -> None:
+        self._made("failed")
+
+    def _made(self, status: str) -> None:
         self.revisions.append(Revision(len(self.revisions) + 1, status))
         self.manifests[len(self.revisions)] = self.rendered.manifest
 

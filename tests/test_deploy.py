@@ -66,6 +66,11 @@ def hook(name: str, events: tuple[str, ...], tag: str, policies: tuple[str, ...]
     return Hook(name, "Job", f"shop/templates/{name}.yaml", text, events, 0, policies)
 
 
+def hooked(tag: str, revision: int) -> Rendered:
+    """A chart whose migration is a hook."""
+    return rendering(tag, revision, (hook("migrate", ("pre-install", "pre-upgrade"), tag),), job="")
+
+
 @pytest.fixture
 def world() -> Fakes:
     found = fakes(rendering("v2", 2))
@@ -186,6 +191,53 @@ def test_a_completed_migration_whose_upgrade_never_came_is_not_run_again(
     assert len([call for call in world.cluster.wrote() if call.startswith("create Job")]) == 1
     outcomes = [event.result.outcome for event in world.told.of(StepChanged) if event.result]
     assert outcomes == ["succeeded", "resumed"]
+
+
+def test_a_migration_whose_upgrade_was_interrupted_is_not_run_again_however_often(
+    world: Fakes, request_: Request
+) -> None:
+    def killed() -> None:
+        raise Stopped(9)
+
+    world.helm.upgrade_takes = 20
+    for attempt in (1, 2):
+        world.helm.rendered = hooked("v2", 1 + attempt)
+        world.clock.later(15, killed)
+        with pytest.raises(Interrupted, match=f"the migration is done, revision {1 + attempt} is failed"):
+            go(request_ if attempt == 1 else again(request_, world, run=f"run-{attempt}"), world)
+    world.helm.rendered = hooked("v2", 4)
+    assert go(again(request_, world, run="run-3"), world) == 4
+    assert len([call for call in world.cluster.wrote() if call.startswith("create Job")]) == 1
+    outcomes = [event.result.outcome for event in world.told.of(StepChanged) if event.result]
+    assert outcomes == ["succeeded", "resumed", "resumed"]
+
+
+def test_a_migration_whose_upgrade_failed_by_itself_runs_again(world: Fakes, request_: Request) -> None:
+    world.helm.rendered = hooked("v2", 2)
+    world.helm.upgrade_ends = HelmExit(1, ("Error: boom",))
+    with pytest.raises(UpgradeFailed):
+        go(request_, world)
+    world.helm.upgrade_ends = HelmExit(0)
+    world.helm.rendered = hooked("v2", 3)
+    assert go(again(request_, world), world) == 3
+    assert len([call for call in world.cluster.wrote() if call.startswith("create Job")]) == 2
+
+
+def test_a_failed_revision_that_somebody_else_made_counts_for_nothing(
+    world: Fakes, request_: Request
+) -> None:
+    def killed() -> None:
+        raise Stopped(9)
+
+    world.helm.rendered = hooked("v2", 2)
+    world.helm.upgrade_takes = 20
+    world.clock.later(15, killed)
+    with pytest.raises(Interrupted):
+        go(request_, world)
+    world.helm.manifests[2] = hooked("v1", 2).manifest
+    world.helm.rendered = hooked("v2", 3)
+    assert go(again(request_, world), world) == 3
+    assert len([call for call in world.cluster.wrote() if call.startswith("create Job")]) == 2
 
 
 def test_rerun_runs_it_again(world: Fakes, request_: Request) -> None:

@@ -20,13 +20,15 @@ class Progress:
 
     `revision` is the one that the upgrade makes, `digest` the manifest's; `install` when it was a first install;
     `made` once the revision has been made: what ran before it counts for no other; `over` once nothing is owed any more;
-    `stranded` when the revision was left pending by a helm that was seen to end.
+    `stranded` when the revision was left pending by a helm that was seen to end. `counts_from` is the oldest revision
+    whose migration counts for it: an earlier one than its own where this upgrade was begun before, and interrupted.
     """
 
     tag: str
     revision: int
     digest: str
     install: bool
+    counts_from: int = 0
     made: bool = False
     over: bool = False
     stranded: bool = False

@@ -175,7 +175,7 @@ def _is_ours(found: Subject, step: Step, plan: Plan) -> bool:
         return False
     if runs(found):
         return not plan.replace_running
-    return found.complete and found.revision == plan.revision and not plan.rerun
+    return found.complete and plan.counts_from <= found.revision <= plan.revision and not plan.rerun
 
 
 def remove(name: str, ref: Ref, found: Subject, world: World, emit: Emit) -> None:

@@ -127,7 +127,7 @@ def sweep_workloads(steps: tuple[Step, ...], world: World, emit: Emit) -> None:
 
 def progress_of(plan: Plan) -> Progress:
     """The plan's upgrade, as it is noted on the lock."""
-    return Progress(plan.tag, plan.revision, plan.digest, plan.install)
+    return Progress(plan.tag, plan.revision, plan.digest, plan.install, plan.counts_from)
 
 
 def counts_anew(plan: Plan, lease: Lease) -> bool:

@@ -367,6 +367,8 @@ class Plan:
     `back_to` is the revision to go back to when the upgrade fails, 0 when there is none; `rolls_back` when shipit is to. `foreign` are Jobs of earlier
     revisions that must not run beside this deploy's. `waits` is false when Helm must not wait for the pods: on a first
     install whose migration comes after. `resumes`: an earlier try of this deploy had upgraded the app and died.
+    `counts_from` is the oldest revision whose migration counts for this upgrade: that of the first of the tries that
+    died in it, else its own.
     """
 
     release: str
@@ -392,6 +394,7 @@ class Plan:
     replace_running: bool = False
     waits: bool = True
     resumes: bool = False
+    counts_from: int = 0
     skipped: tuple[str, ...] = ()
 
     @property

@@ -15,8 +15,11 @@ from shipit.request import Request
 from shipit.world import World
 
 
-def plan_of(request: Request, world: World, drawing: Drawing) -> Plan:
-    """What a deploy of that rendering would do. Raises Refused when the migration or the tag isn't there."""
+def plan_of(request: Request, world: World, drawing: Drawing, *, counts_from: int = 0) -> Plan:
+    """What a deploy of that rendering would do. Raises Refused when the migration or the tag isn't there.
+
+    `counts_from` is the oldest revision whose migration counts for it, 0 for its own.
+    """
     rendered = drawing.rendered
     chosen = pick(request, world, rendered, drawing.documents)
     app = _app(drawing.documents, chosen)
@@ -53,6 +56,7 @@ def plan_of(request: Request, world: World, drawing: Drawing) -> Plan:
         rerun=request.rerun,
         replace_running=request.replace_running,
         waits=not (rendered.install and any(step.phase == "after" and step.watched for step in kept)),
+        counts_from=counts_from or revision,
         skipped=tuple(step.name for one, step in steps if request.skip_migration and one.migration),
     )
 

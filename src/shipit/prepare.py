@@ -9,7 +9,7 @@ from shipit.claim import Progress
 from shipit.draw import Drawing, draw
 from shipit.errors import refusing
 from shipit.events import Emit, StepChanged, Warned
-from shipit.manifest import digest
+from shipit.manifest import digest, split
 from shipit.model import Plan, Step
 from shipit.plan import plan_of
 from shipit.request import Request
@@ -20,12 +20,14 @@ def prepare(request: Request, world: World, owed: Progress | None, emit: Emit) -
     """Render the release with the new tag and check all of it. Changes nothing; raises Refused.
 
     `owed` is the upgrade that an earlier deploy noted and did not finish: when it is this very one, and it has come,
-    the plan `resumes` with what runs after it.
+    the plan `resumes` with what runs after it. When it was interrupted, the migration that ran for it counts.
     """
     emit(StepChanged("prepare", "started", f"rendering {request.release} with {request.tag}"))
     with refusing():
         drawing = draw(request, world)
-        plan = _resumed(request, world, drawing, owed) or plan_of(request, world, drawing)
+        plan = _resumed(request, world, drawing, owed) or plan_of(
+            request, world, drawing, counts_from=_interrupted(request, world, drawing, owed)
+        )
         _check(plan, world, drawing, emit)
     emit(StepChanged("prepare", "done", _summary(plan)))
     return plan
@@ -44,6 +46,20 @@ def _resumed(request: Request, world: World, drawing: Drawing, owed: Progress | 
     rendered = replace(drawing.rendered, install=owed.install, revision=owed.revision)
     plan = plan_of(request, world, replace(drawing, rendered=rendered, live=()))
     return replace(plan, resumes=True, install=False) if plan.digest == owed.digest else None
+
+
+def _interrupted(request: Request, world: World, drawing: Drawing, owed: Progress | None) -> int:
+    """The oldest revision whose migration counts, when a dead deploy of this tag had begun this upgrade, 0 otherwise.
+
+    Its helm was stopped with it, and marked the revision as failed; an upgrade that failed by itself is noted as over.
+    """
+    newest = drawing.history[-1] if drawing.history else None
+    if newest is None or newest.status != "failed" or owed is None or owed.made:
+        return 0
+    if (owed.tag, owed.revision) != (request.tag, newest.number):
+        return 0
+    made = digest(split(world.helm.manifest(newest.number), request.namespace))
+    return owed.counts_from if made == owed.digest else 0  # else somebody else made that revision
 
 
 def _check(plan: Plan, world: World, drawing: Drawing, emit: Emit) -> None:

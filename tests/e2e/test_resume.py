@@ -179,12 +179,14 @@ def test_only_what_was_owed_after_the_upgrade_is_finished(killed: dict[str, Kill
 
 
 @pytest.mark.parametrize("name", ["upgrade-3", "upgrade-4"])
-def test_helm_marks_its_release_as_failed_when_its_shipit_was_killed(
+def test_a_failed_revision_is_left_when_shipit_is_killed_and_the_migration_not_run_again(
     killed: dict[str, Killed], name: str
 ) -> None:
     after = killed[name]
     assert after.left == "failed"
     assert after.done.result["revision"] == 2
+    assert [each["outcome"] for each in after.done.result["migrations"]] == ["resumed"]
+    assert after.pods == [1]
     assert [each["status"] for each in after.project.history()] == ["superseded", "deployed"]
 
 

@@ -97,12 +97,11 @@ def break_and_repeat(scene: Scene, way: Way, point: Point, findings: Findings) -
 
 
 def _repeated(scene: Scene, first: Attempt) -> list[str]:
-    """A migration runs once for both runs, unless the first one's revision was made: then it counts for no other."""
+    """A migration runs once for both runs, unless the first one saw its upgrade end: then it counts for no other."""
     after, lives = first.after, scene.lives()
     assert after is not None
     made = after.newest > first.before.newest and not after.pending
-    finished = after.status == "deployed" and after.owes
-    if len(lives) == 1 or (made and not finished and len(lives) == 2):
+    if len(lives) == 1 or (made and not after.owes and len(lives) == 2):
         return []
     return [f"the migration ran {len(lives)} times"]
 
