@@ -48,7 +48,15 @@ def test_a_living_holder_is_recognised_by_its_renewals_and_left_alone() -> None:
     renewing(world, take(world, ANNA), until=100)
     with pytest.raises(Busy, match=r"anna deploys v41 from laptop"):
         take(world, BERT)
-    assert world.clock.seconds <= lock.RENEWAL + 2 * lock.POLL
+    assert world.clock.seconds <= 2 * lock.RENEWAL + 2 * lock.POLL
+
+
+def test_a_renewal_that_was_under_way_when_its_holder_died_does_not_make_it_alive() -> None:
+    world = fakes()
+    held = take(world, ANNA)
+    world.clock.later(2, lambda: held.note(None))
+    take(world, BERT)
+    assert 2 + DURATION <= world.clock.seconds < 2 + DURATION + 2
 
 
 def test_a_dead_holder_is_taken_over_without_a_person_whatever_its_clock_said() -> None:

@@ -187,19 +187,26 @@ def take(world: World, ref: Ref, claim: Claim, emit: Emit, *, wait: float) -> Le
 
 
 class _Watcher:
-    """Watches a Lease that somebody holds: a change means alive, none for its duration means dead."""
+    """Watches a Lease that somebody holds: two changes mean alive, none for its duration means dead.
+
+    One change proves nothing: a renewal that was under way when its holder was killed may still arrive.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._seen = ""
         self._since = 0.0
-        self.alive = False
+        self._changes = -1
+
+    @property
+    def alive(self) -> bool:
+        return self._changes > 1
 
     def dead(self, body: Json) -> bool:
         version = str(body["metadata"].get("resourceVersion", ""))
         now = self._clock.monotonic()
         if version != self._seen:
-            self.alive = bool(self._seen)
+            self._changes += 1
             self._seen, self._since = version, now
             return False
         duration = body.get("spec", {}).get("leaseDurationSeconds") or DURATION
