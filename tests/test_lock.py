@@ -8,7 +8,7 @@ import pytest
 
 from shipit import lock
 from shipit.claim import DURATION, Claim, Progress, claim_of, ref_for
-from shipit.errors import Busy, Forbidden, Refused, Unknown, Unreachable
+from shipit.errors import Busy, Forbidden, Refused, Stopped, Unknown, Unreachable
 from shipit.events import StepChanged, Warned
 from shipit.guard import guarded
 from shipit.lock import Lease
@@ -179,6 +179,14 @@ def test_the_lock_is_given_back_on_every_way_out() -> None:
     with pytest.raises(RuntimeError), lock.held(world.world, REF, ANNA, world.told):
         raise RuntimeError
     assert not claim_of(world.cluster.get(REF)).run
+
+
+def test_one_that_is_left_in_a_hurry_is_kept_for_its_helm_may_still_end() -> None:
+    world = fakes()
+    with pytest.raises(Stopped), lock.held(world.world, REF, ANNA, world.told):
+        raise Stopped(15, again=True)
+    assert claim_of(world.cluster.get(REF)).run == ANNA.run
+    assert take(world, BERT).taken_over
 
 
 def test_of_two_that_take_a_free_lock_one_gets_it() -> None:

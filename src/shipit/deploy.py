@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -18,6 +17,7 @@ from shipit.errors import (
     MigrationFailed,
     MigrationTimedOut,
     ShipitError,
+    Stopped,
     Unknown,
     UpgradeFailed,
     refusing,
@@ -56,8 +56,10 @@ def deploy(request: Request, world: World, emit: Emit) -> Deployed:
         lease_ref = ref_for(request.namespace, request.release)
         with lock.held(world, lease_ref, claim, emit, wait=request.lock_wait) as lease:
             return _deploy(request, guarded(world, lease), lease, course, emit)
-    except KeyboardInterrupt as stop:
-        raise course.interrupted(getattr(stop, "signum", signal.SIGINT)) from stop
+    except Stopped as stop:
+        if stop.again:
+            raise
+        raise course.interrupted(stop.signum) from stop
     except LockLost as lost:
         raise Busy(course.so_far(lost.message), hint=lost.hint) from lost
     except (Unknown, HelmFailed) as error:  # past prepare nothing is a refusal

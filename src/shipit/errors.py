@@ -161,9 +161,10 @@ HelmReason = Literal[
 class Stopped(KeyboardInterrupt):
     """Raised in the main thread by a signal: what was going on is left as it is, and told."""
 
-    def __init__(self, signum: int) -> None:
+    def __init__(self, signum: int, *, again: bool = False) -> None:
         super().__init__(f"signal {signum}")
         self.signum = signum
+        self.again = again
 
 
 class HelmFailed(ShipitError):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from shipit.claim import DURATION, Claim, Progress, claim_of, freed, held_by, ref_of
-from shipit.errors import ApiError, Busy, Conflict, NotFound, Refused, Unknown
+from shipit.errors import ApiError, Busy, Conflict, NotFound, Refused, Stopped, Unknown
 from shipit.events import Emit, StepChanged, Warned
 from shipit.model import Identity, Json, Ref
 from shipit.world import Clock, Cluster, World
@@ -91,9 +91,14 @@ class Lease:
             with contextlib.suppress(Unknown, Busy), self._cluster.within(RENEWED_WITHIN):
                 self._renew()
 
-    def end(self) -> None:
-        """Give the lock back; what was noted stays for a successor. Never raises: a Lease runs out by itself."""
+    def end(self, *, give_back: bool = True) -> None:
+        """Give the lock back; what was noted stays for a successor. Never raises: a Lease runs out by itself.
+
+        One whose helm may still be ending is not given back: whoever comes next waits until it has run out.
+        """
         self._ended.set()
+        if not give_back:
+            return
         giving_back = threading.Thread(target=self._give_back, name="lease-end", daemon=True)
         giving_back.start()
         giving_back.join(END_WITHIN)
@@ -153,10 +158,14 @@ def held(world: World, ref: Ref, claim: Claim, emit: Emit, *, wait: float = 0.0)
         raise Refused(f"the lock of the release can't be taken: {error.message}", hint=error.hint) from error
     keeper = threading.Thread(target=lease.keep, name="lease", daemon=True)
     keeper.start()
+    hurried = False
     try:
         yield lease
+    except Stopped as stop:
+        hurried = stop.again
+        raise
     finally:
-        lease.end()
+        lease.end(give_back=not hurried)
 
 
 def take(world: World, ref: Ref, claim: Claim, emit: Emit, *, wait: float) -> Lease:

@@ -6,7 +6,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from shipit.diagnosis import Finding
-from shipit.errors import AfterFailed, ApiError, Busy, HelmFailed, ShipitError, Unknown, UpgradeFailed
+from shipit.errors import (
+    AfterFailed,
+    ApiError,
+    Busy,
+    HelmFailed,
+    ShipitError,
+    Stopped,
+    Unknown,
+    UpgradeFailed,
+)
 from shipit.events import Emit, StepChanged, Warned
 from shipit.model import HelmExit, Plan
 from shipit.rollout import LOOK_EVERY, Rollout, newest_pods
@@ -39,6 +48,7 @@ def upgrade(plan: Plan, world: World, emit: Emit) -> None:
         ),
         plan,
         world,
+        emit,
         rollout,
     )
     if end.code != 0 or (plan.waits and rollout.settle() is not None):
@@ -79,6 +89,7 @@ def _hand_over(plan: Plan, chart: Path, world: World, emit: Emit) -> None:
         ),
         plan,
         world,
+        emit,
     )
     if end.code != 0:
         emit(StepChanged("handover", "failed"))
@@ -92,7 +103,7 @@ def _hand_over(plan: Plan, chart: Path, world: World, emit: Emit) -> None:
 
 
 def _carry_out(
-    start: Callable[[], HelmProcess], plan: Plan, world: World, rollout: Rollout | None = None
+    start: Callable[[], HelmProcess], plan: Plan, world: World, emit: Emit, rollout: Rollout | None = None
 ) -> HelmExit:
     """Run helm to its end, watching the rollout while it waits; one that can't be started has ended as well.
 
@@ -109,8 +120,12 @@ def _carry_out(
                 found = rollout.look() if rollout else None
             if found is not None or world.clock.monotonic() >= deadline:
                 return process.stop()
-    except BaseException:
-        process.stop()
+    except BaseException as end_of_all:
+        try:
+            if isinstance(end_of_all, Stopped):
+                emit(Warned("interrupted: helm is stopped, and marks its revision as failed first"))
+        finally:
+            process.stop()
         raise
     return end
 
@@ -179,7 +194,7 @@ def roll_back(plan: Plan, revision: int, world: World, emit: Emit) -> str:
     """`helm rollback`, watched; what it came to, in words. The schema stays where the migration brought it."""
     emit(StepChanged("rollback", "started", f"helm rollback to revision {revision}", plan.timeout))
     rollout = Rollout.of_helm(plan, world, emit)
-    end = _carry_out(lambda: world.helm.rollback(revision, timeout=plan.timeout), plan, world, rollout)
+    end = _carry_out(lambda: world.helm.rollback(revision, timeout=plan.timeout), plan, world, emit, rollout)
     if end.code == 0:
         emit(StepChanged("rollback", "done", f"the app of revision {revision} runs again"))
         return f"the app was rolled back to revision {revision}; the migration is done and stays"

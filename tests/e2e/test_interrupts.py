@@ -123,6 +123,9 @@ def test_the_next_deploy_finishes_what_was_interrupted_in_its_rollout(ended: End
 
 def test_the_second_signal_leaves_at_once_and_helm_follows(stage: Stage) -> None:
     project = stage.project("twice")
+    private = project.folder / "private"
+    private.mkdir()
+    project.environ["TMPDIR"] = str(private)
     project.template("migrate", job("echo fine", name=NAME))
     heard = project.folder / "helm-was-interrupted"
     deaf = f"trap 'touch {heard}' INT; trap '' TERM; while :; do sleep 0.1; done"
@@ -134,4 +137,12 @@ def test_the_second_signal_leaves_at_once_and_helm_follows(stage: Stage) -> None
     deploy.kill(signal.SIGTERM)
     assert deploy.process.wait(60) == 143
     assert helm.alive(), "it was not waited for"
+    left = deploy.end()
+    assert left.outcome == "interrupted", left.told
+    assert "interrupted twice" in left.error["message"]
+    assert "shipit deploy --tag v1" in left.error["hint"]
+    assert list(private.iterdir()) == [], "no private file is left"
+    lease = project.kube.get("lease", f"shipit-{project.release}")
+    assert lease is not None
+    assert lease["spec"].get("holderIdentity"), "whoever comes next must wait until helm has ended"
     project.kube.wait(lambda: not helm.alive())

@@ -90,9 +90,7 @@ def conduct(
         except ShipitError as error:
             ended = _fail(session, error, started)
         except KeyboardInterrupt as stop:
-            ended = _fail(
-                session, Interrupted("interrupted", signum=getattr(stop, "signum", signal.SIGINT)), started
-            )
+            ended = _fail(session, _interrupted(stop, tag), started)
         except Exception as error:  # noqa: BLE001 - the last stop of a bug: said as one, with what to do
             ended = _fail(session, _bug(session, error), started)
         else:
@@ -130,6 +128,14 @@ def _fail(session: Session, error: ShipitError, started: float) -> Ended:
     return ended
 
 
+def _interrupted(stop: KeyboardInterrupt, tag: str) -> Interrupted:
+    signum = getattr(stop, "signum", signal.SIGINT)
+    if not getattr(stop, "again", False):
+        return Interrupted("interrupted", signum=signum)
+    hint = f"shipit deploy --tag {tag}   (looks, and goes on with what it finds)" if tag else ""
+    return Interrupted("interrupted twice: left without a look at what still runs", signum=signum, hint=hint)
+
+
 def _bug(session: Session, error: Exception) -> ShipitError:
     text = f"a bug in shipit: {type(error).__name__}: {error}"
     hint = (
@@ -154,18 +160,20 @@ def _report(session: Session, path: Path | None, ended: Ended) -> None:
 
 
 def _listen_to_signals(output: Output) -> None:
-    """The first signal stops what is going on, the next one leaves at once (a helm's guardian sees it by itself)."""
+    """The first signal stops what is going on; the second one leaves without waiting for helm's end, which its guardian
+    sees to, or a look at what still runs; the third one leaves everything.
+    """
     if threading.current_thread() is not threading.main_thread():
         return
     heard: list[int] = []
 
     def hear(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
         told = signal.SIGTERM if signum == signal.SIGHUP else signum
-        if heard:
+        heard.append(told)
+        if len(heard) > 2:  # noqa: PLR2004
             output.__exit__(None, None, None)
             os._exit(128 + told)
-        heard.append(told)
-        raise Stopped(told)
+        raise Stopped(told, again=len(heard) > 1)
 
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, hear)
