@@ -120,7 +120,9 @@ def test_an_archive_of_windows_with_names_that_climb_out(tmp_path: Path) -> None
     assert names(tmp_path / "shop.tgz") == {"Chart.yaml"}
 
 
-@pytest.mark.parametrize("content", [b"", b"no archive", archive("Chart.yaml")[:30]])
+@pytest.mark.parametrize(
+    "content", [b"", b"no archive", archive("Chart.yaml")[:30]], ids=["empty", "text", "cut"]
+)
 def test_an_archive_that_is_none_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "shop.tgz").write_bytes(content)
 
