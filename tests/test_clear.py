@@ -70,9 +70,29 @@ def test_a_job_that_never_started_is_replaced_whatever_its_policy(asked: Request
     world.helm.rendered = rendered("", hook(job(), "pre-upgrade", policies=("hook-succeeded",)))
     plan = planned(asked, world)
     left = leave(world, plan, state="Suspended", tag="v1", never_started="true")
+    world.cluster.objects[left]["spec"]["suspend"] = True
     refuse_kept(plan, world.world)
     assert clear(plan.before[0], plan, world.world, world.told) is None
     assert left not in world.cluster.objects
+
+
+def test_a_job_that_never_started_and_was_let_go_on_since_runs(asked: Request, world: Fakes) -> None:
+    plan = planned(asked, world)
+    left = leave(world, plan, state="", tag="v1", never_started="true")
+    world.cluster.objects[left]["status"] = {"active": 1}
+    with pytest.raises(Busy, match="still runs"):
+        refuse_running(plan, world.world)
+    with pytest.raises(Busy, match="still runs"):
+        clear(plan.before[0], plan, world.world, world.told)
+
+
+def test_another_release_s_job_that_came_meanwhile_is_left_alone(asked: Request, world: Fakes) -> None:
+    plan = replace(planned(asked, world), replace_running=True)
+    left = leave(world, plan)
+    world.cluster.objects[left]["metadata"]["annotations"]["meta.helm.sh/release-name"] = "other"
+    with pytest.raises(Busy, match="Job migrate belongs to the release other"):
+        clear(plan.before[0], plan, world.world, world.told)
+    assert left in world.cluster.objects
 
 
 @pytest.mark.parametrize(("policy", "kept"), [("hook-failed", True), ("hook-succeeded", False), ("before-hook-creation", False)])  # fmt: skip

@@ -15,6 +15,7 @@ LATE = 3.0
 """Seconds past its deadline that a last look may take when the API server is silent."""
 POLL = 0.5
 HOOK_ANNOTATION = "helm.sh/hook"
+ANOTHER_NAME = "give the migration another name in one of the two charts"
 
 Subject = Job | Pod
 
@@ -57,7 +58,7 @@ def _is_kept(step: Step, plan: Plan, world: World) -> bool:
     if not step.watched:
         return world.cluster.get(step.ref) is not None and not gives_way(step.hook, succeeded=True)
     found = read(world.cluster, step.ref)
-    if found is None or found.deleting or _is_ours(found, step, plan):
+    if found is None or found.deleting or is_ours(found, step, plan):
         return False
     return found.finished and not gives_way(step.hook, succeeded=found.complete)
 
@@ -73,18 +74,27 @@ def _subjects(plan: Plan, world: World) -> tuple[Subject, ...]:
 
 
 def runs(subject: Subject) -> bool:
-    """True for what is, or could come, to life: not finished, and not proven to have never started."""
-    return not subject.finished and not subject.never_started
+    """True for what is, or could come, to life: not finished, and not proven to have never started.
+
+    A Job of the latter kind is suspended; one that somebody let go on since then does run.
+    """
+    idle = isinstance(subject, Job) and subject.never_started and subject.suspended and not subject.active
+    return not subject.finished and not idle
 
 
 def _owned(subject: Subject, plan: Plan) -> Subject:
-    owner = subject.annotations.get(RELEASE_NAME_ANNOTATION, plan.release)
-    if owner != plan.release:
-        raise Refused(
-            f"{_kind(subject)} {subject.name} belongs to the release {owner}",
-            hint="give the migration another name in one of the two charts",
-        )
+    if not _is_this_release_s(subject, plan):
+        raise Refused(_anothers(subject), hint=ANOTHER_NAME)
     return subject
+
+
+def _is_this_release_s(subject: Subject, plan: Plan) -> bool:
+    return subject.annotations.get(RELEASE_NAME_ANNOTATION, plan.release) == plan.release
+
+
+def _anothers(subject: Subject) -> str:
+    owner = subject.annotations[RELEASE_NAME_ANNOTATION]
+    return f"{_kind(subject)} {subject.name} belongs to the release {owner}"
 
 
 def _busy(subject: Subject, plan: Plan) -> Busy:
@@ -106,8 +116,10 @@ def clear(step: Step, plan: Plan, world: World, emit: Emit) -> Subject | None:
     found = current(step, plan, world)
     if found is None:
         return None
+    if not _is_this_release_s(found, plan):  # made since it was looked for in the beginning
+        raise Busy(f"{_anothers(found)}; {plan.app_now}", hint=ANOTHER_NAME)
     if not found.deleting:
-        if _is_ours(found, step, plan):
+        if is_ours(found, step, plan):
             return found
         if runs(found) and not plan.replace_running:
             raise _busy(found, plan)
@@ -128,7 +140,7 @@ def _under_another_name(step: Step, plan: Plan, world: World) -> Subject | None:
         (
             found
             for found in _labelled(plan, world)
-            if _ref(found).kind == step.ref.kind and found.name not in names and _is_ours(found, step, plan)
+            if _ref(found).kind == step.ref.kind and found.name not in names and is_ours(found, step, plan)
         ),
         None,
     )
@@ -162,14 +174,14 @@ def clear_stale(plan: Plan, world: World, emit: Emit, *, anew: bool) -> None:
                 anew
                 or not (
                     HOOK_ANNOTATION in subject.annotations
-                    or any(subject.name == step.ref.name or _is_ours(subject, step, plan) for step in steps)
+                    or any(subject.name == step.ref.name or is_ours(subject, step, plan) for step in steps)
                 )
             )
         if stale:
             remove("clear", _ref(subject), subject, world, emit)
 
 
-def _is_ours(found: Subject, step: Step, plan: Plan) -> bool:
+def is_ours(found: Subject, step: Step, plan: Plan) -> bool:
     """This very deploy's: same tag, same rendered object; done with and not yet followed by its upgrade, or running."""
     if (found.tag, found.hash) != (plan.tag, step.hash):
         return False
@@ -178,9 +190,11 @@ def _is_ours(found: Subject, step: Step, plan: Plan) -> bool:
     return found.complete and plan.counts_from <= found.revision <= plan.revision and not plan.rerun
 
 
-def remove(name: str, ref: Ref, found: Subject, world: World, emit: Emit) -> None:
-    """Delete a Job or Pod by its UID, in the foreground, and wait until it and its pods are gone."""
-    emit(StepChanged("clear", "started", f"deleting {ref.kind} {ref.name}", timeout=GONE_WITHIN))
+def remove(
+    name: str, ref: Ref, found: Subject, world: World, emit: Emit, *, within: float = GONE_WITHIN
+) -> None:
+    """Delete a Job or Pod by its UID, in the foreground, and wait so many seconds until it and its pods are gone."""
+    emit(StepChanged("clear", "started", f"deleting {ref.kind} {ref.name}", timeout=within))
     if not found.deleting:
         try:
             world.cluster.delete(ref, uid=found.uid)
@@ -189,10 +203,10 @@ def remove(name: str, ref: Ref, found: Subject, world: World, emit: Emit) -> Non
                 f"{ref.kind} {ref.name} was replaced by somebody else meanwhile", hint="shipit logs"
             ) from error
     emit(JobChanged(name, ref.name, "deleting"))
-    deadline = world.clock.monotonic() + GONE_WITHIN
+    deadline = world.clock.monotonic() + within
     while (rest := _rest(world, ref, found, deadline)) is not None:
         if world.clock.monotonic() >= deadline:
-            raise MigrationFailed(f"the old {ref.kind} {ref.name} does not go away: {rest}", hint=_look(ref))
+            raise MigrationFailed(f"{ref.kind} {ref.name} does not go away: {rest}", hint=_look(ref))
         world.clock.sleep(POLL)
     emit(JobChanged(name, ref.name, "deleted"))
     emit(StepChanged("clear", "done", f"{ref.kind} {ref.name} is gone"))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from shipit.clear import Subject, remove
 from shipit.errors import ApiError, Busy, Unknown
 from shipit.events import Emit, JobChanged, Warned
-from shipit.model import NEVER_STARTED_ANNOTATION, Job, Pod, Step, Verdict
+from shipit.model import NEVER_STARTED_ANNOTATION, RUN_ANNOTATION, Job, Pod, Step, Verdict
 from shipit.world import World
 
 PROOF_WITHIN = 60.0
@@ -23,7 +23,12 @@ def give_up(step: Step, subject: Subject, verdict: Verdict, world: World, emit: 
     if isinstance(subject, Pod):
         remove(step.name, step.ref, subject, world, emit)
         return replace(verdict, still_running=False, deleted=True)
-    if (subject.suspended and subject.started) or subject.failed or subject.succeeded:
+    if (
+        (subject.suspended and subject.started)
+        or subject.failed
+        or subject.succeeded
+        or _may_hide_a_pod(step, subject)
+    ):
         return replace(
             verdict, suspended=subject.suspended
         )  # it may have run: nothing can prove the contrary
@@ -48,6 +53,13 @@ def give_up(step: Step, subject: Subject, verdict: Verdict, world: World, emit: 
     return replace(verdict, never_started=True, still_running=False)
 
 
+def _may_hide_a_pod(step: Step, job: Job) -> bool:
+    """A Job that was attached to may have lost a pod before, which its pod failure policy does not count."""
+    attached = job.run != step.manifest["metadata"].get("annotations", {}).get(RUN_ANNOTATION)
+    rules = (step.manifest.get("spec", {}).get("podFailurePolicy") or {}).get("rules") or []
+    return attached and any(rule.get("action") == "Ignore" for rule in rules)
+
+
 def _suspend(step: Step, job: Job, world: World) -> tuple[Pod, ...] | None:
     """The last status of all the Job's pods, once it is suspended and they are gone; None when that isn't known."""
     with world.cluster.departures(job.namespace, f"controller-uid={job.uid}") as departures:
@@ -58,6 +70,7 @@ def _suspend(step: Step, job: Job, world: World) -> tuple[Pod, ...] | None:
             if now is None or now.uid != job.uid:
                 return None
             if now.condition("Suspended") and not now.active:
-                return departures.wait(deadline - world.clock.monotonic())
+                last = departures.wait(deadline - world.clock.monotonic())
+                return None if job.active and not last else last  # it had a pod that was never seen
             world.clock.sleep(0.2)
     return None

@@ -403,6 +403,13 @@ class Plan:
         return f"the app is untouched (revision {self.live})" if self.live else "the app is not installed"
 
     @property
+    def done(self) -> str:
+        """What is done once an upgrade may have begun."""
+        if any(step.migration for step in self.before):
+            return "the migration is done"
+        return "what runs before the upgrade is done" if self.before else "nothing ran before the upgrade"
+
+    @property
     def app_then(self) -> str:
         """The state of the app once it is upgraded."""
         return f"the app is upgraded to {self.tag} (revision {self.revision})"
@@ -417,7 +424,8 @@ class Plan:
 class Verdict:
     """What became of a step. `reason` is in the cluster's own words, `details` are its last log lines.
 
-    `never_started`: no container ever ran, proven; `ever_started`: one was seen to run; `suspended`: it is, unproven. `still_running`: it goes on after shipit gave up.
+    `never_started`: no container ever ran, proven; `ever_started`: one was seen to run; `suspended`: it is, unproven. `leaving`: it
+    is being deleted and still there. `still_running`: it goes on after shipit gave up.
     `resumed`: an earlier try of this deploy had done it. `images` are what its containers ran: the image as the spec
     writes it, and its ID with the digest.
     """
@@ -429,6 +437,7 @@ class Verdict:
     never_started: bool = False
     still_running: bool = False
     deleted: bool = False
+    leaving: bool = False
     suspended: bool = False
     ever_started: bool = False
     resumed: bool = False

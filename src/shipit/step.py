@@ -27,10 +27,12 @@ from shipit.verdict import await_verdict
 from shipit.world import World
 
 POLL = 0.2
+SETTLED_WITHIN = 5.0
+"""Seconds past a step's deadline for the last look at what it leaves, and for its deletion to be seen."""
 
 
-def run(step: Step, plan: Plan, world: World, emit: Emit) -> Verdict:
-    """Bring one step to its end. Returns only when it succeeded.
+def run(step: Step, plan: Plan, world: World, emit: Emit, *, keep: bool = False) -> Verdict:
+    """Bring one step to its end. Returns only when it succeeded. `keep`: what is there and is not waited for stays.
 
     Raises MigrationFailed, MigrationTimedOut (AfterFailed for a step after the upgrade), Busy, or Unknown when the
     truth can't be learned.
@@ -41,7 +43,7 @@ def run(step: Step, plan: Plan, world: World, emit: Emit) -> Verdict:
         )
     )
     try:
-        verdict = _run(step, plan, world, emit) if step.watched else _make(step, plan, world)
+        verdict = _run(step, plan, world, emit) if step.watched else _make(step, plan, world, keep=keep)
         if verdict.state != "succeeded":
             emit(StepChanged(step.name, "failed", verdict.reason, result=_result(step, verdict)))
             raise _blame(step, plan, verdict)
@@ -110,9 +112,11 @@ def _create(step: Step, plan: Plan, world: World) -> None:
         ) from error
 
 
-def _make(step: Step, plan: Plan, world: World) -> Verdict:
+def _make(step: Step, plan: Plan, world: World, *, keep: bool) -> Verdict:
     """A hook that is no Job or Pod: created, replaced when its delete policy says so, and not waited for."""
     old = world.cluster.get(step.ref)
+    if old is not None and keep:
+        return Verdict("succeeded", "made by an earlier try of this deploy", resumed=True)
     if old is not None and step.hook is not None and gives_way(step.hook, succeeded=True):
         uid = old["metadata"]["uid"]
         world.cluster.delete(step.ref, uid=uid)
@@ -131,15 +135,45 @@ def _settle(step: Step, found: Subject, verdict: Verdict, world: World, emit: Em
     """What has to be done about an object that shipit no longer waits for."""
     if not verdict.still_running:
         return verdict
-    subject = read(world.cluster, step.ref)
+    try:
+        with world.cluster.within(SETTLED_WITHIN):
+            subject = read(world.cluster, step.ref)
+            pods = pods_of(world.cluster, subject) if subject is not None else ()
+    except ApiError as error:
+        emit(Warned(f"how {step.ref.kind} {step.ref.name} goes on is not known: {error.message}"))
+        return verdict
     if subject is None or subject.uid != found.uid:
         return replace(verdict, still_running=False)
-    if not (verdict.ever_started or any(pod.ever_started for pod in pods_of(world.cluster, subject))):
+    if subject.finished:
+        return _ended_at_last(step, subject, verdict, emit)
+    if not (verdict.ever_started or any(pod.ever_started for pod in pods)):
         return give_up(step, subject, verdict, world, emit)
     if verdict.state == "timed_out" and step.on_timeout == "delete":
-        remove(step.name, step.ref, subject, world, emit)
+        try:
+            with world.cluster.within(SETTLED_WITHIN):
+                remove(step.name, step.ref, subject, world, emit, within=SETTLED_WITHIN)
+        except MigrationFailed as error:
+            emit(Warned(error.message, hint=error.hint))
+            return replace(verdict, still_running=False, leaving=True)
+        except (Busy, Unknown) as error:
+            emit(Warned(f"it could not be deleted: {error.message}", hint=error.hint))
+            return verdict
         return replace(verdict, still_running=False, deleted=True)
     return verdict
+
+
+def _ended_at_last(step: Step, subject: Subject, verdict: Verdict, emit: Emit) -> Verdict:
+    """It ended at the very moment in which it was given up: then that is its end."""
+    what = f"{step.ref.kind} {step.ref.name}"
+    emit(
+        Warned(
+            f"{what} ended as shipit gave up on it; its last lines may not have been shown",
+            hint=f"shipit logs {step.ref.name}" if step.ref.kind == "Job" else "",
+        )
+    )
+    if subject.complete:
+        return replace(verdict, state="succeeded", reason="", hint="", still_running=False)
+    return replace(verdict, state="failed", still_running=False)
 
 
 def _blame(step: Step, plan: Plan, verdict: Verdict) -> ShipitError:
@@ -152,6 +186,8 @@ def _blame(step: Step, plan: Plan, verdict: Verdict) -> ShipitError:
         state = "no container ever started; it is stopped, and the next deploy replaces it"
     elif verdict.deleted:
         state = "it was deleted"
+    elif verdict.leaving:
+        state = "it is being deleted, and has not ended yet"
     elif verdict.suspended:
         state = (
             "it is suspended, and whether a container ever ran is not known: --replace-running replaces it"

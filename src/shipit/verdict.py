@@ -17,6 +17,8 @@ LOOK_EVERY = 5.0
 """Seconds between looks at the truth when the watch says nothing."""
 GLANCE = 0.2
 """Seconds between looks at the logs."""
+FORBIDDEN_FOR = 30.0
+"""Seconds after which a 403 is believed: an API server that has just started may not know its Roles yet."""
 LOGS_WITHIN = 60.0
 """Seconds that the last log lines may take to arrive once the Job has ended."""
 
@@ -68,6 +70,7 @@ class Watch:
         self._told: dict[str, object] = {}
         self._known: dict[str, Pod] = {}
         self._last = Observation(job=found if isinstance(found, Job) else None)
+        self._forbidden: float | None = None
         self.pods: tuple[Pod, ...] = ()
 
     @property
@@ -86,6 +89,7 @@ class Watch:
             seen = self._observe(subject, elapsed)
         except ApiError as error:
             return self._silence(error, self._clock.monotonic() - born)
+        self._forbidden = None
         self._tell(subject, seen)
         return _judge(state, diagnose(seen), elapsed, self._step.timeout, seen)
 
@@ -119,7 +123,12 @@ class Watch:
 
     def _silence(self, error: ApiError, elapsed: float) -> Verdict | None:
         self._once("silence", Warned(f"{error.message}; still trying", error.hint))
-        if elapsed < self._step.timeout and not isinstance(error, Forbidden):
+        if not isinstance(error, Forbidden):
+            self._forbidden = None
+        elif self._forbidden is None:
+            self._forbidden = elapsed
+        believed = self._forbidden is not None and elapsed - self._forbidden >= FORBIDDEN_FOR
+        if elapsed < self._step.timeout and not believed:
             return None
         what = f"{self._step.ref.kind} {self._step.ref.name}"
         return Verdict("unknown", f"what became of {what} is not known: {error.message}", error.hint)
