@@ -186,10 +186,12 @@ class FakeCluster:
             self._suspend(ref, body)
         return changed
 
-    def delete(self, ref: Ref, *, uid: str, propagation: str = "Foreground") -> None:
+    def delete(self, ref: Ref, *, uid: str, version: str = "", propagation: str = "Foreground") -> None:
         self._called(f"delete {ref} {uid}")
         if ref in self.objects:
-            self._with_uid(ref, uid)
+            found = self._with_uid(ref, uid)
+            if version and found["metadata"]["resourceVersion"] != version:
+                raise Conflict("changed meanwhile", status=409, reason="Conflict")
             self.clock.later(0.5, lambda: self._gone(ref, uid))
 
     def may(self, verb: str, group: str, resource: str, namespace: str, name: str = "") -> bool:
@@ -399,6 +401,7 @@ class FakeHelm:
     rendered: Rendered
     revisions: list[Revision] = field(default_factory=list)
     manifests: dict[int, str] = field(default_factory=dict)
+    hooked: str = ""
     upgrade_ends: HelmExit = field(default_factory=lambda: HelmExit(0))
     upgrade_takes: float = 3.0
     calls: list[str] = field(default_factory=list)
@@ -416,7 +419,7 @@ class FakeHelm:
         return self.manifests.get(revision, "")
 
     def hooks(self, revision: int) -> str:
-        return ""
+        return self.hooked
 
     def upgrade(self, chart: Path, values: Sequence[Path], **how: Any) -> FakeProcess:
         self.calls.append(f"upgrade {chart.name.partition('-')[0]}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,19 @@ import pytest
 from shipit.claim import Progress
 from shipit.errors import Busy
 from shipit.events import Warned
-from shipit.model import Identity, Ref, Revision
+from shipit.manifest import digest, split
+from shipit.model import Identity, Json, Ref, Revision
 from shipit.pending import recover
 from shipit.request import Request
-from tests.fakes import NAMESPACE, Fakes, fakes
+from tests.fakes import NAMESPACE, Fakes, Script, fakes
+from tests.releases import job
 
+MANIFEST = """\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: shop
+"""
 STORED = Ref("v1", "Secret", NAMESPACE, "sh.helm.release.v1.shop.v2")
 REQUEST = Request(
     run="run-1",
@@ -34,6 +43,7 @@ def world() -> Fakes:
     """Revision 1 is deployed, revision 2 pending since now."""
     found = fakes()
     found.helm.revisions = [Revision(1, "deployed"), Revision(2, "pending-upgrade")]
+    found.helm.manifests[2] = MANIFEST
     found.cluster.create(
         {
             "apiVersion": "v1",
@@ -48,40 +58,100 @@ def world() -> Fakes:
     return found
 
 
+def owed(*, revision: int = 2, handover: bool = False) -> Progress:
+    """What the deploy had begun that made the revision."""
+    made = digest(split(MANIFEST, NAMESPACE))
+    return Progress("v2", revision, made, install=False, handover=handover)
+
+
 def gone(world: Fakes) -> bool:
     world.clock.sleep(1)
     return STORED not in world.cluster.objects
 
 
 def test_the_upgrade_that_the_lock_s_last_holder_had_begun_is_cleared_at_once(world: Fakes) -> None:
-    recover(REQUEST, world.world, Progress("v2", 2, "digest", install=False), world.told)
+    recover(REQUEST, world.world, owed(), world.told, dead=True)
     assert gone(world)
     (told,) = world.told.of(Warned)
     assert "revision 2 was left pending-upgrade" in told.message
     assert "back to revision 1" in told.message
 
 
-def test_somebody_s_helm_that_may_be_alive_is_left_alone(world: Fakes) -> None:
-    world.clock.sleep(299)
-    with pytest.raises(Busy, match=r"pending-upgrade \(revision 2\)"):
-        recover(REQUEST, world.world, None, world.told)
+@pytest.mark.parametrize(
+    ("status", "revision", "handover", "cleared"),
+    [
+        ("pending-upgrade", 3, True, True),
+        ("pending-upgrade", 3, False, False),
+        ("pending-rollback", 1, False, True),
+        ("pending-upgrade", 1, False, False),
+        ("pending-upgrade", 7, True, False),
+    ],
+)
+def test_so_is_its_handover_and_its_rollback_and_no_other_revision(
+    world: Fakes, status: str, revision: int, handover: bool, cleared: bool
+) -> None:
+    world.helm.revisions[-1] = Revision(2, status)
+    noted = owed(revision=revision, handover=handover)
+    if cleared:
+        recover(REQUEST, world.world, noted, world.told, dead=True)
+    else:
+        with pytest.raises(Busy):
+            recover(REQUEST, world.world, noted, world.told, dead=True)
+    assert gone(world) == cleared
+
+
+def test_a_revision_that_holds_something_else_was_made_by_somebody_else(world: Fakes) -> None:
+    noted = owed()
+    world.helm.manifests[2] = MANIFEST.replace("shop", "another")
+    with pytest.raises(Busy):
+        recover(REQUEST, world.world, noted, world.told, dead=True)
     assert not gone(world)
 
 
-def test_one_older_than_helm_s_timeout_is_cleared(world: Fakes) -> None:
-    world.clock.sleep(301)
-    recover(REQUEST, world.world, None, world.told)
+@pytest.mark.parametrize(("ours", "patience"), [(True, 300), (False, 900)])
+def test_a_helm_that_may_be_alive_is_left_alone_until_its_time_is_up(
+    world: Fakes, ours: bool, patience: int
+) -> None:
+    noted = owed() if ours else None
+    world.clock.sleep(patience - 1)
+    with pytest.raises(Busy, match=r"pending-upgrade \(revision 2\)"):
+        recover(REQUEST, world.world, noted, world.told, dead=False)
+    assert not gone(world)
+    world.clock.sleep(2)
+    recover(REQUEST, world.world, noted, world.told, dead=False)
     assert gone(world)
 
 
-def test_a_progress_of_another_revision_proves_nothing(world: Fakes) -> None:
-    with pytest.raises(Busy):
-        recover(REQUEST, world.world, Progress("v9", 7, "digest", install=False), world.told)
+def test_a_helm_whose_hook_runs_is_alive_however_old_its_revision_is(world: Fakes) -> None:
+    world.helm.hooked = json.dumps(job("migrate"))
+    world.cluster.scripts["migrate"] = Script(ends=7200)
+    world.cluster.create({**job("migrate"), "metadata": {"name": "migrate", "namespace": NAMESPACE}})
+    world.clock.sleep(3600)
+    with pytest.raises(Busy, match="its hook Job migrate runs"):
+        recover(REQUEST, world.world, None, world.told, dead=False)
+    assert not gone(world)
+
+
+def test_one_that_ends_at_that_moment_is_not_removed(world: Fakes) -> None:
+    stored = world.cluster.objects[STORED]
+    find = world.cluster.find
+
+    def found_then_changed(*asked: str) -> tuple[Json, ...]:
+        seen = find(*asked)
+        world.cluster.patch(
+            STORED, {"metadata": {"labels": {"status": "deployed"}}}, uid=stored["metadata"]["uid"]
+        )
+        return seen
+
+    world.cluster.find = found_then_changed  # type: ignore[assignment,method-assign]
+    with pytest.raises(Busy, match="somebody else is at work"):
+        recover(REQUEST, world.world, owed(), world.told, dead=True)
+    assert not gone(world)
 
 
 def test_a_release_that_is_not_pending_is_not_touched(world: Fakes) -> None:
     world.helm.revisions = [Revision(1, "deployed"), Revision(2, "failed")]
-    recover(REQUEST, world.world, None, world.told)
+    recover(REQUEST, world.world, None, world.told, dead=False)
     assert not gone(world)
 
 
@@ -89,4 +159,4 @@ def test_a_release_that_is_not_stored_in_secrets_is_left_to_a_person(world: Fake
     del world.cluster.objects[STORED]
     world.clock.sleep(1000)
     with pytest.raises(Busy, match="was killed"):
-        recover(REQUEST, world.world, None, world.told)
+        recover(REQUEST, world.world, None, world.told, dead=False)

@@ -11,6 +11,9 @@ from shipit.model import Identity, Json, Ref
 
 DURATION = 15.0
 """Seconds without a change after which a holder counts as dead."""
+HELM_ENDS = 20.0
+"""Seconds more where it had begun an upgrade: its helm hears of the lock's last renewal up to 5 s late, is interrupted
+when it has heard nothing for DURATION, and gets 15 s to end."""
 _PREFIX = "shipit/"
 
 
@@ -18,7 +21,8 @@ _PREFIX = "shipit/"
 class Progress:
     """The upgrade that a deploy begins, noted on its Lease: a successor finishes what it owes.
 
-    `revision` is the one that the upgrade makes, `digest` the manifest's; `install` when it was a first install;
+    `revision` is the one that the upgrade makes, `digest` the manifest's; `install` as long as what runs around a first
+    install is owed, `handover` when the live manifest is upgraded without the migration first, as a revision of its own;
     `made` once the revision has been made: what ran before it counts for no other; `over` once nothing is owed any more;
     `stranded` when the revision was left pending by a helm that was seen to end. `counts_from` is the oldest revision
     whose migration counts for it: an earlier one than its own where this upgrade was begun before, and interrupted.
@@ -32,6 +36,12 @@ class Progress:
     made: bool = False
     over: bool = False
     stranded: bool = False
+    handover: bool = False
+
+    @property
+    def upgrading(self) -> bool:
+        """Whether its helm may be at work."""
+        return not (self.made or self.over)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from shipit import lock, pending
 from shipit.claim import Claim, Progress, ref_for
-from shipit.clear import clear_stale, current, refuse_kept, refuse_running, runs
+from shipit.clear import clear_stale, current, is_ours, refuse_kept, refuse_running, runs
 from shipit.errors import (
     AfterFailed,
     AlreadyExists,
@@ -61,15 +61,15 @@ def deploy(request: Request, world: World, emit: Emit) -> Deployed:
             raise
         raise course.interrupted(stop.signum) from stop
     except LockLost as lost:
-        raise Busy(course.so_far(lost.message), hint=lost.hint) from lost
+        raise Busy(course.so_far(lost.message, ours=False), hint=lost.hint) from lost
     except (Unknown, HelmFailed) as error:  # past prepare nothing is a refusal
         raise Unknown(course.so_far(error.message), hint=error.hint, details=error.details) from error
 
 
 def _deploy(request: Request, world: World, lease: Lease, course: Course, emit: Emit) -> Deployed:
     with refusing():
-        pending.recover(request, world, lease.dead, emit)
-        plan = prepare(request, world, lease.inherited, emit)
+        pending.recover(request, world, lease.inherited, emit, dead=lease.helm_is_gone)
+        plan = prepare(request, world, lease.noted, emit)
         refuse_running(plan, world)
         refuse_kept(plan, world)
     course.plan = plan
@@ -100,7 +100,11 @@ def _migrate_and_upgrade(plan: Plan, world: World, lease: Lease, course: Course,
     try:
         upgrade(plan, world, emit)
     except UpgradeFailed:
-        note(lease, left(begun, plan, world), emit)
+        note(lease, left(begun, plan, world, failed=True), emit)
+        raise
+    except Stopped as stop:
+        if not stop.again:
+            note(lease, left(begun, plan, world, failed=False), emit)
         raise
     note(lease, replace(begun, made=True), emit)
     sweep_workloads(plan.before, world, emit)
@@ -110,7 +114,9 @@ def _migrate_and_upgrade(plan: Plan, world: World, lease: Lease, course: Course,
 def _finish(plan: Plan, world: World, lease: Lease, course: Course, emit: Emit) -> None:
     """What comes after the upgrade; nothing is owed any more once it is done, or has failed."""
     course.stage = "after"
-    over = replace(progress_of(plan), over=True)
+    over = replace(
+        progress_of(plan), over=True
+    )  # what fails around a first install stays owed by the next deploy
     try:
         run_all(plan.after, plan, world, course, emit)
         if not plan.waits:
@@ -119,7 +125,7 @@ def _finish(plan: Plan, world: World, lease: Lease, course: Course, emit: Emit) 
         note(lease, over, emit)
         raise
     sweep_workloads(plan.after, world, emit)
-    note(lease, over, emit)
+    note(lease, replace(over, install=False), emit)
 
 
 def sweep_workloads(steps: tuple[Step, ...], world: World, emit: Emit) -> None:
@@ -129,7 +135,10 @@ def sweep_workloads(steps: tuple[Step, ...], world: World, emit: Emit) -> None:
 
 def progress_of(plan: Plan) -> Progress:
     """The plan's upgrade, as it is noted on the lock."""
-    return Progress(plan.tag, plan.revision, plan.digest, plan.install, plan.counts_from)
+    handover = plan.handover is not None
+    return Progress(
+        plan.tag, plan.revision, plan.digest, plan.install, counts_from=plan.counts_from, handover=handover
+    )
 
 
 def counts_anew(plan: Plan, lease: Lease) -> bool:
@@ -147,10 +156,12 @@ def note(lease: Lease, progress: Progress, emit: Emit) -> None:
         emit(Warned(f"the end of this deploy could not be noted: {error.message}"))
 
 
-def left(progress: Progress, plan: Plan, world: World) -> Progress:
-    """What a failed upgrade leaves to a successor: its revision made, pending by a helm that is gone, or nothing."""
+def left(progress: Progress, plan: Plan, world: World, *, failed: bool) -> Progress:
+    """What an upgrade that ended badly leaves to a successor: a revision pending by a helm that is gone, one that was
+    made and `failed` by itself, or the whole upgrade.
+    """
     try:
-        history = world.helm.history()
+        history = world.helm.history(within=LAST_LOOK)
     except HelmFailed:
         return progress
     newest = history[-1] if history else None
@@ -158,7 +169,7 @@ def left(progress: Progress, plan: Plan, world: World) -> Progress:
         return progress
     if newest.pending:
         return replace(progress, stranded=True)
-    return replace(progress, over=True) if newest.number >= plan.revision else progress
+    return replace(progress, over=True) if failed and newest.number >= plan.revision else progress
 
 
 def ensure_namespace(request: Request, world: World, emit: Emit) -> None:
@@ -181,10 +192,11 @@ def run_all(steps: tuple[Step, ...], plan: Plan, world: World, course: Course, e
     doesn't run them again.
     """
     verdicts: list[Verdict] = []
+    resumed = last_resumed(steps, plan, world)
     for number, step in enumerate(steps):
         course.step = step
         try:
-            verdicts.append(run(step, plan, world, emit))
+            verdicts.append(run(step, plan, world, emit, keep=number < resumed))
         except (MigrationFailed, MigrationTimedOut, AfterFailed):
             sweep((step,), succeeded=False, world=world, emit=emit)
             if not goes_on(step, world):  # else it may still need what the hooks before it made
@@ -195,6 +207,21 @@ def run_all(steps: tuple[Step, ...], plan: Plan, world: World, course: Course, e
     early = tuple(step for step in steps if not step.watched or step.ref in clashing)
     sweep(early[::-1], succeeded=True, world=world, emit=emit)
     return verdicts
+
+
+def last_resumed(steps: tuple[Step, ...], plan: Plan, world: World) -> int:
+    """The number of the last step that an earlier try of this deploy has begun, 0 when there is none.
+
+    It may still use what was made for it before: a ServiceAccount, a Secret, a volume.
+    """
+    if all(step.watched for step in steps):
+        return 0
+    ours = (
+        number
+        for number, step in enumerate(steps)
+        if step.watched and (found := current(step, plan, world)) is not None and is_ours(found, step, plan)
+    )
+    return max(ours, default=0)
 
 
 @dataclass(slots=True)
@@ -214,11 +241,13 @@ class Course:
             hint += "   (picks it up where it is; or watch it: shipit logs --follow)"
         return Interrupted(self.so_far("interrupted"), signum=signum, hint=hint)
 
-    def so_far(self, end: str) -> str:
-        """How it ended, with what still runs and in which state the app is."""
+    def so_far(self, end: str, *, ours: bool = True) -> str:
+        """How it ended, with what still runs and in which state the app is; whose lock is not `ours` any more can only
+        say what it did itself.
+        """
         if self.plan is None:
             return f"{end} before anything changed"
-        app = self._app(self.plan)
+        app = self._app(self.plan) if ours or self.stage != "before" else "this deploy did not touch the app"
         if app in end:
             return end
         step = self._watched()
@@ -246,6 +275,8 @@ class Course:
         except ShipitError as error:
             return f"whether {what} still runs is not known ({error.message})"
         if found is None:
-            return f"{what} was not created"
+            return f"{what} is not there"
         what = f"{step.ref.kind} {found.name}"
+        if (found.tag, found.hash) != (plan.tag, step.hash):
+            return f"{what} of {found.tag or 'another deploy'} is still there, that of {plan.tag} was not created"
         return f"{what} still runs" if runs(found) else f"{what} has ended"

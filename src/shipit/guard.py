@@ -19,7 +19,7 @@ def guarded(world: World, lease: Lease) -> World:
 
 @dataclass(frozen=True, slots=True)
 class _Process:
-    """A helm that is told with every look at it that the lock still is ours, and stopped when it isn't."""
+    """A helm that is stopped when the lock is not ours any more."""
 
     inner: HelmProcess
     lease: Lease
@@ -44,7 +44,6 @@ class _Process:
         except BaseException:
             self.inner.stop()
             raise
-        self.inner.keep_alive()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,7 @@ class _Helm:
 
 
 def _vouched(process: HelmProcess, lease: Lease) -> HelmProcess:
-    """Each renewal of the lock keeps helm alive, whatever the deploy itself is busy with."""
+    """Each renewal of the lock keeps helm alive, and nothing else: a successor knows when it has ended."""
     lease.at_renewal(process.keep_alive)
     return _Process(process, lease)
 
@@ -138,9 +137,9 @@ class _Cluster:
         with self._proven():
             return self._inner.patch(ref, patch, uid=uid)
 
-    def delete(self, ref: Ref, *, uid: str, propagation: str = "Foreground") -> None:
+    def delete(self, ref: Ref, *, uid: str, version: str = "", propagation: str = "Foreground") -> None:
         with self._proven():
-            self._inner.delete(ref, uid=uid, propagation=propagation)
+            self._inner.delete(ref, uid=uid, version=version, propagation=propagation)
 
     @contextmanager
     def _proven(self, *, dry_run: bool = False) -> Iterator[None]:

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from shipit.claim import DURATION, Claim, Progress, claim_of, freed, held_by, ref_of
+from shipit.claim import DURATION, HELM_ENDS, Claim, Progress, claim_of, freed, held_by, ref_of
 from shipit.errors import ApiError, Busy, Conflict, NotFound, Refused, Stopped, Unknown
 from shipit.events import Emit, StepChanged, Warned
 from shipit.model import Identity, Json, Ref
@@ -31,8 +31,8 @@ END_WITHIN = 5.0
 
 
 class Lease:
-    """A lock that is held. `inherited` is what an earlier holder owed; `finished` the last revision that was made;
-    `taken_over` is true when that holder died with the lock.
+    """A lock that is held. `noted` is how far an earlier holder came, `inherited` the same when it still owed something;
+    `finished` is the last revision that was made; `taken_over` is true when that holder died with the lock.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Lease:
         self._lost: Claim | None = None
         self._ended = threading.Event()
         self._at_renewal: list[Callable[[], None]] = []
-        noted = claim.progress
+        self.noted = noted = claim.progress
         self.inherited = noted if noted is not None and not noted.over else None
         self.finished = noted.revision if noted is not None and (noted.made or noted.over) else 0
 
@@ -64,10 +64,9 @@ class Lease:
         self._at_renewal.append(call)
 
     @property
-    def dead(self) -> Progress | None:
-        """What was owed by a holder whose helm is certainly gone: it died with the lock, or saw its helm end."""
-        owed = self.inherited
-        return owed if owed is not None and (self.taken_over or owed.stranded) else None
+    def helm_is_gone(self) -> bool:
+        """Whether the helm of what was inherited is certainly gone: its holder died with the lock, or saw it end."""
+        return self.inherited is not None and (self.taken_over or self.inherited.stranded)
 
     @property
     def certain(self) -> float:
@@ -123,8 +122,9 @@ class Lease:
                     hint="shipit logs",
                 ) from error
             self._renewed = sent
-        for call in self._at_renewal:
-            call()
+        if self._clock.monotonic() - sent <= RENEWED_WITHIN:  # old news would keep a helm alive for too long
+            for call in self._at_renewal:
+                call()
 
     def _look(self) -> None:
         """After a conflict: ours still (an answer was lost), or somebody else's."""
@@ -218,8 +218,9 @@ class _Watcher:
             self._changes += 1
             self._seen, self._since = version, now
             return False
-        duration = body.get("spec", {}).get("leaseDurationSeconds") or DURATION
-        return now - self._since >= float(duration)
+        duration = float(body.get("spec", {}).get("leaseDurationSeconds") or DURATION)
+        progress = claim_of(body).progress
+        return now - self._since >= duration + (HELM_ENDS if progress and progress.upgrading else 0.0)
 
 
 def _read(cluster: Cluster, ref: Ref) -> Json:

@@ -7,16 +7,22 @@ from datetime import datetime
 from shipit.claim import Progress
 from shipit.errors import Busy, Conflict
 from shipit.events import Emit, Warned
+from shipit.manifest import digest, resources, split
 from shipit.model import Json, Ref, Revision
 from shipit.request import Request
 from shipit.world import World
 
+ANOTHERS = 3
+"""How many of helm's timeouts somebody else's helm gets: it counts one for its hooks before, the upgrade, those after."""
 
-def recover(request: Request, world: World, owed: Progress | None, emit: Emit) -> None:
+
+def recover(request: Request, world: World, owed: Progress | None, emit: Emit, *, dead: bool) -> None:
     """Remove the pending revision by the UID of its Secret, if its helm is dead; only ever called under the lock.
 
-    `owed` is what a deploy had begun whose helm is certainly gone; else a helm counts as dead once its revision is
-    older than helm's timeout. Raises Busy for another: it may be alive. `helm rollback` would free the release too, but change the app before its migration.
+    `owed` is what an earlier deploy had begun: its helm is certainly gone when that deploy is `dead`, else once its
+    revision is older than helm's timeout. Somebody else's helm gets longer, and is alive as long as a Job of its hooks
+    is. Raises Busy for one that may be alive. `helm rollback` would free the release too, but change the app before its
+    migration.
     """
     history = world.helm.history()
     if not history or not history[-1].pending:
@@ -25,15 +31,16 @@ def recover(request: Request, world: World, owed: Progress | None, emit: Emit) -
     stored = world.cluster.find(
         "v1", "Secret", request.namespace, f"owner=helm,name={request.release},version={newest.number}"
     )
-    if not stored or not (_is_owed(newest, owed) or _age(stored[0], world) > request.timeout):
-        raise Busy(
-            f"the release is {newest.status} (revision {newest.number}): helm is at work on it, or was killed",
-            hint=f"helm history {request.release} -n {request.namespace}   "
-            f"(a dead one is cleared by itself once it is older than {request.timeout:g} s)",
-        )
+    ours = owed is not None and _is_ours(newest, owed, request, world)
+    patience = request.timeout * (1 if ours else ANOTHERS)
+    if not stored or not (ours and dead):
+        _refuse_living(newest, stored, patience, request, world)
     meta = stored[0]["metadata"]
+    ref = Ref("v1", "Secret", request.namespace, meta["name"])
     try:
-        world.cluster.delete(Ref("v1", "Secret", request.namespace, meta["name"]), uid=meta["uid"])
+        world.cluster.delete(
+            ref, uid=meta["uid"], version=meta.get("resourceVersion", ""), propagation="Background"
+        )
     except Conflict as error:
         raise Busy("somebody else is at work on the release", hint="shipit logs") from error
     emit(
@@ -44,9 +51,49 @@ def recover(request: Request, world: World, owed: Progress | None, emit: Emit) -
     )
 
 
-def _is_owed(newest: Revision, owed: Progress | None) -> bool:
-    """The upgrade, or the handover just before it, that the lock's dead holder had begun."""
-    return owed is not None and owed.revision - newest.number in (0, 1)
+def _refuse_living(
+    newest: Revision, stored: tuple[Json, ...], patience: float, request: Request, world: World
+) -> None:
+    running = _running_hook(newest, request, world)
+    if stored and not running and _age(stored[0], world) > patience:
+        return
+    why = f"its hook {running} runs" if running else "helm is at work on it, or was killed"
+    raise Busy(
+        f"the release is {newest.status} (revision {newest.number}): {why}",
+        hint=f"helm history {request.release} -n {request.namespace}   "
+        f"(a dead one is cleared by itself once it is older than {patience:g} s)",
+    )
+
+
+def _running_hook(newest: Revision, request: Request, world: World) -> str:
+    """A Job of the revision's hooks that is there and has not ended, "" for none."""
+    hooks = resources(split(world.helm.hooks(newest.number), request.namespace))
+    for ref in (hook.ref for hook in hooks if hook.ref.kind == "Job"):
+        found = world.cluster.job(ref.namespace, ref.name)
+        if found is not None and not found.finished and not found.suspended:
+            return f"Job {ref.name}"
+    return ""
+
+
+def _is_ours(newest: Revision, owed: Progress, request: Request, world: World) -> bool:
+    """The upgrade that the earlier deploy had begun, the handover just before it, or the rollback after it."""
+    return (
+        is_handover(newest, owed)
+        or (newest.status == "pending-rollback" and newest.number == owed.revision + 1)
+        or is_upgrade(newest, owed, request, world)
+    )
+
+
+def is_upgrade(newest: Revision, owed: Progress, request: Request, world: World) -> bool:
+    """Whether that deploy made the revision: by its number, and by what it holds."""
+    if newest.number != owed.revision:
+        return False
+    return digest(split(world.helm.manifest(newest.number), request.namespace)) == owed.digest
+
+
+def is_handover(newest: Revision, owed: Progress) -> bool:
+    """Whether that deploy made the revision, as the one before its upgrade."""
+    return owed.handover and newest.number == owed.revision - 1
 
 
 def _age(stored: Json, world: World) -> float:

@@ -7,24 +7,29 @@ from dataclasses import replace
 from shipit.checks import check_permissions, check_references, dry_run_app, dry_run_step
 from shipit.claim import Progress
 from shipit.draw import Drawing, draw
-from shipit.errors import refusing
+from shipit.errors import Refused, refusing
 from shipit.events import Emit, StepChanged, Warned
-from shipit.manifest import digest, split
+from shipit.manifest import digest
 from shipit.model import Plan, Step
+from shipit.pending import is_handover, is_upgrade
 from shipit.plan import plan_of
 from shipit.request import Request
 from shipit.world import World
 
 
-def prepare(request: Request, world: World, owed: Progress | None, emit: Emit) -> Plan:
+def prepare(request: Request, world: World, noted: Progress | None, emit: Emit) -> Plan:
     """Render the release with the new tag and check all of it. Changes nothing; raises Refused.
 
-    `owed` is the upgrade that an earlier deploy noted and did not finish: when it is this very one, and it has come,
-    the plan `resumes` with what runs after it. When it was interrupted, the migration that ran for it counts.
+    `noted` is the upgrade that an earlier deploy noted. When it is this very one, not finished, and it has come, the
+    plan `resumes` with what runs after it. When it was interrupted, the migration that ran for it counts. A first
+    install that did not end well is made good for: what runs around an install runs once more.
     """
+    owed = noted if noted is not None and not noted.over else None
     emit(StepChanged("prepare", "started", f"rendering {request.release} with {request.tag}"))
     with refusing():
         drawing = draw(request, world)
+        if noted is not None and noted.install and drawing.newest <= noted.revision:
+            drawing = replace(drawing, rendered=replace(drawing.rendered, install=True))
         plan = _resumed(request, world, drawing, owed) or plan_of(
             request, world, drawing, counts_from=_interrupted(request, world, drawing, owed)
         )
@@ -45,7 +50,7 @@ def _resumed(request: Request, world: World, drawing: Drawing, owed: Progress | 
         return None  # somebody else made that revision
     rendered = replace(drawing.rendered, install=owed.install, revision=owed.revision)
     plan = plan_of(request, world, replace(drawing, rendered=rendered, live=()))
-    return replace(plan, resumes=True, install=False) if plan.digest == owed.digest else None
+    return replace(plan, resumes=True) if plan.digest == owed.digest else None
 
 
 def _interrupted(request: Request, world: World, drawing: Drawing, owed: Progress | None) -> int:
@@ -54,12 +59,10 @@ def _interrupted(request: Request, world: World, drawing: Drawing, owed: Progres
     Its helm was stopped with it, and marked the revision as failed; an upgrade that failed by itself is noted as over.
     """
     newest = drawing.history[-1] if drawing.history else None
-    if newest is None or newest.status != "failed" or owed is None or owed.made:
+    if newest is None or newest.status != "failed" or owed is None or owed.made or owed.tag != request.tag:
         return 0
-    if (owed.tag, owed.revision) != (request.tag, newest.number):
-        return 0
-    made = digest(split(world.helm.manifest(newest.number), request.namespace))
-    return owed.counts_from if made == owed.digest else 0  # else somebody else made that revision
+    ours = is_upgrade(newest, owed, request, world) or is_handover(newest, owed)
+    return owed.counts_from if ours else 0
 
 
 def _check(plan: Plan, world: World, drawing: Drawing, emit: Emit) -> None:
@@ -67,6 +70,7 @@ def _check(plan: Plan, world: World, drawing: Drawing, emit: Emit) -> None:
     check_permissions(world.cluster, plan.namespace, steps)
     check_references(world, plan)
     for step in steps:
+        _refuse_manual_selector(step)
         dry_run_step(world.cluster, step)
         _warn(step, emit)
     unknown = dry_run_app(world.cluster, plan, drawing.live, server_side=drawing.rendered.server_side)
@@ -75,6 +79,15 @@ def _check(plan: Plan, world: World, drawing: Drawing, emit: Emit) -> None:
             Warned(
                 f"can't be checked before the chart's own kinds and namespaces exist: {', '.join(unknown)}"
             )
+        )
+
+
+def _refuse_manual_selector(step: Step) -> None:
+    """Its pods carry no label of their Job, so that they can't be told from another's."""
+    if step.ref.kind == "Job" and step.manifest.get("spec", {}).get("manualSelector"):
+        raise Refused(
+            f"Job {step.ref.name} has a manualSelector: its pods can't be told from another Job's",
+            hint="leave manualSelector and selector out of the Job's spec",
         )
 
 

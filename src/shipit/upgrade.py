@@ -63,7 +63,7 @@ def refuse_moved(plan: Plan, world: World, emit: Emit) -> None:
     except HelmFailed as error:
         raise Unknown(
             f"whether the release was moved meanwhile is not known, so the upgrade was not begun: {error.message}; "
-            f"what runs before it is done; {plan.app_now}",
+            f"{plan.done}; {plan.app_now}",
             hint=f"shipit deploy --tag {plan.tag}   (goes on with the upgrade)",
             details=error.details,
         ) from error
@@ -73,8 +73,8 @@ def refuse_moved(plan: Plan, world: World, emit: Emit) -> None:
     message = f"somebody else moved the release meanwhile: revision {newest} instead of {plan.live}"
     emit(StepChanged("upgrade", "failed", message))
     raise Busy(
-        f"{message}; its upgrade to {plan.tag} was not begun, what runs before it is done",
-        hint=f"shipit deploy --tag {plan.tag}   (renders again on top of revision {newest})",
+        f"{message}; its upgrade to {plan.tag} was not begun; {plan.done}",
+        hint=f"shipit deploy --tag {plan.tag}   (begins anew on top of revision {newest}, its migration included)",
     )
 
 
@@ -95,7 +95,7 @@ def _hand_over(plan: Plan, chart: Path, world: World, emit: Emit) -> None:
         emit(StepChanged("handover", "failed"))
         raise UpgradeFailed(
             "the handover revision, the live manifest without the migration Job, failed; the app is as it was, "
-            "the migration is done",
+            f"{plan.done}",
             hint=plan.look_at_history,
             details=end.stderr,
         )
@@ -173,21 +173,21 @@ def where_it_stands(plan: Plan, world: World) -> str:
     try:
         history = world.helm.history(within=LAST_LOOK)
     except ShipitError as error:
-        return f"the migration is done, the state of the release is not known ({error.message})"
+        return f"{plan.done}, the state of the release is not known ({error.message})"
     newest = history[-1] if history else None
     if newest is None or newest.number <= plan.live:
-        return f"the migration is done, {plan.app_now}"
+        return f"{plan.done}, {plan.app_now}"
     if newest.pending:
         return (
-            f"the migration is done, revision {newest.number} is left {newest.status}: the next deploy clears it, "
+            f"{plan.done}, revision {newest.number} is left {newest.status}: the next deploy clears it, "
             f"once it is {plan.timeout:g} s old at the latest"
         )
     back = (
         f"   (back to the app of before: helm rollback {plan.release} {plan.back_to} -n {plan.namespace} --no-hooks)"
-        if plan.back_to
+        if plan.back_to and plan.back_to != newest.number
         else ""
     )
-    return f"the migration is done, revision {newest.number} is {newest.status} and was not rolled back{back}"
+    return f"{plan.done}, revision {newest.number} is {newest.status} and was not rolled back{back}"
 
 
 def roll_back(plan: Plan, revision: int, world: World, emit: Emit) -> str:
@@ -197,10 +197,12 @@ def roll_back(plan: Plan, revision: int, world: World, emit: Emit) -> str:
     end = _carry_out(lambda: world.helm.rollback(revision, timeout=plan.timeout), plan, world, emit, rollout)
     if end.code == 0:
         emit(StepChanged("rollback", "done", f"the app of revision {revision} runs again"))
-        return f"the app was rolled back to revision {revision}; the migration is done and stays"
+        return f"the app was rolled back to revision {revision}; {plan.done}, and stays so"
     reason = _reason(rollout.worst(), end)
     emit(StepChanged("rollback", "failed", reason))
-    return f"and the rollback to revision {revision} failed as well ({reason}); the migration is done"
+    return (
+        f"and the rollback to revision {revision} failed as well ({reason}); {where_it_stands(plan, world)}"
+    )
 
 
 def await_rollout(plan: Plan, world: World, emit: Emit) -> None:

@@ -135,8 +135,10 @@ class Cluster(Protocol):
     def patch(self, ref: Ref, patch: Json, *, uid: str) -> Json:
         """A merge patch of the object with that UID; `Conflict` when it is another one by now."""
 
-    def delete(self, ref: Ref, *, uid: str, propagation: str = "Foreground") -> None:
-        """Ask for the deletion of the object with that UID; nothing when it is gone, `Conflict` for a successor."""
+    def delete(self, ref: Ref, *, uid: str, version: str = "", propagation: str = "Foreground") -> None:
+        """Ask for the deletion of the object with that UID; nothing when it is gone, `Conflict` for a successor, and
+        for one that has changed since the resource `version`, where that is given.
+        """
 
     def may(self, verb: str, group: str, resource: str, namespace: str, name: str = "") -> bool:
         """SelfSubjectAccessReview. `resource` may name a subresource: `pods/log`."""

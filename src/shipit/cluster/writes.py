@@ -94,7 +94,7 @@ class Writes:
                 ) from error
             raise
 
-    def delete(self, ref: Ref, *, uid: str, propagation: str = "Foreground") -> None:
+    def delete(self, ref: Ref, *, uid: str, version: str = "", propagation: str = "Foreground") -> None:
         kind = self._kinds.find(ref.api_version, ref.kind)
         if kind is None:
             return
@@ -102,7 +102,7 @@ class Writes:
             "apiVersion": "v1",
             "kind": "DeleteOptions",
             "propagationPolicy": propagation,
-            "preconditions": {"uid": uid},
+            "preconditions": {"uid": uid, **({"resourceVersion": version} if version else {})},
         }
         call = call_for("delete", kind, ref.namespace or self._namespace, ref.name, body=options)
         try:

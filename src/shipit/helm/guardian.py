@@ -22,6 +22,8 @@ import sys
 import time
 
 PR_SET_PDEATHSIG = 1
+TICKING = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # it goes on while a laptop sleeps
+LOOK_EVERY = 1.0  # seconds: what waits in select does sleep
 
 
 def main(argv: list[str]) -> int:
@@ -78,6 +80,10 @@ def _die_with(parent: int) -> None:
         os._exit(127)
 
 
+def _now() -> float:
+    return time.clock_gettime(TICKING)
+
+
 class Guarded:
     """A helm with the two things that are listened to: shipit's pipe, and the wakeup that its end causes."""
 
@@ -102,21 +108,21 @@ class Guarded:
         return self.code
 
     def _wait_while_shipit_lives(self, lease: float) -> None:
-        heard = time.monotonic()
+        heard = _now()
         while not self._ended():
-            left = heard + lease - time.monotonic() if lease else None
+            left = heard + lease - _now() if lease else None
             if left is not None and left <= 0:
                 return
-            said = self._listen(left)
+            said = self._listen(None if left is None else min(left, LOOK_EVERY))
             if said == b"":
                 return
             if said:
-                heard = time.monotonic()
+                heard = _now()
 
     def _wait(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while not self._ended() and (left := until - time.monotonic()) > 0:
-            self._listen(left)
+        until = _now() + seconds
+        while not self._ended() and (left := until - _now()) > 0:
+            self._listen(min(left, LOOK_EVERY))
 
     def _listen(self, seconds: float | None) -> bytes | None:
         """What shipit said, b"" when it hung up, None when it said nothing."""
