@@ -12,6 +12,7 @@ from shipit.deploy import deploy
 from shipit.errors import (
     AfterFailed,
     Busy,
+    Forbidden,
     HelmFailed,
     Interrupted,
     MigrationFailed,
@@ -23,9 +24,10 @@ from shipit.errors import (
     UpgradeFailed,
 )
 from shipit.events import LogLine, StepChanged, Warned
+from shipit.follow import Follower
 from shipit.model import HelmExit, Hook, Identity, Ref, Rendered, Revision
 from shipit.request import Request, Wanted
-from tests.fakes import NAMESPACE, Fakes, Script, fakes
+from tests.fakes import NAMESPACE, FakeProcess, Fakes, Script, fakes
 
 JOB = """\
 apiVersion: batch/v1
@@ -443,3 +445,203 @@ def test_a_hook_pod_of_another_deploy_is_seen_under_its_own_name(world: Fakes, r
     world.cluster.create(pod)
     with pytest.raises(Busy, match="Pod migrate-v1"):
         go(request_, world)
+
+
+# ── what comes after something went wrong ────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("on_timeout", ["leave", "delete"])
+def test_a_job_that_ends_as_its_time_is_up_has_ended(
+    world: Fakes, request_: Request, on_timeout: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the last look and what is done about the Job lies the end of its log."""
+    finish = Follower.finish
+
+    def slow(logs: Follower, timeout: float) -> None:
+        finish(logs, timeout)
+        world.clock.sleep(0.5)
+
+    monkeypatch.setattr(Follower, "finish", slow)
+    world.cluster.scripts["migrate"] = Script(starts=1, ends=29.1)
+    wanted = (Wanted(timeout=30, on_timeout=on_timeout),)  # type: ignore[arg-type]
+    assert go(replace(request_, wanted=wanted), world) == 2
+    assert MIGRATE in world.cluster.objects
+    assert any("ended as shipit gave up on it" in event.message for event in world.told.of(Warned))
+
+
+def test_a_deletion_at_the_deadline_is_not_waited_for_beyond_it(world: Fakes, request_: Request) -> None:
+    world.cluster.scripts["migrate"] = Script(ends=3600)
+    world.cluster.delete = lambda ref, **how: None  # type: ignore[method-assign]
+    with pytest.raises(MigrationTimedOut, match=r"it is being deleted, and has not ended yet; .*untouched"):
+        go(replace(request_, wanted=(Wanted(timeout=30, on_timeout="delete"),)), world)
+    assert world.clock.seconds < 40
+
+
+def test_one_403_in_the_middle_of_a_migration_is_not_believed(world: Fakes, request_: Request) -> None:
+    def forgetful(call: str) -> Forbidden | None:
+        early = 3 <= world.clock.seconds < 20 and call.startswith("get Job")
+        return Forbidden("jobs.batch is forbidden: role not found", status=403) if early else None
+
+    world.cluster.scripts["migrate"] = Script(ends=60)
+    world.cluster.broken = forgetful
+    assert go(request_, world) == 2
+
+
+def test_a_403_that_stays_is_believed(world: Fakes, request_: Request) -> None:
+    world.cluster.scripts["migrate"] = Script(ends=600)
+    world.cluster.broken = lambda call: (
+        Forbidden("jobs.batch is forbidden", status=403)
+        if world.clock.seconds > 3 and call.startswith("get Job")
+        else None
+    )
+    with pytest.raises(Unknown, match=r"jobs\.batch is forbidden"):
+        go(request_, world)
+    assert world.clock.seconds < 60
+
+
+def test_what_a_running_migration_uses_is_left_as_it_is_when_it_is_picked_up(
+    world: Fakes, request_: Request
+) -> None:
+    account = "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: migrator\n"
+    before = Hook("migrator", "ServiceAccount", "shop/templates/sa.yaml", account, ("pre-upgrade",), -5, ())
+    world.helm.rendered = rendering("v2", 2, (before, hook("migrate", ("pre-upgrade",), "v2")), job="")
+    world.cluster.scripts["migrate"] = Script(ends=200)
+
+    def killed() -> None:
+        raise Stopped(15)
+
+    world.clock.later(30, killed)
+    with pytest.raises(Interrupted, match="still runs"):
+        go(request_, world)
+    assert go(again(request_, world), world) == 2
+    wrote = [call for call in world.cluster.wrote() if "Lease" not in call]
+    assert wrote == ["create ServiceAccount shop/migrator", "create Job shop/migrate"]
+
+
+@pytest.mark.parametrize("tag", ["v2", "v3"])
+@pytest.mark.parametrize("fails", ["migration", "helm"])
+def test_what_runs_around_a_first_install_runs_until_it_has_succeeded(
+    world: Fakes, request_: Request, fails: str, tag: str
+) -> None:
+    """Helm calls the second try an upgrade, and would never run its post-install hooks."""
+    world.helm.revisions = []
+    world.helm.rendered = rendering("v2", 1, (hook("migrate", ("post-install",), "v2"),), job="")
+    if fails == "migration":
+        world.cluster.scripts["migrate"] = Script(outcome="failed", exit_code=1)
+    else:
+        world.helm.upgrade_ends = HelmExit(1, ("Error: exceeded quota",))
+    with pytest.raises(AfterFailed if fails == "migration" else UpgradeFailed):
+        go(request_, world)
+    world.helm.upgrade_ends = HelmExit(0)
+    world.cluster.scripts["migrate"] = Script()
+    world.helm.rendered = rendering(tag, 2, (hook("migrate", ("post-install",), tag),), job="")
+    assert go(again(request_, world, tag=tag), world) == 2
+    outcomes = [event.result.outcome for event in world.told.of(StepChanged) if event.result]
+    assert outcomes == (["failed"] if fails == "migration" else []) + ["succeeded"]
+    world.helm.rendered = rendering("v4", 3, (hook("migrate", ("post-install",), "v4"),), job="")
+    assert go(again(request_, world, run="run-3", tag="v4"), world) == 3
+    assert len([event for event in world.told.of(StepChanged) if event.result]) == len(outcomes), "only once"
+
+
+@pytest.mark.parametrize("how", ["stopped", "interrupted"])
+def test_a_rollback_that_was_cut_short_is_cleared_by_the_next_deploy(
+    world: Fakes, request_: Request, how: str
+) -> None:
+    """helm leaves its record pending when it is interrupted in a rollback."""
+
+    def rollback(revision: int, *, timeout: float) -> FakeProcess:
+        process = world.helm._start(HelmExit(0), lambda: None)
+        process.ends_at += 1000
+        process.at_a_stop = pending
+        if how == "interrupted":
+            world.clock.later(10, killed)
+        return process
+
+    def pending() -> None:
+        world.helm.revisions.append(Revision(3, "pending-rollback"))
+        labels = {"owner": "helm", "name": "shop", "version": "3"}
+        meta = {"name": "sh.helm.release.v1.shop.v3", "namespace": NAMESPACE, "labels": labels}
+        world.cluster.create({"apiVersion": "v1", "kind": "Secret", "metadata": meta})
+
+    def killed() -> None:
+        raise Stopped(2)
+
+    world.helm.upgrade_ends = HelmExit(1, ("boom",))
+    world.helm.rollback = rollback  # type: ignore[method-assign]
+    with pytest.raises((UpgradeFailed, Interrupted), match="revision 3 is left pending-rollback"):
+        go(replace(request_, rollback_on_failure=True), world)
+    world.helm.upgrade_ends = HelmExit(0)
+    world.helm.rendered = rendering("v3", 3)
+    go(again(request_, world, tag="v3"), world)
+    assert any("revision 3 was left pending-rollback" in event.message for event in world.told.of(Warned))
+
+
+@pytest.mark.parametrize("how", ["failed", "interrupted"])
+def test_a_handover_that_did_not_come_does_not_make_the_migration_run_again(
+    world: Fakes, request_: Request, how: str
+) -> None:
+    world.helm.manifests[1] = rendering("v1", 1).manifest  # bare Helm's: it lists the migration
+    upgrade = world.helm.upgrade
+
+    def stumbling(chart: Path, values: tuple[Path, ...], **options: object) -> FakeProcess:
+        process = upgrade(chart, values, **options)
+        process.ending, process.at_the_end = HelmExit(1, ("boom",)), world.helm._interrupted
+        if how == "interrupted":
+            process.ends_at += 100
+            world.clock.later(2, killed)
+        return process
+
+    def killed() -> None:
+        raise Stopped(15)
+
+    world.helm.upgrade = stumbling  # type: ignore[assignment,method-assign]
+    with pytest.raises((UpgradeFailed, Interrupted)) as caught:
+        go(request_, world)
+    assert "helm rollback shop 2" not in f"{caught.value.message} {caught.value.hint}"
+    world.helm.manifests[2] = world.helm.manifests[1]
+    world.helm.upgrade = upgrade  # type: ignore[method-assign]
+    world.helm.rendered = rendering("v2", 3)
+    assert go(again(request_, world), world) == 4
+    assert len([call for call in world.cluster.wrote() if call.startswith("create Job")]) == 1
+
+
+def test_a_deploy_that_lost_its_lock_speaks_for_itself_only(world: Fakes, request_: Request) -> None:
+    ref = ref_for(NAMESPACE, "shop")
+
+    def taken() -> None:
+        body = world.cluster.objects[ref]
+        body["spec"]["holderIdentity"] = "run-b"
+        world.cluster._store(ref, body)
+
+    world.cluster.scripts["migrate"] = Script(ends=60)
+    world.clock.later(25, taken)
+    with pytest.raises(
+        Busy, match=r"lock of the release was lost.*this deploy did not touch the app"
+    ) as caught:
+        go(request_, world)
+    assert "untouched" not in caught.value.message
+
+
+def test_an_interrupt_while_the_old_job_goes_does_not_take_it_for_its_own(
+    world: Fakes, request_: Request
+) -> None:
+    go(request_, world)
+    world.helm.rendered = rendering("v3", 3)
+
+    def killed() -> None:
+        raise Stopped(2)
+
+    world.cluster.delete = lambda ref, **how: None  # type: ignore[method-assign]
+    world.clock.later(10, killed)
+    with pytest.raises(Interrupted, match="Job migrate of v2 is still there, that of v3 was not created"):
+        go(again(request_, world, tag="v3"), world)
+
+
+def test_a_failed_upgrade_does_not_claim_a_migration_that_comes_after_it(
+    world: Fakes, request_: Request
+) -> None:
+    world.helm.rendered = rendering("v2", 2, (hook("migrate", ("post-upgrade",), "v2"),), job="")
+    world.helm.upgrade_ends = HelmExit(1, ("boom",))
+    with pytest.raises(UpgradeFailed, match="nothing ran before the upgrade") as caught:
+        go(request_, world)
+    assert "the migration is done" not in caught.value.message
