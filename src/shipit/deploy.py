@@ -29,7 +29,14 @@ from shipit.model import Plan, Ref, Step, Verdict
 from shipit.prepare import prepare
 from shipit.request import Request
 from shipit.step import goes_on, run, sweep
-from shipit.upgrade import await_rollout, refuse_moved, upgrade, warn_of_moved_tag, where_it_stands
+from shipit.upgrade import (
+    await_rollout,
+    refuse_moved,
+    untouched,
+    upgrade,
+    warn_of_moved_tag,
+    where_it_stands,
+)
 from shipit.world import World
 
 LAST_LOOK = 5.0
@@ -242,12 +249,12 @@ class Course:
         return Interrupted(self.so_far("interrupted"), signum=signum, hint=hint)
 
     def so_far(self, end: str, *, ours: bool = True) -> str:
-        """How it ended, with what still runs and in which state the app is; whose lock is not `ours` any more can only
-        say what it did itself.
+        """How it ended, with what still runs and in which state the app is: one whose lock is not `ours` any more may not
+        be the last that touched it.
         """
         if self.plan is None:
             return f"{end} before anything changed"
-        app = self._app(self.plan) if ours or self.stage != "before" else "this deploy did not touch the app"
+        app = self._app(self.plan) if ours or self.stage != "before" else untouched(self.plan, self.world)
         if app in end:
             return end
         step = self._watched()

@@ -190,6 +190,18 @@ def where_it_stands(plan: Plan, world: World) -> str:
     return f"{plan.done}, revision {newest.number} is {newest.status} and was not rolled back{back}"
 
 
+def untouched(plan: Plan, world: World) -> str:
+    """The state of the release when no upgrade was begun, but somebody else may have the lock. Never raises."""
+    try:
+        history = world.helm.history(within=LAST_LOOK)
+    except ShipitError:
+        return "this deploy did not touch the app"
+    newest = history[-1].number if history else 0
+    if newest == plan.live:
+        return plan.app_now
+    return f"this deploy did not touch the app, which somebody else brought to revision {newest}"
+
+
 def roll_back(plan: Plan, revision: int, world: World, emit: Emit) -> str:
     """`helm rollback`, watched; what it came to, in words. The schema stays where the migration brought it."""
     emit(StepChanged("rollback", "started", f"helm rollback to revision {revision}", plan.timeout))
