@@ -259,6 +259,13 @@ def test_whether_a_job_was_made_is_not_known_while_nobody_answers(world: World) 
     assert world.waited < 2 * DEADLINE
 
 
+def test_a_create_that_met_others_in_its_quota_is_sent_again(world: World) -> None:
+    words = 'Operation cannot be fulfilled on resourcequotas "q": the object has been modified'
+    world.api.on("POST", refuses(409, "Conflict", words), says(job()))
+    assert world.cluster.create(wanted())["metadata"]["uid"] == "u1"
+    assert world.api.calls == [f"POST {JOBS}", f"POST {JOBS}"]
+
+
 def test_a_create_that_was_turned_away_unseen_is_sent_again(world: World) -> None:
     world.api.on("POST", refuses(429, "TooManyRequests", "too many requests"), says(job(), 201))
     world.cluster.create(wanted())

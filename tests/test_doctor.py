@@ -27,12 +27,12 @@ def test_a_sound_project_passes_and_nothing_is_written(world: Fakes, request_: R
 def test_missing_permissions_name_the_role_to_create_and_the_rest_is_looked_at(
     world: Fakes, request_: Request
 ) -> None:
-    world.cluster.forbidden = {"delete jobs", "get pods/log", "update leases"}
+    world.cluster.forbidden = {"delete jobs", "get pods/log", "create secrets", "update leases"}
     with pytest.raises(Refused, match="1 of 8 checks failed: permissions"):
         examine(request_, world.world, world.told)
     (told,) = world.told.of(Warned)
-    assert told.message == "the caller may not: delete jobs, get pods/log, update leases"
-    assert "--verb=delete,get,update --resource=jobs.batch,pods/log,leases.coordination.k8s.io" in told.hint
+    assert told.message == "the caller may not: delete jobs, get pods/log, create secrets, update leases"
+    assert "--verb=delete,get,create,update --resource=jobs.batch,pods/log,secrets,leases.coordination.k8s.io" in told.hint
     assert states(world)["dry run"] == "done"
 
 

@@ -22,6 +22,7 @@ VERBS: Rules = (
     ("", "pods", ("get", "list", "watch")),
     ("", "pods/log", ("get",)),
     ("", "events", ("list",)),
+    ("", "secrets", ("get", "list", "create", "update", "delete")),  # where Helm keeps its releases
 )
 BARE_POD_VERBS: Rules = (("", "pods", ("create", "delete")),)
 

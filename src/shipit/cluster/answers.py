@@ -28,6 +28,9 @@ REFUSAL = range(400, 500)
 UNTYPED = "failed to create typed patch object"
 """What a server-side apply says of an unknown field or a wrong type: with a 500, though asking again can't help."""
 
+QUOTA_RACE = "Operation cannot be fulfilled on resourcequotas"
+"""What a creation is turned away with when others use up the same quota at that moment: it may be sent again."""
+
 MOST_WORDS = 1000
 """Characters of the API server's words that are shown."""
 
@@ -136,6 +139,8 @@ def _refusal(call: Call, status: int, decoded: Json) -> ApiError:
             return _forbidden(call, reason, words)
         case 404:
             return NotFound(words, status=404, reason=reason)
+        case 409 if QUOTA_RACE in words:
+            return NotSent(words, status=409)
         case 409:
             kind = AlreadyExists if reason == "AlreadyExists" else Conflict
             return kind(words, status=409, reason=reason)
