@@ -129,6 +129,25 @@ def test_a_failing_hook_stops_before_the_upgrade_and_is_told_after_it(project4: 
     assert project4.kube.pods_by_job() == {"first": [1] * 4, "second": [1] * 3, "last": [1] * 2}
 
 
+def test_a_migration_of_the_install_alone_runs_until_it_has_succeeded_and_then_no_more(
+    project4: Project,
+) -> None:
+    """To Helm the second try is an upgrade, which has no such hook."""
+    project4.template("migrate", hook("exit 3", "post-install", name="migrate"))
+
+    failed = project4.deploy("v1")
+    assert failed.exit_code == 9, failed.told
+    project4.template("migrate", hook("echo fine", "post-install", name="migrate"))
+    again = project4.deploy("v2")
+    assert again.exit_code == 0, again.told
+    assert again.log == ["fine"]
+    assert project4.kube.image() == "v2"
+    upgraded = project4.deploy("v3")
+    assert upgraded.exit_code == 0, upgraded.told
+    assert upgraded.log == []
+    assert project4.kube.pods_by_job() == {"migrate": [1, 1]}
+
+
 def test_a_policy_that_keeps_the_old_object_refuses_the_next_deploy_before_anything_changes(
     project4: Project,
 ) -> None:
