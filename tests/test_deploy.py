@@ -543,6 +543,34 @@ def test_what_runs_around_a_first_install_runs_until_it_has_succeeded(
     assert len([event for event in world.told.of(StepChanged) if event.result]) == len(outcomes), "only once"
 
 
+def test_what_an_install_owes_comes_beside_what_an_upgrade_runs(world: Fakes, request_: Request) -> None:
+    def hooks(tag: str) -> tuple[Hook, ...]:
+        return (
+            hook("create", ("pre-install",), tag),
+            hook("migrate", ("pre-upgrade", "post-install"), tag),
+            hook("seed", ("post-install",), tag),
+        )
+
+    def created() -> list[str]:
+        return [c.rpartition("/")[2] for c in world.cluster.wrote() if c.startswith("create Job")]
+
+    world.helm.revisions = []
+    world.helm.rendered = rendering("v1", 1, hooks("v1"), job="")
+    for name in ("create", "migrate"):
+        world.cluster.scripts[name] = Script()
+    world.cluster.scripts["seed"] = Script(outcome="failed", exit_code=1)
+    with pytest.raises(AfterFailed):
+        go(replace(request_, tag="v1"), world)
+    assert created() == ["create", "migrate", "seed"]
+    world.cluster.scripts["seed"] = Script()
+    world.helm.rendered = rendering("v2", 2, hooks("v2"), job="")
+    assert go(again(request_, world), world) == 2
+    assert created()[3:] == ["migrate", "seed"]
+    world.helm.rendered = rendering("v3", 3, hooks("v3"), job="")
+    assert go(again(request_, world, run="run-3", tag="v3"), world) == 3
+    assert created()[5:] == ["migrate"]
+
+
 @pytest.mark.parametrize("how", ["stopped", "interrupted"])
 def test_a_rollback_that_was_cut_short_is_cleared_by_the_next_deploy(
     world: Fakes, request_: Request, how: str

@@ -66,13 +66,24 @@ def choose(
 
 
 def _hooks(wanted: tuple[Wanted, ...], rendered: Rendered) -> list[Chosen]:
-    """The chart's hooks of this operation in Helm's order, each with the `[migration]` that names its template."""
+    """The chart's hooks of this operation in Helm's order, each with the `[migration]` that names its template.
+
+    Those of an install that are still owed come after an upgrade's own, unless they are among these.
+    """
     event = "install" if rendered.install else "upgrade"
     named = [entry for entry in wanted if entry.named]
     found: list[Chosen] = []
-    phases: tuple[tuple[str, Phase], ...] = ((f"pre-{event}", "before"), (f"post-{event}", "after"))
-    for name, phase in phases:
-        for hook in for_event(rendered.hooks, name):
+    phases: list[tuple[Phase, Sequence[Hook]]] = [
+        ("before", for_event(rendered.hooks, f"pre-{event}")),
+        ("after", for_event(rendered.hooks, f"post-{event}")),
+    ]
+    if rendered.owes_install:
+        own = [hook for _, hooks in phases for hook in hooks]
+        phases.append(
+            ("after", [hook for hook in for_event(rendered.hooks, "post-install") if hook not in own])
+        )
+    for phase, hooks in phases:
+        for hook in hooks:
             mine = next((entry for entry in named if from_template(hook.path, entry.template)), None)
             runs = hook.kind in ("Job", "Pod")
             entry = mine or _unnamed(wanted)

@@ -21,8 +21,8 @@ _PREFIX = "shipit/"
 class Progress:
     """The upgrade that a deploy begins, noted on its Lease: a successor finishes what it owes.
 
-    `revision` is the one that the upgrade makes, `digest` the manifest's; `install` as long as what runs around a first
-    install is owed, `handover` when the live manifest is upgraded without the migration first, as a revision of its own;
+    `revision` is the one that the upgrade makes, `digest` the manifest's; `install` when it is a first install,
+    `owes_install` as long as what runs after that has not succeeded, `handover` when the live manifest is upgraded without the migration first, as a revision of its own;
     `made` once the revision has been made: what ran before it counts for no other; `over` once nothing is owed any more;
     `stranded` when the revision was left pending by a helm that was seen to end. `counts_from` is the oldest revision
     whose migration counts for it: an earlier one than its own where this upgrade was begun before, and interrupted.
@@ -37,6 +37,7 @@ class Progress:
     over: bool = False
     stranded: bool = False
     handover: bool = False
+    owes_install: bool = False
 
     @property
     def upgrading(self) -> bool:

@@ -119,11 +119,9 @@ def _migrate_and_upgrade(plan: Plan, world: World, lease: Lease, course: Course,
 
 
 def _finish(plan: Plan, world: World, lease: Lease, course: Course, emit: Emit) -> None:
-    """What comes after the upgrade; nothing is owed any more once it is done, or has failed."""
+    """What comes after the upgrade. Once it is done or has failed nothing is owed any more, but what an install does."""
     course.stage = "after"
-    over = replace(
-        progress_of(plan), over=True
-    )  # what fails around a first install stays owed by the next deploy
+    over = replace(progress_of(plan), over=True)
     try:
         run_all(plan.after, plan, world, course, emit)
         if not plan.waits:
@@ -132,7 +130,7 @@ def _finish(plan: Plan, world: World, lease: Lease, course: Course, emit: Emit) 
         note(lease, over, emit)
         raise
     sweep_workloads(plan.after, world, emit)
-    note(lease, replace(over, install=False), emit)
+    note(lease, replace(over, owes_install=False), emit)
 
 
 def sweep_workloads(steps: tuple[Step, ...], world: World, emit: Emit) -> None:
@@ -142,9 +140,14 @@ def sweep_workloads(steps: tuple[Step, ...], world: World, emit: Emit) -> None:
 
 def progress_of(plan: Plan) -> Progress:
     """The plan's upgrade, as it is noted on the lock."""
-    handover = plan.handover is not None
     return Progress(
-        plan.tag, plan.revision, plan.digest, plan.install, counts_from=plan.counts_from, handover=handover
+        plan.tag,
+        plan.revision,
+        plan.digest,
+        plan.install,
+        counts_from=plan.counts_from,
+        handover=plan.handover is not None,
+        owes_install=plan.owes_install,
     )
 
 

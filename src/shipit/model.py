@@ -75,7 +75,8 @@ class Rendered:
 
     `revision` is the one that the upgrade will make; `install` is true when there is no release yet;
     `server_side` when Helm would apply server-side (Helm 4's default), False for a three-way merge.
-    `notes` is the rendered NOTES.txt, "" when there is none.
+    `notes` is the rendered NOTES.txt, "" when there is none. `owes_install`: what runs after the first install has not
+    succeeded yet, and this is no install any more.
     """
 
     manifest: str
@@ -84,6 +85,7 @@ class Rendered:
     install: bool
     server_side: bool
     notes: str = ""
+    owes_install: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,7 +370,7 @@ class Plan:
     revisions that must not run beside this deploy's. `waits` is false when Helm must not wait for the pods: on a first
     install whose migration comes after. `resumes`: an earlier try of this deploy had upgraded the app and died.
     `counts_from` is the oldest revision whose migration counts for this upgrade: that of the first of the tries that
-    died in it, else its own.
+    died in it, else its own. `owes_install`: what runs after the first install has not succeeded yet.
     """
 
     release: str
@@ -395,6 +397,7 @@ class Plan:
     waits: bool = True
     resumes: bool = False
     counts_from: int = 0
+    owes_install: bool = False
     skipped: tuple[str, ...] = ()
 
     @property

@@ -55,8 +55,12 @@ def plan_of(request: Request, world: World, drawing: Drawing, *, counts_from: in
         foreign=tuple(resource.ref for resource in retired),
         rerun=request.rerun,
         replace_running=request.replace_running,
-        waits=not (rendered.install and any(step.phase == "after" and step.watched for step in kept)),
+        waits=not (
+            (rendered.install or rendered.owes_install)
+            and any(step.phase == "after" and step.watched for step in kept)
+        ),
         counts_from=counts_from or revision,
+        owes_install=rendered.install or rendered.owes_install,
         skipped=tuple(step.name for one, step in steps if request.skip_migration and one.migration),
     )
 

@@ -21,15 +21,15 @@ def prepare(request: Request, world: World, noted: Progress | None, emit: Emit) 
     """Render the release with the new tag and check all of it. Changes nothing; raises Refused.
 
     `noted` is the upgrade that an earlier deploy noted. When it is this very one, not finished, and it has come, the
-    plan `resumes` with what runs after it. When it was interrupted, the migration that ran for it counts. A first
-    install that did not end well is made good for: what runs around an install runs once more.
+    plan `resumes` with what runs after it. When it was interrupted, the migration that ran for it counts. What runs
+    after a first install is owed until it has succeeded: Helm calls the next try an upgrade, and would skip it.
     """
     owed = noted if noted is not None and not noted.over else None
     emit(StepChanged("prepare", "started", f"rendering {request.release} with {request.tag}"))
     with refusing():
         drawing = draw(request, world)
-        if noted is not None and noted.install and drawing.newest <= noted.revision:
-            drawing = replace(drawing, rendered=replace(drawing.rendered, install=True))
+        if noted is not None and noted.owes_install and 0 < drawing.newest <= noted.revision:
+            drawing = replace(drawing, rendered=replace(drawing.rendered, owes_install=True))
         plan = _resumed(request, world, drawing, owed) or plan_of(
             request, world, drawing, counts_from=_interrupted(request, world, drawing, owed)
         )
