@@ -12,7 +12,7 @@ from shipit.helm.arguments import Target
 from shipit.model import HelmVersion
 
 SHOP = Target("shop", "prod")
-ELSEWHERE = Target("shop", "prod", context="eu", kubeconfig="/k/config")
+ELSEWHERE = Target("shop", "prod", context="eu")
 CHART = Path("/frozen")
 
 
@@ -24,7 +24,6 @@ def test_rendering_is_an_upgrade_that_only_asks_the_server() -> None:
         "--output=json",
         "--namespace=prod",
         "--kube-context=eu",
-        "--kubeconfig=/k/config",
         "--values=/v/a.json",
         "--values=/v/b.yaml",
         "shop",
@@ -151,6 +150,19 @@ def test_what_shipit_sets_itself_is_refused_with_what_to_use(helm_args: tuple[st
         flags.parse(("--debug", *helm_args))
 
     assert hint in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    "name", ["apiserver", "token", "ca-file", "tls-server-name", "insecure-skip-tls-verify"]
+)
+def test_helm_is_not_sent_to_a_cluster_of_its_own(name: str) -> None:
+    with pytest.raises(
+        Usage, match=rf"release\.helm_args: --kube-{name} would be known to helm alone"
+    ) as refused:
+        flags.parse((f"--kube-{name}=sesame-opens",))
+
+    assert "sesame-opens" not in refused.value.message
+    assert "context" in refused.value.hint
 
 
 def test_a_word_that_belongs_to_no_flag_is_refused() -> None:

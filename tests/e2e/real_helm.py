@@ -38,7 +38,7 @@ def kubectl(sandbox: Sandbox, *args: str) -> str:
 
 def bare(helm: HelmCli, *args: str) -> str:
     """helm as a person would type it."""
-    where = [f"--namespace={helm._target.namespace}", f"--kubeconfig={helm._target.kubeconfig}"]
+    where = [f"--namespace={helm._target.namespace}", f"--kubeconfig={helm._command.environ['KUBECONFIG']}"]
     done = subprocess.run([helm.binary, *args, *where], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from shipit.helm import HelmCli
 from shipit.model import Revision
 from tests.e2e.kit import Kube
 from tests.e2e.real_helm import CHART, bare, config_map, helm_in, kubectl, succeeded, write_chart
+from tests.scripted_api import kubeconfig
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -187,7 +189,8 @@ def test_missing_dependencies_say_how_to_get_them(helm: HelmCli, tmp_path: Path)
 
 def test_a_cluster_that_does_not_answer_is_told_so(helm: HelmCli, sandbox: Sandbox, tmp_path: Path) -> None:
     version = {(3, 13): "3.13"}.get(helm.version[:2], str(helm.version.major))
-    lost = helm_in(sandbox, version, "x", tmp_path, "--kube-apiserver=https://127.0.0.1:1")
+    elsewhere = kubeconfig(tmp_path, "https://127.0.0.1:1")
+    lost = helm_in(replace(sandbox, kubeconfig=elsewhere, context=""), version, "x", tmp_path)
 
     with pytest.raises(HelmFailed) as failed:
         lost.history()
@@ -216,7 +219,8 @@ def start_shipit(helm: HelmCli, tmp_path: Path) -> Iterator[Callable[[Path, floa
     parents: list[subprocess.Popen[bytes]] = []
 
     def start(chart: Path, lease: float) -> subprocess.Popen[bytes]:
-        where = [helm._target.kubeconfig, helm._target.namespace, str(tmp_path), str(lease), str(chart)]
+        kubeconfig = helm._command.environ["KUBECONFIG"]
+        where = [kubeconfig, helm._target.namespace, str(tmp_path), str(lease), str(chart)]
         parent = subprocess.Popen(
             [sys.executable, "-c", textwrap.dedent(PARENT), helm.binary, *where],
             env={**os.environ, "PYTHONPATH": str(SRC)},

@@ -87,8 +87,8 @@ def deploying(
         program = helm.connect(
             release=release.name,
             namespace=session.namespace,
-            context=release.context or "",
-            kubeconfig=str(session.common.kubeconfig or ""),
+            context=cluster.context,  # as it was resolved: somebody may switch contexts while a migration runs
+            kubeconfig=cluster.kubeconfig,
             helm_args=release.helm_args,
             workdir=config.path.parent,
             environ=os.environ,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,4 +32,10 @@ def connect(
     api = Api(
         lambda deadline: log_in(source, deadline), clock, context=source.context, login_within=LOGIN_WITHIN
     )
-    return KubeCluster(api, clock, context=source.context, default_namespace=source.namespace)
+    return KubeCluster(
+        api,
+        clock,
+        context=source.context,
+        default_namespace=source.namespace,
+        kubeconfig=os.pathsep.join(source.paths),
+    )

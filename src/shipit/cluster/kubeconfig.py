@@ -25,7 +25,8 @@ POOL = 64
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """`paths` are the kubeconfig files, none inside a pod; `context` is "" there.
+    """`paths` are the kubeconfig files (absolute: helm reads them from another folder), none inside a pod; `context`
+    is "" there.
 
     `folder` is where the client writes the certificates and keys that it reads from a kubeconfig: it wants files.
     """
@@ -45,7 +46,8 @@ def find_source(kubeconfig: str | None, context: str | None) -> Source:
         raise Usage(f"the kubeconfig {kubeconfig} does not exist")
     listed = kubeconfig or os.environ.get("KUBECONFIG") or str(Path("~/.kube/config"))
     parts = [kubeconfig] if kubeconfig else listed.split(os.pathsep)
-    paths = tuple(found for part in parts if part and Path(found := str(Path(part).expanduser())).exists())
+    files = (Path(part).expanduser().absolute() for part in parts if part)
+    paths = tuple(str(file) for file in files if file.exists())
     if paths:
         return _of_files(paths, context)
     if os.environ.get("KUBERNETES_SERVICE_HOST") and (POD_ACCOUNT / "token").exists() and not context:

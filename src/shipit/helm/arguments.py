@@ -8,7 +8,7 @@ refused, and the strategy that a user may choose with `--wait=legacy`.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,12 +23,25 @@ HISTORY_MAX = 20
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The release that every helm command is about; `context` and `kubeconfig` "" leave the choice to helm."""
+    """The release that every helm command is about; `context` "" leaves the choice to helm."""
 
     release: str
     namespace: str
     context: str = ""
-    kubeconfig: str = ""
+
+
+def environment(environ: Mapping[str, str], kubeconfig: str) -> dict[str, str]:
+    """The environment that helm runs in: nothing in it leads helm to another cluster than shipit talks to.
+
+    `kubeconfig` are the absolute paths of the kubeconfig files that shipit read, as KUBECONFIG lists them (helm runs
+    in another folder); "" when it read none.
+    """
+    kept = {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith("HELM_KUBE") and name != "HELM_NAMESPACE"
+    }
+    return {**kept, "KUBECONFIG": kubeconfig} if kubeconfig else kept
 
 
 def render_args(target: Target, helm_args: Sequence[str], chart: str, values: Sequence[Path]) -> list[str]:
@@ -145,7 +158,6 @@ def _where(target: Target) -> list[str]:
     return [
         f"--namespace={target.namespace}",
         *([f"--kube-context={target.context}"] if target.context else []),
-        *([f"--kubeconfig={target.kubeconfig}"] if target.kubeconfig else []),
     ]
 
 

@@ -127,15 +127,17 @@ def connect(
     """Find helm and take its version, once.
 
     The binary is `binary`, else the environment's SHIPIT_HELM, else `helm` on its PATH. `workdir` is the folder in
-    which helm runs: relative paths in `helm_args` start there. An upgrade or rollback that hears no `keep_alive` for
-    `lease` seconds is interrupted (None: no such bound); what only reads is killed after `read_within` seconds.
-    Raises Refused when helm is missing or too old, Usage for `helm_args` that are shipit's own.
+    which helm runs: relative paths in `helm_args` start there. `context` and `kubeconfig` (absolute
+    paths, as KUBECONFIG lists them) are those of shipit's own client, "" where it has none. An upgrade or rollback
+    that hears no `keep_alive` for `lease` seconds is interrupted (None: no such bound); what only reads is killed after `read_within` seconds.
+    Raises Refused when helm is missing or too old, Usage for `helm_args` that are shipit's own or name a cluster.
     """
     flags.parse(helm_args)
-    command = Command(_find(binary or environ.get(BINARY_VARIABLE) or "", environ), (), environ, workdir)
+    found = _find(binary or environ.get(BINARY_VARIABLE) or "", environ)
+    command = Command(found, (), arguments.environment(environ, kubeconfig), workdir)
     version = _version(command, read_within)
     arguments.check_version(version, command.binary)
-    target = Target(release, namespace, context, kubeconfig)
+    target = Target(release, namespace, context)
     return HelmCli(target, helm_args, command, version=version, lease=lease, read_within=read_within)
 
 

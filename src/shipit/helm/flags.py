@@ -29,17 +29,21 @@ _OURS = {
     "-h": "",
 }
 
-# Flags that say how to reach the cluster: every helm command takes them.
+# Flags that lead helm to a cluster of its own: shipit would migrate in one and upgrade in the other.
+_ELSEWHERE = {
+    "--kube-apiserver",
+    "--kube-ca-file",
+    "--kube-insecure-skip-tls-verify",
+    "--kube-tls-server-name",
+    "--kube-token",
+}
+
+# Flags that say how to speak to the cluster: every helm command takes them.
 GLOBAL = {
     "--burst-limit": True,
     "--debug": False,
-    "--kube-apiserver": True,
     "--kube-as-group": True,
     "--kube-as-user": True,
-    "--kube-ca-file": True,
-    "--kube-insecure-skip-tls-verify": False,
-    "--kube-tls-server-name": True,
-    "--kube-token": True,
     "--qps": True,
     "--registry-config": True,
     "--repository-cache": True,
@@ -139,6 +143,12 @@ def _refuse_ours(flag: Flag) -> None:
         raise Usage(
             f"release.helm_args: {flag.name} is set by shipit itself",
             hint=f"use {instead} instead" if instead else "leave it out",
+        )
+    if flag.name in _ELSEWHERE:
+        raise Usage(
+            f"release.helm_args: {flag.name} would be known to helm alone, not to shipit: "
+            "they must talk to the same cluster, in the same way",
+            hint="write a context for it into the kubeconfig: context under [release], or --context",
         )
     if flag.words == ("--wait",):
         raise Usage(
