@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 # ECMA-48: CSI with parameters and a final byte; OSC, DCS, SOS, PM and APC strings up to BEL or ST; other escapes of
-# two or three bytes. A string that is never ended loses only its introducer, so that no text is swallowed; none reaches over another control code, so that a line of nothing
-# but introducers is read once.
+# two or three bytes. A string that is never ended loses only its introducer, so that no text is swallowed; none
+# reaches over another control code, so that a line of nothing but introducers is read once.
 _ESCAPES = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
     r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x00-\x1f\x80-\x9f]*(?:\x07|\x1b\\|\x9c)"
@@ -16,6 +16,8 @@ _ESCAPES = re.compile(
 _CONTROLS = re.compile(
     "[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufff9-\ufffb]"
 )
+# What nobody sees: the above, and the marks without a width, which stay in the text.
+_UNSEEN = re.compile(f"{_ESCAPES.pattern}|{_CONTROLS.pattern}|[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -39,3 +41,18 @@ def pieces(text: str) -> list[str]:
 def one_line(text: str) -> str:
     """The whole text on one line, without control codes."""
     return text if text.isprintable() else " ".join(pieces(text))
+
+
+def visible(text: str) -> str:
+    """What can be seen of a text, its lines joined."""
+    return text if text.isprintable() else _UNSEEN.sub("", text)
+
+
+def visible_at(text: str) -> list[int]:
+    """Where in the text each character of `visible(text)` stands."""
+    seen: list[int] = []
+    done = 0
+    for unseen in _UNSEEN.finditer(text):
+        seen += range(done, unseen.start())
+        done = unseen.end()
+    return [*seen, *range(done, len(text))]
