@@ -179,7 +179,7 @@ def test_nobody_there(world: World) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-    world.cluster._api._session.client.configuration.host = f"http://127.0.0.1:{port}"
+    world.cluster._api._credentials.session.client.configuration.host = f"http://127.0.0.1:{port}"
     with pytest.raises(Unreachable, match="connection refused"):
         world.cluster.check()
     assert world.waited <= 11
@@ -189,7 +189,7 @@ def test_a_name_that_can_not_be_resolved(world: World, monkeypatch: pytest.Monke
     def unresolvable(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    world.cluster._api._session.client.configuration.host = "http://nowhere.invalid"
+    world.cluster._api._credentials.session.client.configuration.host = "http://nowhere.invalid"
     monkeypatch.setattr(socket, "getaddrinfo", unresolvable)
     with pytest.raises(Unreachable, match=r"its name nowhere\.invalid can't be resolved"):
         world.cluster.check()

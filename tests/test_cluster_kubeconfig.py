@@ -6,11 +6,14 @@ import json
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from shipit.clock import SystemClock
 from shipit.cluster import connect
 from shipit.cluster.kubeconfig import find_source
 from shipit.errors import Refused, ShipitError, Unauthorized, Unreachable, Usage
@@ -183,6 +186,59 @@ def test_credentials_that_ran_out_are_renewed_once_and_the_call_goes_on(api: Api
         "Bearer token-1",
         "Bearer token-2",
     ]
+    cluster.close()
+
+
+EXPIRED = refuses(401, "Unauthorized", "expired")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda path: path.write_text(path.read_text()[:120]), "the kubeconfig .* can't be used"),
+        (lambda path: path.unlink(), "the kubeconfig .* is gone"),
+        (lambda path: path.write_text(""), "can't be used"),
+    ],
+    ids=["half written", "removed", "empty"],
+)
+def test_a_kubeconfig_that_went_bad_meanwhile_is_no_refusal_of_what_has_begun(
+    api: Api, tmp_path: Path, spoil: Callable[[Path], object], why: str
+) -> None:
+    path = kubeconfig(tmp_path, api.address)
+    cluster = connect(kubeconfig=str(path), context=None, clock=api.clock)
+    api.on("GET", EXPIRED)
+    spoil(path)
+    with pytest.raises(Unauthorized, match=f"the credentials ran out: .*{why}"):
+        cluster.check()
+    cluster.close()
+
+
+def test_threads_that_meet_a_401_share_one_renewal_and_each_waits_no_longer_than_it_may(
+    api: Api, tmp_path: Path
+) -> None:
+    pids, go = tmp_path / "pids", tmp_path / "go"
+    hangs = f"[ -e {go} ] && {{ echo $$ >> {pids}; while [ -e {go} ]; do sleep 0.05; done; }}\n"
+    path = kubeconfig(tmp_path, api.address, plugin(tmp_path, hangs + gives("token")))
+    cluster = connect(kubeconfig=str(path), context=None, clock=SystemClock())
+    ended: list[str] = []
+
+    def ask() -> None:
+        ended.append(cluster.check())
+
+    go.touch()
+    api.on("GET", *[EXPIRED] * 4, says({"gitVersion": "v2"}))
+    others = [threading.Thread(target=ask) for _ in range(3)]
+    for other in others:
+        other.start()
+    started = time.monotonic()
+    with pytest.raises(Unreachable, match=r"renewing them took more than 0\.\d+ s"), cluster.within(0.6):
+        cluster.check()
+    assert time.monotonic() - started < 2
+    go.unlink()
+    for other in others:
+        other.join(10)
+    assert ended == ["v2"] * 3
+    assert len(pids.read_text().splitlines()) == 1
     cluster.close()
 
 

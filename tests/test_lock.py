@@ -8,7 +8,7 @@ import pytest
 
 from shipit import lock
 from shipit.claim import DURATION, HELM_ENDS, Claim, Progress, claim_of, ref_for
-from shipit.errors import Busy, Forbidden, Refused, Stopped, Unknown, Unreachable
+from shipit.errors import Busy, Forbidden, Refused, ShipitError, Stopped, Unknown, Unreachable, Usage
 from shipit.events import StepChanged, Warned
 from shipit.guard import guarded
 from shipit.lock import Lease
@@ -135,6 +135,22 @@ def test_renewals_go_on_after_one_that_failed(monkeypatch: pytest.MonkeyPatch) -
     held.at_renewal(held._ended.set)
     held.keep()
     assert waited == [lock.RENEWED_WITHIN, lock.RENEWED_WITHIN]
+
+
+def test_renewals_go_on_after_one_that_failed_in_an_unheard_of_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "RENEWAL", 0.0)
+    world = fakes()
+    held = take(world, ANNA)
+    errors: list[ShipitError] = [Refused("the kubeconfig can't be used"), Usage("no context here")]
+
+    def odd(_: str) -> None:
+        if errors:
+            raise errors.pop()
+
+    world.cluster.broken = odd
+    held.at_renewal(held._ended.set)
+    held.keep()
+    assert errors == []
 
 
 def test_a_renewal_whose_answer_was_lost_is_no_loss_of_the_lock() -> None:

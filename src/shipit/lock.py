@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from shipit.claim import DURATION, HELM_ENDS, Claim, Progress, claim_of, freed, held_by, ref_of
-from shipit.errors import ApiError, Busy, Conflict, NotFound, Refused, Stopped, Unknown
+from shipit.errors import ApiError, Busy, Conflict, NotFound, Refused, ShipitError, Stopped, Unknown
 from shipit.events import Emit, StepChanged, Warned
 from shipit.model import Identity, Json, Ref
 from shipit.world import Clock, Cluster, World
@@ -85,9 +85,9 @@ class Lease:
         self._renew()
 
     def keep(self) -> None:
-        """Renew until the end, in a thread of its own; trouble shows at the next `prove`."""
+        """Renew until the end, in a thread of its own; trouble of any kind shows at the next `prove`."""
         while not self._ended.wait(RENEWAL):
-            with contextlib.suppress(Unknown, Busy), self._cluster.within(RENEWED_WITHIN):
+            with contextlib.suppress(ShipitError), self._cluster.within(RENEWED_WITHIN):
                 self._renew()
 
     def end(self, *, give_back: bool = True) -> None:

@@ -6,7 +6,6 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 from shipit.cluster.answers import Answer, Lost, NotSent, result_of
 from shipit.cluster.bounded import Attempt, Deadline
 from shipit.cluster.calls import Call
+from shipit.cluster.renewal import Credentials, Session
 from shipit.cluster.wire import exchange, moment_of, open_stream
 from shipit.errors import ApiError, Unauthorized, Unreachable
 from shipit.model import Json
@@ -32,14 +32,6 @@ LAST_TRY = 2.0
 """Seconds before the deadline at which a call is tried a last time, whatever the server asked to wait."""
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
-    """A client of the kubernetes library and the server that it talks to, its address fit to be shown."""
-
-    client: Any
-    server: str
-
-
 class Api:
     """The API server as seen with one set of credentials. Any thread may use it."""
 
@@ -53,18 +45,16 @@ class Api:
         login_within: float = WITHIN,
     ) -> None:
         """`connect` makes a session anew: at the start, and when the credentials are no longer accepted."""
-        self._connect = connect
         self._clock = clock
         self._context = context
         self._within = within
-        self._guard = threading.Lock()
         self._bounds = threading.local()
-        self._session = connect(self.deadline(login_within))
+        self._credentials = Credentials(lambda: connect(Deadline(clock, login_within)))
         self._seen: tuple[datetime, float] | None = None
 
     @property
     def server(self) -> str:
-        return self._session.server
+        return self._credentials.session.server
 
     def deadline(self, within: float | None = None) -> Deadline:
         """The deadline of a call, no later than what `within` allows this thread."""
@@ -84,7 +74,7 @@ class Api:
 
     def close(self) -> None:
         """Close the connections that wait for the next call."""
-        self._session.client.close()
+        self._credentials.session.client.close()
 
     def now(self) -> datetime:
         """The API server's clock as of its last answer, ours before the first one."""
@@ -157,15 +147,13 @@ class Api:
 
     def _with_fresh_credentials(self, work: Callable[[Session], T], deadline: Deadline) -> T:
         """On a 401 renew the credentials, once, and go on."""
-        session = self._session
+        session = self._credentials.session
         try:
             return work(session)
         except Unauthorized:
-            with self._guard:
-                if self._session is session:
-                    self._session = self._connect(deadline)
+            session = self._credentials.renewed(session, deadline)
         try:
-            return work(self._session)
+            return work(session)
         except Unauthorized as error:
             raise Unauthorized(
                 f"the API server at {self.server} does not accept the credentials of "

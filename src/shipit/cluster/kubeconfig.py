@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from shipit.cluster.api import Session
 from shipit.cluster.bounded import Deadline, OutOfTime, bounded
 from shipit.cluster.connections import make_severable
-from shipit.errors import ApiError, Refused, Unauthorized, Unreachable, Usage
+from shipit.cluster.renewal import Session
+from shipit.errors import Refused, ShipitError, Unauthorized, Unreachable, Usage
 
 POD_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 POOL = 64
@@ -131,6 +131,8 @@ def _make(source: Source) -> Session:
     with _explained(", ".join(source.paths) or "of this pod"):
         if source.paths:
             merger = library.KubeConfigMerger(os.pathsep.join(source.paths))
+            if merger.config is None:
+                raise Refused(f"the kubeconfig {', '.join(source.paths)} is gone")
             loader = library.KubeConfigLoader(
                 merger.config,
                 active_context=source.context,
@@ -168,7 +170,7 @@ def _explained(where: str) -> Iterator[None]:
     """Whatever is wrong in a kubeconfig becomes one sentence without its contents."""
     try:
         yield
-    except (ApiError, Usage, _NoCredentials):
+    except (ShipitError, _NoCredentials):
         raise
     except Exception as error:
         raise Refused(
