@@ -76,9 +76,13 @@ class Recorder:
 @dataclass
 class FakeMask:
     hidden: set[str] = field(default_factory=set)
+    spared: set[str] = field(default_factory=set)
 
     def hide(self, values: Iterable[str]) -> None:
-        self.hidden |= set(values)
+        self.hidden |= set(values) - self.spared
+
+    def spare(self, names: Iterable[str]) -> None:
+        self.spared |= set(names)
 
 
 @dataclass

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from shipit.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, NotFound, Refused
+from shipit.hiding import hide_secrets, secret_values
 from shipit.manifest import Document, resources
 from shipit.merge import three_way
 from shipit.model import Json, Plan, Ref, Step
@@ -53,8 +52,10 @@ def check_references(world: World, plan: Plan) -> None:
     """Every Secret, ConfigMap, ServiceAccount and PVC that a step names exists, or is made before it runs: by an
     earlier hook or, for what runs after the upgrade, by the app.
 
-    The values of the Secrets are masked from here on. Raises Refused with all that is missing.
+    The values of these Secrets, the app's and the chart's are masked from here on. Raises Refused with all that is
+    missing.
     """
+    hide_secrets(plan, world)
     missing = _missing(world, plan.before, {})
     made = {(each.ref.kind, each.ref.name): each.manifest for each in plan.before}
     made |= {(each.ref.kind, each.ref.name): each.body for each in plan.app}
@@ -87,19 +88,8 @@ def _missing(world: World, steps: Sequence[Step], made: dict[tuple[str, str], Js
                     f"{step.ref.kind} {step.ref.name} names {reference.kind} {reference.name}{where}"
                 )
             elif found is not None:
-                world.mask.hide(_secrets_of(found))
+                world.mask.hide(secret_values(found))
     return missing
-
-
-def _secrets_of(body: Json) -> Iterable[str]:
-    if body.get("kind") != "Secret":
-        return
-    yield from (str(value) for value in (body.get("stringData") or {}).values())
-    for value in (body.get("data") or {}).values():
-        try:
-            yield base64.b64decode(str(value), validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError, ValueError):
-            yield str(value)
 
 
 def dry_run_step(cluster: Cluster, step: Step) -> None:

@@ -189,7 +189,10 @@ class Mask(Protocol):
     """What must never be shown."""
 
     def hide(self, values: Iterable[str]) -> None:
-        """Replace these in everything that is shown from now on, plain and base64."""
+        """Replace these in everything that is shown from now on, in whatever form they are written."""
+
+    def spare(self, names: Iterable[str]) -> None:
+        """What `hide` is told later is not replaced where it is one of these names: they are public anyway."""
 
 
 @dataclass(frozen=True, slots=True)

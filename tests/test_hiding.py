@@ -1,0 +1,151 @@
+"""Whose values are hidden: the Secrets that the steps, the app and a Job's pods take, and those of the chart."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shipit.checks import check_references
+from shipit.errors import ApiError, Forbidden, Unreachable
+from shipit.events import LogLine, Warned
+from shipit.hiding import hide_secrets_of_job, secret_values
+from shipit.model import Json, Plan, Ref, Resource, Step
+from shipit.render.mask import Mask
+from tests.fakes import NAMESPACE, Fakes, fakes
+
+
+def secret(name: str, value: str) -> Json:
+    data = {"key": base64.b64encode(value.encode()).decode()}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "data": data,
+    }
+
+
+def runs(kind: str, name: str, *secrets: str, **more: Any) -> Json:
+    sources = [{"secretRef": {"name": each, **more}} for each in secrets]
+    pod = {"spec": {"containers": [{"name": "c", "image": "x", "envFrom": sources}]}}
+    api = "batch/v1" if kind == "Job" else "apps/v1"
+    meta = {"name": name, "namespace": NAMESPACE}
+    return {"apiVersion": api, "kind": kind, "metadata": meta, "spec": {"template": pod}}
+
+
+def resource(body: Json) -> Resource:
+    meta = body["metadata"]
+    return Resource(Ref(body["apiVersion"], body["kind"], meta["namespace"], meta["name"]), body, "t.yaml")
+
+
+def plan_of(*app: Json, before: tuple[Json, ...] = ()) -> Plan:
+    steps = [Step(one.ref.name, one.ref, one.body, "before", 1, 1, "h") for one in map(resource, before)]
+    return Plan(
+        release="mastodon", namespace=NAMESPACE, run="r", tag="v1.2.3", revision=1, live=0, install=True,
+        before=tuple(steps), after=(), chart=Path("app"), values=(), digest="d",
+        app=tuple(map(resource, app)), workloads=(), timeout=1,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def world() -> Fakes:
+    found = fakes()
+    for name in ("db", "stripe", "other"):
+        found.cluster.objects[Ref("v1", "Secret", NAMESPACE, name)] = secret(name, f"value of {name}")
+    return found
+
+
+def denied(call: str) -> ApiError | None:
+    return Forbidden("secrets is forbidden", status=403) if "Secret" in call else None
+
+
+def test_a_deploy_hides_what_its_steps_and_its_app_take(world: Fakes) -> None:
+    plan = plan_of(runs("Deployment", "web", "stripe"), before=(runs("Job", "migrate", "db"),))
+    check_references(world.world, plan)
+    assert world.mask.hidden == {"value of db", "value of stripe"}
+
+
+def test_the_secrets_of_the_chart_are_hidden_without_being_read(world: Fakes) -> None:
+    rendered = {**secret("app", "by the chart"), "stringData": {"other": "as a string", "port": 5432}}
+    hook = secret("hook", "by a hook")
+    check_references(world.world, plan_of(rendered, runs("Deployment", "web", "app", "hook"), before=(hook,)))
+    assert world.mask.hidden == {"by the chart", "as a string", "5432", "by a hook"}
+    assert world.cluster.calls == []
+
+
+def test_secrets_of_the_app_that_may_not_be_read_refuse_no_deploy(world: Fakes) -> None:
+    world.cluster.broken = denied
+    check_references(world.world, plan_of(runs("Deployment", "web", "stripe"), secret("app", "by the chart")))
+    assert world.mask.hidden == {"by the chart"}
+
+
+def test_a_value_that_is_the_name_of_the_release_or_its_tag_is_not_hidden(world: Fakes) -> None:
+    texts = {
+        "user": "mastodon",
+        "tag": "v1.2.3",
+        "context": "fake",
+        "place": NAMESPACE,
+        "password": "hunter22",
+    }
+    check_references(world.world, plan_of({**secret("app", "mastodon"), "stringData": texts}))
+    assert world.mask.hidden == {"hunter22"}
+
+
+def test_a_log_is_masked_for_the_secrets_of_its_job(world: Fakes) -> None:
+    mask = Mask(world.told)
+    world.cluster.create(runs("Job", "migrate", "db", "stripe"))
+    job = world.cluster.job(NAMESPACE, "migrate")
+    assert job is not None
+    hide_secrets_of_job(job, world.cluster, mask, world.told, release="mastodon")
+    mask(LogLine("migrate", "p", "c", 1, "with value of db and value of stripe, not value of other"))
+    assert [each.line for each in world.told.of(LogLine)] == ["with *** and ***, not value of other"]
+    assert world.told.of(Warned) == []
+
+
+def test_who_may_not_read_secrets_is_told_once_and_sees_the_log(world: Fakes) -> None:
+    world.cluster.create(runs("Job", "migrate", "db", "stripe"))
+    world.cluster.broken = denied
+    job = world.cluster.job(NAMESPACE, "migrate")
+    assert job is not None
+    hide_secrets_of_job(job, world.cluster, world.mask, world.told, release="mastodon")
+    (warned,) = world.told.of(Warned)
+    assert warned.message == (
+        "this log is not masked for the Secrets that can't be read: db (not allowed), stripe (not allowed)"
+    )
+
+
+def test_a_secret_that_is_gone_is_named_unless_the_pod_starts_without_it(world: Fakes) -> None:
+    for name, optional in (("needs", False), ("can-do-without", True)):
+        world.cluster.create(runs("Job", name, "db", "gone", optional=optional))
+        job = world.cluster.job(NAMESPACE, name)
+        assert job is not None
+        hide_secrets_of_job(job, world.cluster, world.mask, world.told, release="mastodon")
+    assert world.mask.hidden == {"value of db"}
+    assert [each.message.rpartition(": ")[2] for each in world.told.of(Warned)] == [
+        "gone (not there any more)"
+    ]
+
+
+def test_a_secret_that_is_there_and_could_not_be_read_shows_no_log(world: Fakes) -> None:
+    world.cluster.create(runs("Job", "migrate", "db"))
+    job = world.cluster.job(NAMESPACE, "migrate")
+    assert job is not None
+    world.cluster.broken = lambda call: Unreachable("reset") if "Secret" in call else None
+    with pytest.raises(Unreachable):
+        hide_secrets_of_job(job, world.cluster, world.mask, world.told, release="mastodon")
+
+
+@pytest.mark.parametrize(
+    ("body", "values"),
+    [
+        ({"data": {"a": "aHVudGVy\nMjI="}}, ["hunter22"]),
+        ({"data": {"a": "/w=="}}, ["/w=="]),
+        ({"data": {"a": "no base64!"}, "stringData": {"b": "text"}}, ["text", "no base64!"]),
+        ({"data": "nothing of the kind", "stringData": None}, []),
+    ],
+)
+def test_values_are_decoded_where_they_are_text(body: Json, values: list[str]) -> None:
+    assert list(secret_values({"kind": "Secret", **body})) == values
+    assert list(secret_values({"kind": "ConfigMap", **body})) == []
