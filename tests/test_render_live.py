@@ -69,6 +69,17 @@ def test_the_footer_shows_step_times_job_and_pods() -> None:
     ]
 
 
+@pytest.mark.parametrize("size", ["0", "00", "-1", "", "abc", "9" * 5000, "\u0660"])
+def test_a_terminal_whose_size_makes_no_sense_is_written_to_all_the_same(size: str) -> None:
+    stdout, stderr = Terminal(), Terminal()
+    environ = {"TERM": "xterm", "COLUMNS": size, "LINES": size}
+    with open_rich(stdout, stderr=stderr, environ=environ) as output:
+        output.emit(log("the log"))
+        output.emit(Failed("unknown", "the error"))
+    assert "the log" in "\n".join(stdout.lines)
+    assert "the error" in "\n".join(stderr.lines)
+
+
 def test_the_footer_turns_to_the_rollout() -> None:
     clock, progress = StoryClock(), Progress()
     for event in (

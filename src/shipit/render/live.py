@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import IO, assert_never, cast
 
@@ -194,6 +195,10 @@ class Rich:
                 assert_never(event)
 
 
+# rich believes any number: on a terminal without a column it would show nothing at all, not even an error.
+_SIZES = frozenset({"COLUMNS", "LINES"})
+_SIZE = re.compile(r"0*[1-9][0-9]{0,5}", re.ASCII)
+
 _LOG = Style.parse("cyan")
 _APP_LOG = Style.parse("magenta")
 _STEP_STYLES = {"started": "bold", "done": "green", "failed": "red", "skipped": "dim"}
@@ -219,5 +224,7 @@ def _console(sink: Sink, environ: Mapping[str, str], *, no_color: bool) -> Conso
         force_interactive=terminal and environ.get("TERM", "") not in ("dumb", "unknown", ""),
         no_color=no_color or bool(environ.get("NO_COLOR")),
         legacy_windows=False,
-        _environ=environ,
+        _environ={
+            name: value for name, value in environ.items() if name not in _SIZES or _SIZE.fullmatch(value)
+        },
     )
