@@ -173,6 +173,8 @@ def test_the_settings_of_an_env_file_are_hidden_one_by_one() -> None:
     assert masked(log("as hunter2222"), file) == log("as ***")
     assert masked(log("with sk live or 1"), file) == log("with *** or 1")
     assert masked(log("AUTH s3cretpw"), file) == log("AUTH ***")
+    ini = "[alembic]\nscript_location = alembic\n"
+    assert masked(log("INFO alembic.runtime"), ini) == log("INFO alembic.runtime")
 
 
 def test_the_password_of_a_url_is_hidden_alone() -> None:

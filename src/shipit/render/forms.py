@@ -16,7 +16,8 @@ SHORTEST = 6
 MANY = 256
 """Lines of an .env file that are taken apart; of a longer value only whole lines and the whole are looked for."""
 
-_SETTING = re.compile(r"\s*(?:export\s+)?[A-Za-z_][\w.-]*\s*=\s*(?P<value>.*)")
+# No blanks around the sign: `script_location = alembic` of an .ini file would blank out half of every log.
+_SETTING = re.compile(r"(?:export\s+)?[A-Za-z_]\w*=(?P<value>\S.*)", re.ASCII)
 _USER_INFO = re.compile(r"[A-Za-z][\w+.-]*://[^\s/:@]*:(?P<password>[^\s/]+)@")
 _GO = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in "&<>\u2028\u2029"})
 # As PEM and `openssl base64` fold, and as MIME and the `base64` command do.
@@ -41,7 +42,7 @@ def _parts(value: str, lines: list[str]) -> Iterator[str]:
     yield from _passwords(value)
     for line in lines[:MANY]:
         if matched := _SETTING.fullmatch(line):
-            setting = matched["value"].strip()
+            setting = matched["value"]
             yield setting
             yield setting.strip("'\"")
             yield from _passwords(setting)
