@@ -21,6 +21,27 @@ SEVERAL = """\
 """
 
 
+def test_a_log_shown_again_hides_the_secrets_of_its_job(project4: Project) -> None:
+    project = project4
+    project.kube.kubectl("create", "secret", "generic", "database", "--from-literal=password=correct-horse")
+    env = "          env: [{name: PASSWORD, valueFrom: {secretKeyRef: {name: database, key: password}}}]\n"
+    project.template("migrate", job("echo as $PASSWORD; printf 'correct\\033[0m-horse'; exit 1") + env)
+    assert project.start("deploy", "--tag", "v1").end().exit_code == 4
+
+    for output in ("json", "plain"):
+        shown = project.start("logs", output=output).end()
+        assert shown.exit_code == 0, shown.told
+        assert "as ***" in shown.stdout
+        assert "horse" not in shown.stdout
+    project.kube.kubectl("delete", "secret", "database")
+    bare = project.start("logs").end()
+
+    assert bare.log[0] == "as correct-horse"
+    assert [each["message"] for each in bare.of("warning")] == [
+        "this log is not masked for the Secrets that can't be read: database (not there any more)"
+    ]
+
+
 def test_a_migrations_log_is_shown_while_it_runs_and_afterwards(project4: Project) -> None:
     project = project4
     none = project.start("logs").end()

@@ -177,3 +177,19 @@ def test_a_viewer_needs_all_of_its_role_and_no_more(stage: Stage, sandbox: Sandb
     used, denied = witnessed(audit, stage, "viewer")
     assert denied == []
     assert used == granted("viewer")
+
+
+def test_a_viewer_is_told_of_secrets_that_it_may_not_read(stage: Stage) -> None:
+    project = stage.project("hidden")
+    stage.kube.kubectl("create", "secret", "generic", "hidden", "--from-literal=password=correct-horse")
+    taken = "          envFrom: [{secretRef: {name: hidden}}]\n"
+    project.template("migrate", job("echo fine", name=NAME) + taken)
+    assert project.start("deploy", "--tag", "v1").end().exit_code == 0
+    acting_as(project, "viewer")
+
+    shown = project.start("logs").end()
+
+    assert shown.exit_code == 0, shown.told
+    assert shown.log == ["fine"]
+    (warning,) = shown.of("warning")
+    assert "hidden (not allowed)" in warning["message"]

@@ -22,11 +22,13 @@ def logs(
 
     def work(session: Session) -> Done:
         from shipit.cli.wiring import configure, reached
+        from shipit.hiding import hide_secrets_of_job
         from shipit.replay import find, replay
 
         config = configure(session)
         with reached(session, config) as cluster:
             job = find(cluster, session.namespace, config.release.name, name)
+            hide_secrets_of_job(job, cluster, session.mask, session.emit, release=config.release.name)
             job = replay(job, cluster, session.clock, session.emit, follow=follow)
         return Done(f"Job {job.name} of {job.tag or 'an unknown tag'} is {job.end or 'running'}")
 
