@@ -43,6 +43,12 @@ image: {repository: registry.sandbox/busybox, tag: none}
 run: "echo app $HOSTNAME; sleep 100000"
 """
 
+# Whoever starts this in the background may have these ignored. shipit would leave them so: here it is to hear them, as
+# on a terminal. A handler that does nothing keeps them from us, and ends where another program begins.
+for each in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(each) is signal.SIG_IGN:
+        signal.signal(each, lambda *_: None)
+
 DESERVED = 300.0
 """Seconds that a deploy of the small chart gets in a test before it counts as hung."""
 

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
 import signal
 import sys
-import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import typer
 
 from shipit.cli.options import Common, OutputKind
+from shipit.cli.signals import Signals
+from shipit.cli.streams import tell
 from shipit.clock import SystemClock
-from shipit.errors import EXIT_CODES, Interrupted, Outcome, ShipitError, Stopped, Usage
+from shipit.errors import EXIT_CODES, Interrupted, Outcome, ShipitError, Usage
 from shipit.events import Ended, Event, Failed, MigrationResult, StepChanged
 from shipit.render import Output, open_output
 from shipit.render.jsonl import result
@@ -83,20 +84,23 @@ def conduct(
     """Do a command's work, tell how it ended, and leave with the outcome's exit code."""
     session = _open(common, tag)
     started = session.clock.monotonic()
+    signals = Signals(lambda: session.output.__exit__(None, None, None))
+    done, failed = None, None
     with session.output:
-        _listen_to_signals(session.output)
+        signals.listen()
         try:
             done = work(session)
-        except ShipitError as error:
-            ended = _fail(session, error, started)
-        except KeyboardInterrupt as stop:
-            ended = _fail(session, _interrupted(stop, tag), started)
-        except Exception as error:  # noqa: BLE001 - the last stop of a bug: said as one, with what to do
-            ended = _fail(session, _bug(session, error), started)
-        else:
+            signals.held = True
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last stop of a bug: said as one
+            signals.held = True
+            failed = error
+        if done is None:
+            ended = _fail(session, _told(session, failed), started)
+        else:  # a signal that came after the end changes nothing about it
             ended = session.ended(Outcome.DEPLOYED, 0, started, done.message, revision=done.revision)
             session.emit(ended)
         _report(session, report, ended)
+    signals.end()
     raise typer.Exit(ended.exit_code)
 
 
@@ -128,6 +132,16 @@ def _fail(session: Session, error: ShipitError, started: float) -> Ended:
     return ended
 
 
+def _told(session: Session, error: BaseException | None) -> ShipitError:
+    match error:
+        case ShipitError():
+            return error
+        case KeyboardInterrupt():
+            return _interrupted(error, session.tag)
+        case _:
+            return _bug(session, error)
+
+
 def _interrupted(stop: KeyboardInterrupt, tag: str) -> Interrupted:
     signum = getattr(stop, "signum", signal.SIGINT)
     if not getattr(stop, "again", False):
@@ -136,7 +150,7 @@ def _interrupted(stop: KeyboardInterrupt, tag: str) -> Interrupted:
     return Interrupted("interrupted twice: left without a look at what still runs", signum=signum, hint=hint)
 
 
-def _bug(session: Session, error: Exception) -> ShipitError:
+def _bug(session: Session, error: BaseException | None) -> ShipitError:
     text = f"a bug in shipit: {type(error).__name__}: {error}"
     hint = (
         "run it again with -v and report what it shows"
@@ -156,33 +170,14 @@ def _report(session: Session, path: Path | None, ended: Ended) -> None:
         masked = session.mask.masked(ended)
         path.write_text(json.dumps(result(masked), indent=2) + "\n", encoding="utf-8")
     except OSError as error:
-        sys.stderr.write(f"the report {path} could not be written: {error.strerror}\n")
-
-
-def _listen_to_signals(output: Output) -> None:
-    """The first signal stops what is going on; the second one leaves without waiting for helm's end, which its guardian
-    sees to, or a look at what still runs; the third one leaves everything.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return
-    heard: list[int] = []
-
-    def hear(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        told = signal.SIGTERM if signum == signal.SIGHUP else signum
-        heard.append(told)
-        if len(heard) > 2:  # noqa: PLR2004
-            output.__exit__(None, None, None)
-            os._exit(128 + told)
-        raise Stopped(told, again=len(heard) > 1)
-
-    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signum, hear)
+        tell(f"the report {path} could not be written: {error.strerror}")
 
 
 def usage_exit(error: Any, argv: list[str]) -> int:
     """A command line that can't be understood (click's exception): its usage, or JSON events when asked for those."""
     if not _wants_json(argv):
-        error.show(file=sys.stderr)
+        with contextlib.suppress(OSError):
+            error.show(file=sys.stderr)
         return EXIT_CODES[Outcome.USAGE]
     session = _open(Common(output=OutputKind.JSON), "")
     return _fail(

@@ -1,0 +1,66 @@
+"""The commands and what is common to them, as typer wants it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from shipit import __version__
+from shipit.cli.deploy import deploy
+from shipit.cli.doctor import doctor
+from shipit.cli.logs import logs
+from shipit.cli.options import with_common
+from shipit.cli.schema import print_schema
+from shipit.cli.session import usage_exit
+from shipit.cli.unlock import unlock
+
+app = typer.Typer(
+    name="shipit",
+    help="Deploy an app to Kubernetes with Helm, and run its database migration first: once, where you can watch it.",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+)
+app.command("deploy")(with_common(deploy))
+app.command("doctor")(with_common(doctor))
+app.command("logs")(with_common(logs))
+app.command("unlock")(with_common(unlock))
+app.command("schema")(print_schema)
+
+
+def _print_version(value: bool) -> None:  # noqa: FBT001 - typer hands it over so
+    if value:
+        typer.echo(f"shipit {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None and not version:
+        typer.echo(context.get_help())
+
+
+# Typer carries click inside since 0.20 and shows only some of its errors: this is what all of them are.
+_CommandLineError: type[Exception] = next(
+    c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException"
+)
+
+
+def call(argv: list[str]) -> int:
+    """Run a command line; its exit code. Raises OSError when its help, or what else it prints, can't be written."""
+    try:
+        code = app(argv, standalone_mode=False, prog_name="shipit")
+    except _CommandLineError as error:
+        return usage_exit(error, argv)
+    except typer.Abort:
+        return 130
+    except typer.Exit as left:
+        return left.exit_code
+    return code if isinstance(code, int) else 0
