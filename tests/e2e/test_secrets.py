@@ -13,6 +13,30 @@ import pytest
 from tests.e2e.kit import Project, job
 from tests.e2e.stage import NEVER_READY, StumblingHelm
 
+CRASHING = """\
+apiVersion: v1
+kind: Secret
+metadata: {name: rendered}
+stringData: {token: from-the-chart-itself}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {{ .Release.Name }}
+spec:
+  selector: {matchLabels: {app: {{ .Release.Name }}}}
+  template:
+    metadata: {labels: {app: {{ .Release.Name }}}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+        - name: app
+          image: "{{ .Values.image.repository }}:{{ .Values.image.tag }}"
+          envFrom: [{secretRef: {name: outside}}]
+          env: [{name: TOKEN, valueFrom: {secretKeyRef: {name: rendered, key: token}}}]
+          command: ["sh", "-c", "echo can not reach $USERNAME with $PASSWORD and $TOKEN; exit 1"]
+"""
+
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 FROM_FILE = "from-the-file-of-values"
@@ -80,3 +104,19 @@ def test_what_helm_says_of_a_value_is_not_told(project4: Project) -> None:
     assert "can not reach the database with" in refused.error["message"]
     assert any("Traceback" in line for line in refused.error["details"]), "-v shows it"
     assert FROM_FILE not in refused.stdout + refused.stderr
+
+
+def test_the_last_lines_of_a_failing_app_hide_its_secrets_but_no_names(project4: Project) -> None:
+    project = project4
+    namespace = project.kube.namespace
+    literals = ("--from-literal=PASSWORD=made-by-hand", f"--from-literal=USERNAME={namespace}")
+    project.kube.kubectl("create", "secret", "generic", "outside", *literals)
+    project.template("app", CRASHING)
+
+    failed = project.start("deploy", "--tag", "v1", "--skip-migration").end()
+
+    assert failed.exit_code == 6, failed.told
+    assert failed.of("app_log")[-1]["line"] == f"can not reach {namespace} with *** and ***"
+    assert failed.result["namespace"] == namespace
+    assert "made-by-hand" not in failed.stdout + failed.stderr
+    assert "from-the-chart-itself" not in failed.stdout + failed.stderr
