@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from shipit.cluster.bounded import Deadline, OutOfTime, bounded
 from shipit.cluster.connections import make_severable
+from shipit.cluster.plugin import Plugin
 from shipit.cluster.renewal import Session
 from shipit.errors import Refused, ShipitError, Unauthorized, Unreachable, Usage
 
@@ -94,16 +95,18 @@ def _no_context(wanted: str, names: list[str], paths: tuple[str, ...]) -> Usage:
 
 
 def log_in(source: Source, deadline: Deadline) -> Session:
-    """A client with fresh credentials; a credential plugin runs here, and is left behind when it hangs."""
+    """A client with fresh credentials; a credential plugin runs here, and is ended when it hangs."""
     said: list[str] = []
+    plugin = Plugin()
 
     def work() -> Session:
-        with _listening(said):
+        with plugin.at_it(), _listening(said):
             return _make(source)
 
     try:
         return bounded(work, deadline)
     except OutOfTime:
+        plugin.end()
         raise Unreachable(
             f"getting credentials for context {source.context} took more than {deadline.seconds:g} s: "
             "its credential plugin hangs, or waits for somebody to log in",
