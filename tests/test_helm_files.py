@@ -33,6 +33,21 @@ def test_values_are_for_this_user_only_and_gone_afterwards(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("broken", ["fcntl.flock", "pathlib.Path.rename"])
+def test_a_temporary_folder_that_knows_no_locks_is_a_refusal_and_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    def unsupported(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(broken, unsupported)
+    with pytest.raises(Refused, match="no locks available") as refused, private_folder(tmp_path):
+        pass
+
+    assert "TMPDIR" in refused.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_folder_goes_when_something_fails_inside(tmp_path: Path) -> None:
     def interrupted() -> None:
         with private_folder(tmp_path) as folder:

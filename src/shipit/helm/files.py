@@ -34,8 +34,10 @@ def private_folder(parent: Path | None = None) -> Iterator[Path]:
         made = Path(tempfile.mkdtemp(prefix=f"shipit-{os.getpid()}-", suffix=_NEW, dir=parent))
     folder = made.with_suffix("")
     try:
-        with _locked(made):
-            made.rename(folder)
+        with contextlib.ExitStack() as lock:
+            with refusing():
+                lock.enter_context(_locked(made))
+                made.rename(folder)
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
