@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import re
+import time
 
 import pytest
 from hypothesis import given
@@ -60,6 +62,61 @@ def test_no_secret_of_six_signs_and_more_comes_through(secret: str, before: str,
     shown = words.hide(before + secret + after, [secret])
 
     assert secret not in shown or secret in words.HIDDEN * 3
+
+
+# As they were first written, at any word's beginning: quadratic on a long run of words with hyphens
+PLAIN = (
+    re.compile(r"(?P<kept>\b)eyJ[\w-]+\.[\w-]+\.[\w-]*"),
+    re.compile(
+        r"(?P<kept>\b[\w.-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|credentials?|private[-_]?key|api[-_]?key"
+        r"|access[-_]?key|dsn)\b[\"']?\s*(?:=|:)\s*)(?:\"[^\"]*\"|'[^']*'|[^\s,;}]+)",
+        re.IGNORECASE,
+    ),
+)
+PARTS = ["eyJ", "a", "b", "-", "_", ".", "..", " ", "\n", "=", ": ", '"', "'", ",", "}", "/", "é", "***"]
+KEYS = ["password", "PWD", "token", "secret", "api-key", "dsn", "pass"]
+
+
+@given(st.lists(st.sampled_from(PARTS + KEYS)).map("".join))
+def test_beginning_at_a_run_of_letters_finds_the_same_secrets(text: str) -> None:
+    expected = text
+    for pattern in PLAIN:
+        expected = pattern.sub(rf"\g<kept>{words.HIDDEN}", expected)
+    found = text
+    for pattern in words._SECRETS[-2:]:
+        found = pattern.sub(rf"\g<kept>{words.HIDDEN}", found)
+
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a-" * 131_072,
+        "eyJ-" * 65_536,
+        "eyJ-" * 65_536 + ".",
+        "eyJa." * 52_000,
+        "password-" * 29_000,
+        "password " * 29_000,
+        "://" * 87_000,
+        "path " * 52_000,
+        "/usr/a.b.c-d/" * 20_000,
+    ],
+    ids=lambda text: text[:8],
+)
+def test_256_kib_without_a_break_take_no_time(text: str) -> None:
+    began = time.process_time()
+    lines = words.clean(text)
+    words.reason(lines)
+
+    assert time.process_time() - began < 2
+
+
+def test_a_long_line_is_cut_after_its_secrets() -> None:
+    secret = "s3cret-of-the-values"
+    (line,) = words.clean("x" * (words.LONGEST_LINE - 5) + secret + "y" * 100, [secret])
+
+    assert line == "x" * (words.LONGEST_LINE - 5) + "***y…"
 
 
 SAID: list[tuple[str, HelmReason]] = [

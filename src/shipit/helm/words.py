@@ -14,6 +14,8 @@ from shipit.errors import HelmFailed, HelmReason
 
 HIDDEN = "***"
 SHORTEST_SECRET = 6
+LONGEST_LINE = 4096
+"""Characters of a line that are kept: a chart may make helm quote whole files in one."""
 
 _NOISE = re.compile(
     r"WARNING: Kubernetes configuration file is (?:group|world)-readable"
@@ -28,14 +30,15 @@ _PREFIX = re.compile(r"^(?:Error: )?(?:(?:UPGRADE|INSTALLATION) FAILED: )?")
 _TELLING_KEY = (
     r"pass(?:word|wd|phrase)?|pwd|secret|token|credentials?|private[-_]?key|api[-_]?key|access[-_]?key|dsn"
 )
+# Each takes time in proportion to the text: one that begins with a run of letters begins only where the run does.
 _SECRETS = (
     # what the API server quotes of an object that it can't decode
     re.compile(r"(?P<kept>error found in #\d+ byte of ).*"),
     re.compile(r"(?P<kept>\b(?:bearer|basic)\s+)[\w.~+/=-]{6,}", re.IGNORECASE),
     re.compile(r"(?P<kept>://)[^\s/@]+(?=@)"),
-    re.compile(r"(?P<kept>\b)eyJ[\w-]+\.[\w-]+\.[\w-]*"),
+    re.compile(r"(?<![\w-])(?=[\w-]+\.[\w-]+\.)(?P<kept>(?:[\w-]*?-)??)eyJ[\w-]+\.[\w-]+\.[\w-]*"),
     re.compile(
-        rf"(?P<kept>\b[\w.-]*(?:{_TELLING_KEY})\b[\"']?\s*(?:=|:)\s*)(?:\"[^\"]*\"|'[^']*'|[^\s,;}}]+)",
+        rf"(?P<kept>(?<![\w.-])[\w.-]*(?:{_TELLING_KEY})\b[\"']?\s*(?:=|:)\s*)(?:\"[^\"]*\"|'[^']*'|[^\s,;}}]+)",
         re.IGNORECASE,
     ),
 )
@@ -43,7 +46,7 @@ _TELLING_NAME = re.compile(_TELLING_KEY, re.IGNORECASE)
 
 
 class Cause(NamedTuple):
-    """What a text of helm's means: when `pattern` is found, `reason`, and what to say and to type."""
+    """What a text of helm's means: when `pattern` is found in a line, `reason`, and what to say and to type."""
 
     pattern: re.Pattern[str]
     reason: HelmReason
@@ -52,7 +55,7 @@ class Cause(NamedTuple):
 
 
 def _cause(pattern: str, reason: HelmReason, says: str, hint: str = "") -> Cause:
-    return Cause(re.compile(pattern, re.IGNORECASE | re.MULTILINE), reason, says, hint)
+    return Cause(re.compile(pattern, re.IGNORECASE), reason, says, hint)
 
 
 CAUSES = (
@@ -144,9 +147,13 @@ CAUSES = (
 def clean(text: str, secrets: Iterable[str] = ()) -> tuple[str, ...]:
     """helm's words, line by line: without `Error:`, without warnings that say nothing about the failure, and with
     everything cut out that is one of these secrets or looks like one."""
-    hidden = hide(text, secrets)
-    lines = (_PREFIX.sub("", line.rstrip()) for line in hidden.splitlines())
+    hidden = hide(text, secrets)  # before anything is cut: half a secret is not recognised
+    lines = (_PREFIX.sub("", _cut(line).rstrip()) for line in hidden.splitlines())
     return tuple(line for line in lines if line and not _NOISE.match(line))
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + "…"
 
 
 def hide(text: str, secrets: Iterable[str] = ()) -> str:
@@ -171,7 +178,7 @@ def secrets_in(values: Any, *, under_secret: bool = False) -> Iterator[str]:
 
 def reason(lines: Iterable[str]) -> HelmReason:
     """The cause that helm's words name, "other" when they name none that is known."""
-    found = _find("\n".join(lines))
+    found = _find(lines)
     return found.reason if found else "other"
 
 
@@ -179,7 +186,7 @@ def failure(
     lines: tuple[str, ...], doing: str, *, release: str = "", namespace: str = "", chart: str = ""
 ) -> HelmFailed:
     """The error for what helm said while `doing` ("rendering release shop")."""
-    found = _find("\n".join(lines))
+    found = _find(lines)
     known = {"release": release, "namespace": namespace, "chart": chart}
     what = found.says.format(**known) if found else f"helm failed while {doing}"
     first = lines[0] if lines else "it said nothing"
@@ -191,8 +198,9 @@ def failure(
     )
 
 
-def _find(text: str) -> Cause | None:
-    return next((cause for cause in CAUSES if cause.pattern.search(text)), None)
+def _find(lines: Iterable[str]) -> Cause | None:
+    every = tuple(lines)
+    return next((cause for cause in CAUSES if any(map(cause.pattern.search, every))), None)
 
 
 def _spellings(secrets: Iterable[str]) -> Iterator[str]:
