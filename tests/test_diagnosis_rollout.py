@@ -45,6 +45,22 @@ def test_more_patience_can_be_asked_for() -> None:
     assert found.kind == "waiting"
 
 
+def test_restarts_before_the_rollout_do_not_count() -> None:
+    look = looks("app-crash")[-1]
+    assert look.workload
+    (pod,) = look.pods
+    before = {(pod.uid, "app"): 1}
+    found = why_not_ready(look.workload, look.pods, look.pod_events, look.elapsed, before=before)
+    assert found
+    assert (found.kind, "restarted 3 times" in found.reason) == ("waiting", True)
+
+
+def test_nothing_is_said_before_the_controller_has_seen_the_newest_spec() -> None:
+    look = looks("app-crash")[-1]
+    assert look.workload
+    assert asked(replace(look, workload=replace(look.workload, observed=False))) is None
+
+
 @pytest.mark.parametrize(
     ("name", "reason"),
     [

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from shipit.diagnosis import Finding
+from shipit.errors import Unreachable
 from shipit.model import Json, Plan, Ref
-from shipit.rollout import STEADY, UNTOUCHED, Rollout
+from shipit.rollout import LOOK_WITHIN, STEADY, UNTOUCHED, Rollout
 from tests.fakes import NAMESPACE, START, Fakes, fakes
 
 APP = Ref("apps/v1", "Deployment", NAMESPACE, "shop")
@@ -17,6 +20,13 @@ PLAN = Plan(
 )  # fmt: skip
 NO_IMAGE = {
     "waiting": {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "shop:v1": not found'}
+}
+MADE = {"waiting": {"reason": "ContainerCreating"}}
+LATE = {
+    "type": "Progressing",
+    "status": "False",
+    "reason": "ProgressDeadlineExceeded",
+    "message": "timed out",
 }
 UP = {"running": {"startedAt": START.isoformat()}}
 
@@ -33,9 +43,9 @@ class App:
     def __init__(self, world: Fakes) -> None:
         self._world = world
 
-    def shows(self, container: Json, *, generation: int = 1) -> None:
-        """The pod of this generation of the Deployment."""
-        ready = "running" in container.get("state", {})
+    def shows(self, container: Json, *, generation: int = 1, ready: bool = True) -> None:
+        """The pod of this generation of the Deployment: ready when it runs, unless its probe says no."""
+        ready = ready and "running" in container.get("state", {})
         labels = {"app": "shop"}
         status = {"observedGeneration": generation, "replicas": 1, "updatedReplicas": 1}
         status |= {"readyReplicas": int(ready), "availableReplicas": int(ready)}
@@ -58,6 +68,14 @@ class App:
                 "containerStatuses": [{"name": "app", "image": "shop:v1", "ready": ready, "restartCount": 0, **container}],
             },
         }  # fmt: skip
+
+    def changes(self) -> None:
+        """Helm changes the Deployment; its controller has not seen that yet."""
+        self._world.cluster.objects[APP]["metadata"]["generation"] += 1
+
+    def late(self) -> None:
+        """The Deployment has got no further within its progressDeadlineSeconds."""
+        self._world.cluster.objects[APP]["status"]["conditions"] = [LATE]
 
 
 @pytest.fixture
@@ -120,3 +138,95 @@ def test_an_app_that_never_crashed_costs_no_time(world: Fakes, app: App) -> None
     app.shows({"state": UP})
     assert rollout.settle() is None
     assert world.clock.monotonic() == 0
+
+
+def test_old_pods_are_no_verdict_until_their_controller_has_seen_what_helm_changed(
+    world: Fakes, app: App
+) -> None:
+    app.shows(crashed(12))
+    app.late()
+    rollout = Rollout.of_helm(PLAN, world.world, world.told)
+    assert rollout.look() is None
+    app.changes()
+    assert rollout.look() is None
+    assert rollout.closed() is None
+    assert rollout.worst() is None
+
+
+def test_a_progress_deadline_that_was_exceeded_before_helm_came_is_no_verdict(world: Fakes, app: App) -> None:
+    app.shows({"state": MADE})
+    app.late()
+    rollout = Rollout.of_helm(PLAN, world.world, world.told)
+    app.shows({"state": MADE}, generation=2)
+    app.late()
+    assert rollout.look() is None, "its controller takes it back once the new pods get somewhere"
+    app.shows({"state": MADE}, generation=2)
+    assert rollout.look() is None
+    app.late()
+    finding = rollout.look()
+    assert finding is not None
+    assert "ProgressDeadlineExceeded" in finding.reason
+
+
+def test_a_progress_deadline_that_is_not_taken_back_is_believed_after_a_while(world: Fakes, app: App) -> None:
+    app.shows({"state": MADE})
+    app.late()
+    rollout = Rollout.of_helm(PLAN, world.world, world.told)
+    assert rollout.look() is None
+    world.clock.sleep(UNTOUCHED)
+    assert rollout.look() is not None
+
+
+def test_the_restarts_of_an_app_before_the_rollout_do_not_count(world: Fakes, app: App) -> None:
+    app.shows({"state": UP, "restartCount": 40})
+    rollout = Rollout.of_helm(PLAN, world.world, world.told)
+    assert rollout.look() is None
+    world.clock.sleep(UNTOUCHED + 1)
+    app.shows(crashed(41))
+    assert rollout.look() is None
+    assert "restarted 41 times" in (rollout.worst() or finding_missing()).reason
+    app.shows(crashed(43))
+    assert rollout.look() is not None
+
+
+def finding_missing() -> Finding:
+    raise AssertionError
+
+
+def test_a_look_at_an_api_server_that_does_not_answer_is_short(world: Fakes, app: App) -> None:
+    many = tuple(APP._replace(name=f"shop-{number}") for number in range(12))
+
+    def silent(call: str) -> Unreachable:
+        world.clock.sleep(world.cluster.patience)
+        return Unreachable("no answer")
+
+    world.cluster.broken = silent
+    rollout = Rollout.of_helm(replace(PLAN, workloads=many), world.world, world.told)
+    assert world.clock.monotonic() <= LOOK_WITHIN
+    world.clock.seconds = 0
+    assert rollout.look() is None
+    assert world.clock.monotonic() <= LOOK_WITHIN
+
+
+def test_what_was_wrong_stays_known_when_the_api_server_falls_silent(world: Fakes, app: App) -> None:
+    rollout = Rollout.of_helm(PLAN, world.world, world.told)
+    app.shows({"state": MADE}, generation=2)
+    app.late()
+    assert rollout.closed() is not None
+    world.cluster.broken = lambda call: Unreachable("no answer") if call.startswith("events") else None
+    assert rollout.look() is None
+    assert rollout.worst() is not None
+
+
+def test_what_a_look_had_no_time_for_is_looked_at_first_the_next_time(world: Fakes, app: App) -> None:
+    app.shows({"state": NO_IMAGE}, generation=2)
+    slow = tuple(APP._replace(name=f"slow-{number}") for number in range(3))
+    rollout = Rollout(replace(PLAN, workloads=(*slow, APP)), world.world, world.told)
+
+    def dripping(call: str) -> None:
+        if "slow" in call:
+            world.clock.sleep(LOOK_WITHIN / 2)
+
+    world.cluster.broken = dripping
+    assert rollout.closed() is None
+    assert rollout.look() is not None

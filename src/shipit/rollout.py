@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from shipit.diagnosis import Finding, why_not_ready
+from shipit.diagnosis import Finding, Restarts, overdue, why_not_ready
 from shipit.errors import ApiError
 from shipit.events import AppLogLine, Emit, RolloutChanged
 from shipit.follow import tail_lines
@@ -13,38 +14,55 @@ from shipit.model import Plan, Pod, Ref, Workload
 from shipit.world import World
 
 LOOK_EVERY = 1.0
+LOOK_WITHIN = 3.0
+"""Seconds that one look may take: helm, and the lock that it runs under, are looked at in between."""
 LAST_LINES = 20
 STEADY = 10.0
 """Seconds without another crash after which an app that has crashed in its rollout is believed to run."""
 UNTOUCHED = 60.0
-"""Seconds that helm gets to change a workload before one that it left as it was is judged by its old pods."""
+"""Seconds that a workload's old state is no verdict: helm may yet change it, its controller may yet say better."""
 
 
-def newest_pods(ref: Ref, world: World) -> tuple[Pod, ...]:
+def newest_pods(workload: Workload | None, world: World) -> tuple[Pod, ...]:
     """The newest pods of a workload."""
-    workload = world.cluster.workload(ref)
     if workload is None:
         return ()
-    found = world.cluster.pods(ref.namespace, workload.selector)
     return tuple(
         pod
-        for pod in found
+        for pod in world.cluster.pods(workload.ref.namespace, workload.selector)
         if not pod.deleting and (not workload.pod_hash or workload.pod_hash in pod.labels.values())
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """A workload at the first look at it. `late`: it had exceeded its progress deadline; `restarts` of its pods'
+    containers. All of that happened before this rollout.
+    """
+
+    generation: int = 0
+    late: bool = False
+    restarts: Restarts = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class Rollout:
-    """The app's workloads during an upgrade: what changed is told, what can't succeed is found."""
+    """The app's workloads during an upgrade: what changed is told, what can't succeed is found.
+
+    No look takes longer than LOOK_WITHIN; what one has not come to is looked at first the next time.
+    """
 
     plan: Plan
     world: World
     emit: Emit
     _told: dict[Ref, RolloutChanged] = field(default_factory=dict)
     _troubled: dict[Ref, tuple[Finding, tuple[Pod, ...]]] = field(default_factory=dict)
+    _before: dict[Ref, Before] = field(default_factory=dict)
+    _looked: dict[Ref, float] = field(default_factory=dict)
+    _done: set[Ref] = field(default_factory=set)
     _born: float = -1.0
     _crashed: float = -STEADY
-    _untouched: dict[Ref, int] = field(default_factory=dict)
+    _over: bool = False
 
     @classmethod
     def of_helm(cls, plan: Plan, world: World, emit: Emit) -> Rollout:
@@ -52,22 +70,27 @@ class Rollout:
 
         What an earlier revision left broken says nothing about this one, as long as helm hasn't come to it.
         """
-        with suppress(ApiError):
-            seen = [world.cluster.workload(ref) for ref in plan.workloads]
-            return cls(plan, world, emit, _untouched={each.ref: each.generation for each in seen if each})
-        return cls(plan, world, emit)
+        rollout = cls(plan, world, emit)
+        with suppress(ApiError), world.cluster.within(LOOK_WITHIN):
+            for ref in plan.workloads:
+                rollout._first_look(ref, world.cluster.workload(ref))
+        return rollout
 
     def look(self) -> Finding | None:
         """One look at every workload. Returns why the rollout can't succeed, None as long as it may."""
+        now = self.world.clock.monotonic
+        until = now() + LOOK_WITHIN
         if self._born < 0:
-            self._born = self.world.clock.monotonic()
-        for ref in self.plan.workloads:
-            try:
-                finding = self._look_at(ref)
-            except ApiError:
-                continue
-            if finding is not None and finding.kind == "fatal":
-                return finding
+            self._born = now()
+        with self.world.cluster.within(LOOK_WITHIN):
+            for ref in sorted(self.plan.workloads, key=lambda ref: self._looked.get(ref, -1.0)):
+                if now() >= until:
+                    break
+                with suppress(ApiError):
+                    finding = self._look_at(ref)
+                    if finding is not None and finding.kind == "fatal":
+                        return finding
+                self._looked[ref] = now()
         return None
 
     def settle(self) -> Finding | None:
@@ -88,27 +111,20 @@ class Rollout:
         return finding
 
     def closed(self) -> Finding | None:
-        """One look once helm has ended: every workload counts as it is."""
-        self._untouched.clear()
+        """One look once helm has ended: every workload counts as it is, also what helm left as it was."""
+        self._over = True
         return self.look()
 
     def _look_at(self, ref: Ref) -> Finding | None:
         workload = self.world.cluster.workload(ref)
-        if workload is None or not self._has_come_to(workload):
+        (self._done.add if workload is None or workload.done else self._done.discard)(ref)
+        before = self._before.get(ref) or self._first_look(ref, workload)
+        if workload is None or not self._has_come_to(workload, before):
+            self._troubled.pop(ref, None)
             return None
-        finding = None
-        self._troubled.pop(ref, None)
-        if not workload.done:
-            pods = newest_pods(ref, self.world)
-            unready = [pod for pod in pods if not pod.ready]
-            asked = (*((pod.namespace, pod.uid) for pod in unready[:3]), (ref.namespace, workload.uid))
-            events = {uid: self.world.cluster.events(namespace, uid) for namespace, uid in asked}
-            elapsed = self.world.clock.monotonic() - self._born
-            finding = why_not_ready(workload, pods, events, elapsed)
-            if finding is not None:
-                self._troubled[ref] = (finding, tuple(unready))
-            if any(_has_crashed(pod) for pod in unready):
-                self._crashed = self.world.clock.monotonic()
+        finding = None if workload.done else self._trouble(self._without_old_delay(workload, before), before)
+        if finding is None:
+            self._troubled.pop(ref, None)
         told = RolloutChanged(
             ref.kind, ref.name, workload.available, workload.desired, finding.reason if finding else ""
         )
@@ -117,18 +133,52 @@ class Rollout:
             self.emit(told)
         return finding
 
-    def _has_come_to(self, workload: Workload) -> bool:
-        """Whether helm has changed it, or has had long enough to do so."""
-        young = self.world.clock.monotonic() - self._born < UNTOUCHED
-        return not (young and self._untouched.get(workload.ref) == workload.generation)
+    def _first_look(self, ref: Ref, workload: Workload | None) -> Before:
+        found = Before()
+        if workload is not None:
+            pods = self.world.cluster.pods(ref.namespace, workload.selector)
+            restarts = {(pod.uid, each.name): each.restarts for pod in pods for each in pod.containers}
+            found = Before(workload.generation, overdue(workload) is not None, restarts)
+        self._before[ref] = found
+        return found
+
+    def _has_come_to(self, workload: Workload, before: Before) -> bool:
+        """Whether helm has changed it, or has had long enough to do so; and its controller has seen that."""
+        touched = self._over or not self._young or workload.generation != before.generation
+        return touched and workload.observed
+
+    def _without_old_delay(self, workload: Workload, before: Before) -> Workload:
+        """Its controller takes back an exceeded deadline only when the new rollout gets somewhere."""
+        if not before.late or not self._young:
+            return workload
+        late = overdue(workload)
+        if late is None:
+            self._before[workload.ref] = replace(before, late=False)
+        return replace(workload, conditions=tuple(c for c in workload.conditions if c is not late))
+
+    @property
+    def _young(self) -> bool:
+        return self.world.clock.monotonic() - self._born < UNTOUCHED
+
+    def _trouble(self, workload: Workload, before: Before) -> Finding | None:
+        """Why a workload isn't rolled out."""
+        cluster, namespace = self.world.cluster, workload.ref.namespace
+        pods = newest_pods(workload, self.world)
+        unready = [pod for pod in pods if not pod.ready]
+        events = {
+            uid: cluster.events(namespace, uid) for uid in (*(p.uid for p in unready[:3]), workload.uid)
+        }
+        elapsed = self.world.clock.monotonic() - self._born
+        finding = why_not_ready(workload, pods, events, elapsed, before=before.restarts)
+        if finding is not None:
+            self._troubled[workload.ref] = (finding, tuple(unready))
+        if any(_has_crashed(pod) for pod in unready):
+            self._crashed = self.world.clock.monotonic()
+        return finding
 
     def done(self) -> bool:
-        """Every workload is seen to be rolled out."""
-        try:
-            seen = [self.world.cluster.workload(ref) for ref in self.plan.workloads]
-        except ApiError:
-            return False
-        return all(workload is None or workload.done for workload in seen)
+        """Every workload was seen to be rolled out."""
+        return self._done.issuperset(self.plan.workloads)
 
     def worst(self) -> Finding | None:
         """Why the rollout isn't done, the fatal first."""
@@ -143,17 +193,19 @@ class Rollout:
 
     def app_logs(self) -> tuple[str, ...]:
         """The last lines of the first pod that isn't ready, told as well."""
-        for _, pods in self._troubled.values():
-            for pod in pods:
-                for container in (c for c in pod.containers if c.ever_started):
-                    lines = tail_lines(
-                        self.world.cluster, pod.namespace, pod.name, container.name, LAST_LINES
-                    )
-                    for line in lines:
-                        self.emit(AppLogLine(pod.name, container.name, line))
-                    if lines:
-                        return lines
+        with self.world.cluster.within(LOOK_WITHIN):
+            for pod, container in self._started():
+                lines = tail_lines(self.world.cluster, pod.namespace, pod.name, container, LAST_LINES)
+                for line in lines:
+                    self.emit(AppLogLine(pod.name, container, line))
+                if lines:
+                    return lines
         return ()
+
+    def _started(self) -> Iterator[tuple[Pod, str]]:
+        """The containers that aren't ready and have something to say."""
+        for _, pods in self._troubled.values():
+            yield from ((pod, each.name) for pod in pods for each in pod.containers if each.ever_started)
 
 
 def _has_crashed(pod: Pod) -> bool:

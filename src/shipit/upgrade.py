@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from shipit.diagnosis import Finding
+from shipit.carry import Ending, carry_out
 from shipit.errors import (
     AfterFailed,
     ApiError,
     Busy,
     HelmFailed,
     ShipitError,
-    Stopped,
     Unknown,
     UpgradeFailed,
 )
 from shipit.events import Emit, StepChanged, Warned
-from shipit.model import HelmExit, Plan
-from shipit.rollout import LOOK_EVERY, Rollout, newest_pods
-from shipit.world import HelmProcess, World
+from shipit.model import Plan
+from shipit.rollout import LOOK_EVERY, LOOK_WITHIN, Rollout, newest_pods
+from shipit.world import World
 
-LATE = 5.0
-"""Seconds that the last look at the rollout may take beyond its deadline."""
-LAST_LOOK = 10.0
+LAST_LOOK = 4.0
 """Seconds for the look at the release on the way out."""
-SLACK = 30.0
-"""Seconds that helm gets beyond its own timeout, which counts each operation, before it is stopped."""
 
 
 def upgrade(plan: Plan, world: World, emit: Emit) -> None:
@@ -38,7 +34,7 @@ def upgrade(plan: Plan, world: World, emit: Emit) -> None:
         _hand_over(plan, plan.handover, world, emit)
     emit(StepChanged("upgrade", "started", f"helm upgrade to {plan.tag}", plan.timeout))
     rollout = Rollout.of_helm(plan, world, emit)
-    end = _carry_out(
+    end = carry_out(
         lambda: world.helm.upgrade(
             plan.chart,
             plan.values,
@@ -51,7 +47,9 @@ def upgrade(plan: Plan, world: World, emit: Emit) -> None:
         emit,
         rollout,
     )
-    if end.code != 0 or (plan.waits and rollout.settle() is not None):
+    if end.code == 0 and plan.waits:
+        end = replace(end, finding=rollout.settle())
+    if end.code != 0 or end.finding is not None:
         raise _failed(plan, rollout, end, world, emit)
     _check_made(plan, world, emit)
 
@@ -83,7 +81,7 @@ def _hand_over(plan: Plan, chart: Path, world: World, emit: Emit) -> None:
     emit(
         StepChanged("handover", "started", "taking the migration Job out of the live revision", plan.timeout)
     )
-    end = _carry_out(
+    end = carry_out(
         lambda: world.helm.upgrade(
             chart, (), timeout=plan.timeout, wait=False, description="shipit handover", reuse_values=True
         ),
@@ -97,37 +95,9 @@ def _hand_over(plan: Plan, chart: Path, world: World, emit: Emit) -> None:
             "the handover revision, the live manifest without the migration Job, failed; the app is as it was, "
             f"{plan.done}",
             hint=plan.look_at_history,
-            details=end.stderr,
+            details=end.said,
         )
     emit(StepChanged("handover", "done"))
-
-
-def _carry_out(
-    start: Callable[[], HelmProcess], plan: Plan, world: World, emit: Emit, rollout: Rollout | None = None
-) -> HelmExit:
-    """Run helm to its end, watching the rollout while it waits; one that can't be started has ended as well.
-
-    It is stopped when the rollout can't succeed, when it hangs, and on whatever ends the deploy meanwhile.
-    """
-    try:
-        process = start()
-    except HelmFailed as error:
-        return HelmExit(1, (error.message, *error.details))
-    deadline = world.clock.monotonic() + plan.timeout + SLACK
-    try:
-        while (end := process.wait(LOOK_EVERY)) is None:
-            with world.cluster.within(max(0.0, deadline - world.clock.monotonic()) + LATE):
-                found = rollout.look() if rollout else None
-            if found is not None or world.clock.monotonic() >= deadline:
-                return process.stop()
-    except BaseException as end_of_all:
-        try:
-            if isinstance(end_of_all, Stopped):
-                emit(Warned("interrupted: helm is stopped, and marks its revision as failed first"))
-        finally:
-            process.stop()
-        raise
-    return end
 
 
 def _check_made(plan: Plan, world: World, emit: Emit) -> None:
@@ -147,25 +117,18 @@ def _check_made(plan: Plan, world: World, emit: Emit) -> None:
     emit(StepChanged("upgrade", "done", f"revision {newest.number}"))
 
 
-def _failed(plan: Plan, rollout: Rollout, end: HelmExit, world: World, emit: Emit) -> ShipitError:
-    """Say why, from the cluster rather than from helm; then roll back where it is asked for."""
-    finding = rollout.worst() or rollout.closed() or rollout.worst()
-    reason = _reason(finding, end)
-    emit(StepChanged("upgrade", "failed", reason))
-    details = (*rollout.app_logs(), *(() if finding else end.stderr))
-    hint = (finding.hint if finding else "") or plan.look_at_history
+def _failed(plan: Plan, rollout: Rollout, end: Ending, world: World, emit: Emit) -> ShipitError:
+    """Say why, from the cluster where the rollout failed, else from helm; then roll back where it is asked for."""
+    emit(StepChanged("upgrade", "failed", end.reason))
+    details = (*(rollout.app_logs() if end.finding else ()), *end.details)
+    hint = end.hint or plan.look_at_history
     if plan.rolls_back and plan.back_to:
         state = roll_back(plan, plan.back_to, world, emit)
     else:
         state = where_it_stands(plan, world)
-    return UpgradeFailed(f"the upgrade to {plan.tag} failed: {reason}; {state}", hint=hint, details=details)
-
-
-def _reason(finding: Finding | None, end: HelmExit) -> str:
-    """Why helm failed: in the cluster's words, else in helm's last ones."""
-    if finding is not None:
-        return finding.reason
-    return end.stderr[-1] if end.stderr else f"helm ended with {end.code}"
+    return UpgradeFailed(
+        f"the upgrade to {plan.tag} failed: {end.reason}; {state}", hint=hint, details=details
+    )
 
 
 def where_it_stands(plan: Plan, world: World) -> str:
@@ -182,6 +145,8 @@ def where_it_stands(plan: Plan, world: World) -> str:
             f"{plan.done}, revision {newest.number} is left {newest.status}: the next deploy clears it, "
             f"once it is {plan.timeout:g} s old at the latest"
         )
+    if plan.handover is not None and newest.number < plan.revision:
+        return f"{plan.done}, the handover revision {newest.number} is {newest.status}, the app is as it was"
     back = (
         f"   (back to the app of before: helm rollback {plan.release} {plan.back_to} -n {plan.namespace} --no-hooks)"
         if plan.back_to and plan.back_to != newest.number
@@ -206,27 +171,25 @@ def roll_back(plan: Plan, revision: int, world: World, emit: Emit) -> str:
     """`helm rollback`, watched; what it came to, in words. The schema stays where the migration brought it."""
     emit(StepChanged("rollback", "started", f"helm rollback to revision {revision}", plan.timeout))
     rollout = Rollout.of_helm(plan, world, emit)
-    end = _carry_out(lambda: world.helm.rollback(revision, timeout=plan.timeout), plan, world, emit, rollout)
+    end = carry_out(lambda: world.helm.rollback(revision, timeout=plan.timeout), plan, world, emit, rollout)
     if end.code == 0:
         emit(StepChanged("rollback", "done", f"the app of revision {revision} runs again"))
         return f"the app was rolled back to revision {revision}; {plan.done}, and stays so"
-    reason = _reason(rollout.worst(), end)
-    emit(StepChanged("rollback", "failed", reason))
-    return (
-        f"and the rollback to revision {revision} failed as well ({reason}); {where_it_stands(plan, world)}"
-    )
+    emit(StepChanged("rollback", "failed", end.reason))
+    return f"and the rollback to revision {revision} failed as well ({end.reason}); {where_it_stands(plan, world)}"
 
 
 def await_rollout(plan: Plan, world: World, emit: Emit) -> None:
-    """Wait until the app's pods are ready, when Helm was told not to. Raises AfterFailed."""
+    """Wait until the app's pods are ready, when Helm was told not to. Raises AfterFailed.
+
+    That they crashed while they waited for the migration is no verdict.
+    """
     emit(StepChanged("rollout", "started", timeout=plan.timeout))
-    rollout = Rollout(plan, world, emit)
+    rollout = Rollout.of_helm(plan, world, emit)
     deadline = world.clock.monotonic() + plan.timeout
     while True:
-        with world.cluster.within(max(0.0, deadline - world.clock.monotonic()) + LATE):
-            finding = rollout.look()
-            done = finding is None and rollout.done()
-        if done:
+        finding = rollout.closed()
+        if finding is None and rollout.done():
             break
         late = world.clock.monotonic() >= deadline
         if finding is not None or late:
@@ -249,7 +212,8 @@ def warn_of_moved_tag(plan: Plan, ran: Mapping[str, str], world: World, emit: Em
     several names by any of them.
     """
     try:
-        pods = [pod for ref in plan.workloads for pod in newest_pods(ref, world)]
+        with world.cluster.within(LOOK_WITHIN):
+            pods = [pod for ref in plan.workloads for pod in newest_pods(world.cluster.workload(ref), world)]
     except ApiError:
         return
     for container in (c for pod in pods for c in pod.containers):

@@ -2,6 +2,16 @@
 
 from shipit.diagnosis.finding import Finding, Observation
 from shipit.diagnosis.job import State, diagnose, verdict_of, why_vanished
-from shipit.diagnosis.rollout import why_not_ready
+from shipit.diagnosis.rollout import Restarts, overdue, why_not_ready
 
-__all__ = ["Finding", "Observation", "State", "diagnose", "verdict_of", "why_not_ready", "why_vanished"]
+__all__ = [
+    "Finding",
+    "Observation",
+    "Restarts",
+    "State",
+    "diagnose",
+    "overdue",
+    "verdict_of",
+    "why_not_ready",
+    "why_vanished",
+]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from shipit.diagnosis.causes import SIGNALLED, Cause, failure_of, shortened, taken
 from shipit.diagnosis.finding import SETTLE, Finding, fatal, refusal, waiting, worst
 from shipit.diagnosis.waits import crashed, held_up, unscheduled
-from shipit.model import Container, KubeEvent, Pod, Workload
+from shipit.model import Condition, Container, KubeEvent, Pod, Workload
 
 CRASHES = 3
 """Restarts after which a container is believed not to get over it: about 40 s of Kubernetes' back-off."""
@@ -17,6 +18,10 @@ CONFIG_PATIENCE = 30.0
 
 _REVISION_LABELS = ("pod-template-hash", "controller-revision-hash")
 
+Restarts = Mapping[tuple[str, str], int]
+"""Restarts by a pod's UID and a container's name."""
+_NONE: Restarts = MappingProxyType({})
+
 
 def why_not_ready(
     workload: Workload,
@@ -25,21 +30,32 @@ def why_not_ready(
     elapsed: float,
     *,
     crashes: int = CRASHES,
+    before: Restarts = _NONE,
 ) -> Finding | None:
     """Why a Deployment, StatefulSet or DaemonSet isn't rolled out; None when it is, or nothing is to be said.
 
+    Nothing is as long as its controller hasn't seen its newest spec: which pods are the newest, and its conditions,
+    are then still about the one before.
+
     `pods` may hold old ones; `events` are by the UIDs of the pods and of the workload, oldest first; `elapsed` are
-    the seconds since the rollout began. `crashes`: with how many restarts a container counts as lost.
+    the seconds since the rollout began. `crashes`: with how many restarts a container counts as lost, those not
+    counted that it had `before` the rollout.
     """
-    if workload.done:
+    if workload.done or not workload.observed:
         return None
     new = [pod for pod in pods if _is_new(pod, workload) and not (pod.ready or pod.complete or pod.deleting)]
     new.sort(key=lambda pod: pod.phase == "Failed")  # what the kubelet threw out is told when nothing else is
-    told = (_unready(pod, events.get(pod.uid, ()), elapsed, crashes) for pod in new)
+    told = (_unready(pod, events.get(pod.uid, ()), elapsed, crashes, before) for pod in new)
     found = worst(finding for finding in told if finding)
     if found and found.kind == "fatal":
         return found
     return _stuck(workload, found, elapsed) or found or _unmade(pods, workload, events.get(workload.uid, ()))
+
+
+def overdue(workload: Workload) -> Condition | None:
+    """The condition that says that a Deployment got no further within its progressDeadlineSeconds."""
+    late = next((c for c in workload.conditions if c.reason == "ProgressDeadlineExceeded"), None)
+    return late if late is not None and late.status == "False" else None
 
 
 def _is_new(pod: Pod, workload: Workload) -> bool:
@@ -47,7 +63,9 @@ def _is_new(pod: Pod, workload: Workload) -> bool:
     return not workload.pod_hash or not hashes or workload.pod_hash in hashes
 
 
-def _unready(pod: Pod, events: tuple[KubeEvent, ...], elapsed: float, crashes: int) -> Finding | None:
+def _unready(
+    pod: Pod, events: tuple[KubeEvent, ...], elapsed: float, crashes: int, before: Restarts
+) -> Finding | None:
     outside = failure_of(pod) if pod.phase == "Failed" else unscheduled(pod) or taken(pod)
     if outside:
         return waiting(_on(pod, outside))
@@ -56,11 +74,12 @@ def _unready(pod: Pod, events: tuple[KubeEvent, ...], elapsed: float, crashes: i
         cause = crash or held_up(container, events)
         if cause is None:
             continue
-        often = crash is not None and container.restarts >= crashes
+        restarts = container.restarts - before.get((pod.uid, container.name), 0)
+        often = crash is not None and restarts >= crashes
         lost = (
             often
             or cause.hope == "none"
-            or (cause.hope == "little" and _hopeless(container, events, elapsed))
+            or (cause.hope == "little" and _hopeless(container, restarts, events, elapsed))
         )
         return (fatal if lost else waiting)(_on(pod, cause))
     return _not_answering(pod, events)
@@ -83,10 +102,10 @@ def _crash(container: Container, events: tuple[KubeEvent, ...]) -> Cause | None:
     )
 
 
-def _hopeless(container: Container, events: tuple[KubeEvent, ...], elapsed: float) -> bool:
+def _hopeless(container: Container, restarts: int, events: tuple[KubeEvent, ...], elapsed: float) -> bool:
     """What may only be missing for a moment has been missing for long, or was tried often."""
     if container.termination or container.last_termination:
-        return container.restarts > 1
+        return restarts > 1
     tries = sum(event.count for event in events if event.reason == "Failed")
     return elapsed >= SETTLE and (tries >= CONFIG_TRIES or elapsed >= CONFIG_PATIENCE)
 
@@ -117,8 +136,8 @@ def _stuck(workload: Workload, found: Finding | None, elapsed: float) -> Finding
         cause, answered = refusal(shortened(failure.message))
         named = Cause(f"{workload.ref.kind} {workload.ref.name}: {cause.text}", cause.hint)
         return fatal(named) if answered and elapsed >= SETTLE else waiting(named)
-    late = next((c for c in workload.conditions if c.reason == "ProgressDeadlineExceeded"), None)
-    if late is None or late.status != "False":
+    late = overdue(workload)
+    if late is None:
         return None
     text = f"{workload.ref.kind} {workload.ref.name}: {late.reason}: {shortened(late.message)}"
     return Finding("fatal", f"{text}; {found.reason}" if found else text, found.hint if found else "")
