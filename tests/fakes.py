@@ -245,6 +245,7 @@ class FakeCluster:
         since: datetime | None = None,
         follow: bool = True,
         tail: int | None = None,
+        previous: bool = False,
     ) -> Iterator[Iterator[bytes]]:
         yield iter([self.logs.get(pod, b"")])
 

@@ -87,6 +87,13 @@ def test_a_log_is_asked_for_from_a_second_on_in_utc(api: Api, cluster: KubeClust
     assert api.asked[0].query == "container=m&timestamps=true&sinceTime=2026-03-01T12%3A00%3A09Z&tailLines=20"
 
 
+def test_the_log_before_the_last_restart_is_asked_for(api: Api, cluster: KubeCluster) -> None:
+    api.on(f"GET {LOG}", streams())
+    with cluster.log("shop", "migrate-1", "m", follow=False, previous=True) as chunks:
+        assert list(chunks) == []
+    assert api.asked[0].query == "container=m&timestamps=true&previous=true"
+
+
 def test_a_log_that_is_cut_says_so_after_what_came(api: Api, cluster: KubeCluster) -> None:
     api.on(f"GET {LOG}", streams(b"T one\n", b"T tw", then=Handler.drop))
     read: list[bytes] = []

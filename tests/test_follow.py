@@ -81,6 +81,10 @@ class Logs:
 
     streams: dict[str, list[Stream]] = field(default_factory=lambda: defaultdict(list))
     asked: list[tuple[str, datetime | None]] = field(default_factory=list)
+    moment: datetime = EPOCH
+
+    def now(self) -> datetime:
+        return self.moment
 
     def serve(self, container: str, *scripts: list[Chunk] | ApiError) -> None:
         for script in scripts:
@@ -96,8 +100,10 @@ class Logs:
         since: datetime | None = None,
         follow: bool = True,
         tail: int | None = None,
+        previous: bool = False,
     ) -> Stream:
         key = container if container in self.streams else f"{pod}/{container}"
+        key = f"{key} before" if previous else key
         self.asked.append((key, since))
         left = self.streams[key]
         return left.pop(0) if len(left) > 1 else left[0]
@@ -290,6 +296,208 @@ def test_a_short_log_that_ended_by_itself_needs_no_mark_when_its_pod_is_deleted(
     story.follower.watch(())
     story.follower.finish(BOUND)
     assert story.told == ["one", "two"]
+
+
+MARK = "[shipit: some log lines may be missing here: "
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        b"",
+        b"<!DOCTYPE html><html>Please log in</html>",
+        b"<html>\nPlease log in\n</html>\n",
+        b"unable to retrieve container logs for containerd://12",
+    ],
+    ids=["empty", "a page", "a page of lines", "the kubelet's words"],
+)
+def test_an_answer_that_holds_nothing_of_the_log_does_not_end_it(story: Story, junk: bytes) -> None:
+    whole = log("one", "two", "three")
+    story.logs.serve("m", [log("one", "two"), Unreachable("reset")], [junk], [junk], [whole])
+    story.follower.watch((pod(ended()),))
+    story.follower.finish(BOUND)
+    assert [line for line in story.told if "the kubelet says" not in line] == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize("junk", [b"", b"<html>Please log in</html>", b"failed to open it"])
+def test_when_nothing_of_a_log_comes_any_more_its_end_is_marked(story: Story, junk: bytes) -> None:
+    story.logs.serve("m", [log("one", "two"), Unreachable("reset")], [junk])
+    story.follower.watch((pod(ended()),))
+    story.follower.finish(BOUND)
+    assert story.told[:2] == ["one", "two"]
+    assert story.told[-1].startswith(MARK)
+
+
+def test_only_the_kubelets_own_words_are_shown_and_marked(story: Story) -> None:
+    story.logs.serve("m", [b"failed to try resolving symlinks: no such file or directory"])
+    story.follower.watch((pod(ended()),))
+    story.follower.finish(BOUND)
+    assert story.told[0].startswith("[shipit: the kubelet says: failed to try")
+    assert story.told[1].startswith(MARK)
+
+
+def test_a_container_that_wrote_nothing_needs_no_mark(story: Story) -> None:
+    story.logs.serve("m", [b""])
+    story.follower.watch((pod(ended()),))
+    story.follower.finish(BOUND)
+    assert story.told == []
+    assert len(story.logs.asked) == 1
+
+
+@pytest.mark.parametrize(("idle", "marked"), [(2.0, False), (0.0, True)])
+def test_a_large_log_that_is_empty_after_a_rotation_is_whole_when_nothing_was_being_written(
+    story: Story, idle: float, *, marked: bool
+) -> None:
+    text = "x" * 1000
+    story.logs.serve("m", [log(*[text] * 1200), lambda: story.clock.sleep(idle)], [b""])
+    story.follower.watch((pod(ended()),))
+    story.follower._numbered[0].join(BOUND)
+    story.follower.finish(BOUND)
+    assert story.told[:1200] == [text] * 1200
+    assert [line[: len(MARK)] for line in story.told[1200:]] == ([MARK] if marked else [])
+
+
+def test_a_log_whose_node_is_lost_after_an_answer_that_seemed_to_end_is_marked(story: Story) -> None:
+    lost = ApiError("dial tcp 10.0.0.1:10250: no route to host", status=500)
+    story.logs.serve("m", [log("one", "two")], lost, lost, NotFound("pods migrate-1 not found"))
+    story.follower.watch((pod(running()),))
+    story.until(lambda: len(story.logs.asked) >= 4)
+    story.follower.watch(())
+    story.follower.finish(BOUND)
+    assert story.told[:2] == ["one", "two"]
+    assert "may be missing here: pod migrate-1 was deleted" in story.told[2]
+
+
+def test_a_kubelet_that_does_not_know_a_pod_yet_is_asked_again(story: Story) -> None:
+    half: list[Chunk] = [log("one", "two", newline=False), Unreachable("reset")]
+    story.logs.serve("m", half, NotFound("pod migrate-1 does not exist"), [log("one", "two", "three")])
+    story.follower.watch((pod(ended()),))
+    story.follower.finish(BOUND)
+    assert story.told == ["one", "two", "three"]
+
+
+def test_a_log_that_is_cut_before_its_first_byte_again_and_again_is_given_up() -> None:
+    story = Story()
+    story.logs.serve("m", Unreachable("it answered 502"))
+    story.follower.watch((pod(ended()),))
+    story.follower._numbered[0].join(BOUND)
+    assert story.follower._numbered[0].done
+    story.follower.finish(BOUND)
+    assert story.told == [f"{MARK}the end of the log could not be read: it answered 502]"]
+    story.follower.close()
+
+
+def test_what_a_container_wrote_before_its_last_restart_is_read_first(story: Story) -> None:
+    story.logs.serve("m before", [log("try 3", "cras", newline=False)])
+    story.logs.serve("m", [log("try 4", first=50)])
+    story.follower.watch((pod(ended(restarts=3)),))
+    story.follower.finish(BOUND)
+    mark = f"{MARK}the container was restarted 3 times, and not all of its logs are kept]"
+    assert story.told == [mark, "try 3", "cras", "try 4"]
+
+
+def test_a_log_before_a_restart_that_is_no_longer_kept_is_marked(story: Story) -> None:
+    story.logs.serve("m before", Invalid("previous terminated container not found"))
+    story.logs.serve("m", [log("try 2")])
+    story.follower.watch((pod(ended(restarts=1)),))
+    story.follower.finish(BOUND)
+    assert story.told[0].startswith(f"{MARK}the container was restarted, and its log before")
+    assert story.told[1:] == ["try 2"]
+
+
+def test_of_a_container_that_waits_for_its_next_start_the_log_is_that_of_its_last_run(story: Story) -> None:
+    waits = Container("m", reason="CrashLoopBackOff", restarts=1, last_termination=ENDED)
+    story.logs.serve("m", [log("try 2")])
+    story.follower.watch((pod(waits),))
+    story.follower.finish(BOUND)
+    assert story.told[0].startswith(f"{MARK}the container was restarted 1 times")
+    assert story.told[1:] == ["try 2"]
+
+
+def test_a_restart_before_the_end_of_a_log_was_read_is_marked(story: Story) -> None:
+    story.logs.serve("m", [log("one"), Unreachable("reset")], ApiError("no", status=500))
+    story.follower.watch((pod(running()),))
+    story.until(lambda: len(story.logs.asked) > 2)
+    story.logs.streams["m"] = [Stream([log("again", first=50)])]
+    story.follower.watch((pod(ended(restarts=1)),))
+    story.follower.finish(BOUND)
+    assert (story.told[0], story.told[1][: len(MARK)], story.told[2:]) == ("one", MARK, ["again"])
+
+
+@pytest.mark.parametrize(("seen_after", "marked"), [(3600, True), (1, False)])
+def test_a_beginning_that_may_have_been_rotated_away_is_marked(
+    story: Story, seen_after: int, *, marked: bool
+) -> None:
+    story.logs.moment = EPOCH + timedelta(seconds=seen_after)
+    story.logs.serve("m", [log("late", first=600)])
+    story.follower.watch((pod(ended()),))
+    story.follower.finish(BOUND)
+    mark = f"{MARK}the first line that is left was written 60 s after the container's start]"
+    assert story.told == ([mark] if marked else []) + ["late"]
+
+
+def test_without_following_a_log_is_read_as_far_as_it_has_come(story: Story) -> None:
+    story.follower = Follower(
+        cast(Cluster, story.logs), story.clock, "migrate", story.events.append, pace=0.01, follow=False
+    )
+    story.logs.serve("m", [log("one", "two"), Unreachable("reset")], [log("one", "two", "three")])
+    story.follower.watch((pod(running()),))
+    story.follower.finish(BOUND)
+    assert story.told == ["one", "two", "three"]
+    assert len(story.logs.asked) == 2
+
+
+def test_without_following_a_log_that_was_not_read_as_far_as_that_is_marked() -> None:
+    story = Story(clock=Clock(tick=0.5))
+    stream = Stream([log("one")])
+    stream.script.append(lambda: stream.closed.wait(BOUND))
+    story.logs.streams["m"].append(stream)
+    story.follower = Follower(
+        cast(Cluster, story.logs), story.clock, "migrate", story.events.append, follow=False
+    )
+    story.follower.watch((pod(running()),))
+    story.until(lambda: story.told == ["one"])
+    story.follower.finish(1000, silence=2)
+    assert "may be missing here: the end of the log was not read in time" in story.told[1]
+    story.follower.close()
+
+
+def test_readers_that_do_not_stop_are_waited_for_together() -> None:
+    story, hangs = Story(clock=Clock(tick=0.1)), threading.Event()
+    for name in "abcdefgh":
+        story.logs.serve(name, [log("one"), lambda: hangs.wait(BOUND)])
+    story.follower.watch((pod(*(running(name) for name in "abcdefgh")),))
+    story.until(lambda: len(story.told) == 8)
+    began = story.clock.seconds
+    story.follower.finish(1)
+    assert story.clock.seconds - began < 1 + 2 + 1
+    hangs.set()
+    story.follower.close()
+
+
+def test_what_there_is_no_time_left_to_show_is_marked() -> None:
+    story = Story()
+    story.logs.serve("m", [log(*["x"] * 50_000)], [log(*["x"] * 50_000)])
+
+    def slow(event: Event) -> None:
+        story.events.append(event)
+        story.clock.seconds += 0.01
+
+    story.follower = Follower(cast(Cluster, story.logs), story.clock, "migrate", slow, pace=0.01)
+    story.follower.watch((pod(ended()),))
+    story.follower._numbered[0].join(BOUND)
+    story.follower.finish(3)
+    assert story.clock.seconds < 3 + 2 + 6
+    assert story.told[-1] == f"{MARK}there was no time left to show the rest]"
+    story.follower.close()
+
+
+def test_a_batch_of_long_lines_is_small(story: Story) -> None:
+    line = "y" * (1 << 20)
+    story.logs.serve("m", [log(line) for _ in range(20)], [b""])
+    story.follower.watch((pod(ended()),))
+    story.follower._numbered[0].join(BOUND)
+    assert len(story.follower.drain()) <= 5
 
 
 def test_when_nobody_tells_any_more_a_log_that_ends_and_brings_nothing_new_is_over(story: Story) -> None:

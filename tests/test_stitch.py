@@ -6,10 +6,13 @@ import itertools
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shipit.follow.stitch import LONGEST, REMEMBERED, Stitch, gap
+from shipit.follow import seen
+from shipit.follow.seen import REMEMBERED
+from shipit.follow.stitch import LONGEST, Stitch, gap
 from tests.kubelet import EPOCH, Entry, Log
 
 GAP = gap("")[:40]
@@ -40,6 +43,9 @@ class Reader:
         for at in range(0, len(data), step):
             self.out += self.stitch.feed(data[at : at + step])
         self.out += self.stitch.end_of_stream(clean=clean and cut is None)
+
+    def met(self) -> bool:
+        return self.stitch.met
 
     def end(self) -> list[bytes]:
         return [*self.out, *self.stitch.finish()]
@@ -219,6 +225,79 @@ def test_asked_again_it_asks_from_a_second_before_the_last_line() -> None:
     assert stitch.since() == EPOCH + timedelta(seconds=6)
 
 
+def test_a_clock_that_steps_back_far_loses_nothing_after_a_cut() -> None:
+    second = 10**9
+    before = [entry((100 + n) * second, b"before %d" % n) for n in range(3)]
+    after = [entry((40 + n) * second, b"after %d" % n) for n in range(10)]
+    log = Log(before + after)
+    reader = Reader(log)
+    reader.read(0, 5, clean=False)
+    assert reader.stitch.since() == EPOCH + timedelta(seconds=40)
+    reader.read(0, 13)
+    assert reader.end() == log.lines()
+
+
+def test_a_clock_that_steps_back_while_nobody_reads_loses_nothing_within_a_second() -> None:
+    count = REMEMBERED * 3
+    old = [entry(100 * 10**9 + n, b"b%d" % n) for n in range(count)]
+    log = Log(old + [entry(99 * 10**9 + n, b"a%d" % n) for n in range(5)])
+    reader = Reader(log)
+    reader.read(0, count, step=60_000, clean=False)
+    reader.read(0, count + 5, step=60_000)
+    assert reader.end() == log.lines()
+
+
+def test_after_a_clock_stepped_back_a_rotation_that_hides_what_is_new_is_marked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(seen, "REMEMBERED", 1)
+    second = 10**9
+    old = [entry((100 + n) * second, b"b%d" % n) for n in range(4)]
+    new = [entry((50 + 20 * n) * second, b"a%d" % n) for n in range(5)]
+    reader = Reader(Log(old + new, rotations=[5]))
+    reader.read(0, 5)
+    reader.read(5, 9)
+    lines = reader.end()
+    assert lines[:5] == [b"b0", b"b1", b"b2", b"b3", b"a0"]
+    assert is_gap(lines[5])
+    assert lines[6:] == [b"a3", b"a4"]
+
+
+def test_a_stream_that_holds_nothing_of_the_log_says_nothing_about_its_end() -> None:
+    log = Log([entry(1, b"one"), entry(2, b"two")])
+    for junk in (
+        b"",
+        b"<html>\nlog in\n</html>",
+        b"<html>",
+        b"unable to retrieve container logs",
+        b"failed to\n",
+    ):
+        reader = Reader(log)
+        reader.read(0, 2)
+        reader.out += reader.stitch.feed(junk) + reader.stitch.end_of_stream(clean=True)
+        assert not reader.met()
+        reader.read(0, 2)
+        assert reader.met()
+        assert not reader.stitch.strange
+
+
+def test_what_the_kubelet_says_without_a_newline_is_shown() -> None:
+    stitch = Stitch()
+    assert not stitch.feed(b"failed to open it")
+    assert stitch.end_of_stream(clean=True) == [b"[shipit: the kubelet says: failed to open it]"]
+    assert stitch.strange
+
+
+def test_an_unfinished_last_line_alone_is_known_again() -> None:
+    log = Log([entry(1, b"half", full=False)])
+    reader = Reader(log)
+    reader.read(0, 1)
+    assert not reader.met()
+    reader.read(0, 1)
+    assert reader.met()
+    assert reader.end() == [b"half"]
+
+
 TEXTS = st.one_of(st.binary(max_size=12), st.sampled_from([b"", b"x", b"a\r", b"\xff", b"y" * 300])).map(
     lambda text: text.replace(b"\n", b"")
 )
@@ -252,6 +331,28 @@ def test_every_line_arrives_once_and_in_order_however_often_the_streams_are_cut(
             whole = len(log.serve(first, last, reader.stitch.since()))
             reader.read(first, last, cut=data.draw(st.integers(0, whole)), step=data.draw(st.integers(1, 50)))
         reader.read(first, end, step=data.draw(st.integers(1, 50)))
+    assert reader.end() == log.lines()
+
+
+@settings(max_examples=400, deadline=None)
+@given(data=st.data())
+def test_a_clock_that_stepped_back_is_no_reason_to_lose_or_repeat_a_line(data: st.DataObject) -> None:
+    """The steps are seen in the first stream; then come cuts, of a log with more lines than are remembered."""
+    back = st.sampled_from([0, 1, 10**8, 3 * 10**9, -(5 * 10**9), -(60 * 10**9)])
+    steps = data.draw(st.lists(back, min_size=1, max_size=30))
+    later = data.draw(st.lists(st.sampled_from([0, 1, 10**8, 3 * 10**9]), max_size=30))
+    times = list(itertools.accumulate([10**12, *steps, *later]))
+    log = Log([Entry(at, b"%d" % n) for n, at in enumerate(times)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(seen, "REMEMBERED", data.draw(st.integers(1, 8)))
+        reader = Reader(log)
+        reader.read(0, data.draw(st.integers(len(steps) + 1, len(times))), clean=False)
+        for _ in range(data.draw(st.integers(0, 3))):
+            whole = len(log.serve(0, len(times), reader.stitch.since()))
+            reader.read(
+                0, len(times), cut=data.draw(st.integers(0, whole)), step=data.draw(st.integers(1, 50))
+            )
+        reader.read(0, len(times))
     assert reader.end() == log.lines()
 
 

@@ -146,6 +146,7 @@ class KubeCluster(Writes):
         since: datetime | None = None,
         follow: bool = True,
         tail: int | None = None,
+        previous: bool = False,
     ) -> Stream:
         asked = {"container": container, "timestamps": "true"}
         if follow:
@@ -154,6 +155,8 @@ class KubeCluster(Writes):
             asked["sinceTime"] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         if tail is not None:
             asked["tailLines"] = str(tail)
+        if previous:
+            asked["previous"] = "true"
         call = call_for("get", POD, namespace, pod, subresource="log").asking(**asked)
         return Stream(self._api, call, quiet=LOG_QUIET, within=None if follow else WITHIN)
 

@@ -19,11 +19,18 @@ from shipit.world import Clock, Cluster
 __all__ = ["Follower", "tail_lines"]
 
 BATCH = 10_000
+MOST = 4 << 20
+"""Characters after which a batch is full."""
+FEW = 500
+"""Lines that are emitted between two looks at the clock."""
+SILENCE = 60.0
+"""Seconds without a new line after which the rest of a log is no longer waited for."""
 AT_A_TIME = 0.5
 """Seconds after which `pass_on` lets its caller look at the cluster again."""
 PACE = 0.2
 """Seconds before a log is opened anew when the last time brought nothing."""
 JOIN = 2.0
+"""Seconds that go by at the most, all in all, until readers that were stopped have left what they had."""
 MOST_TAIL = 1 << 20
 """Bytes that the last lines of a log may have."""
 
@@ -32,15 +39,27 @@ class Follower:
     """The logs of every pod and container of one step. A context manager; only its own thread may use it.
 
     `attempt` counts the step's pods by their creation, from 1. Lines come in the order in which they were read: whole
-    and in order for each container, or with the gap marked by a line of shipit's own.
+    and in order for each container, or with the gap marked by a line of shipit's own. Without `follow` a log that still
+    grows is read as far as it has come.
     """
 
-    def __init__(self, cluster: Cluster, clock: Clock, step: str, emit: Emit, *, pace: float = PACE) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        clock: Clock,
+        step: str,
+        emit: Emit,
+        *,
+        pace: float = PACE,
+        follow: bool = True,
+    ) -> None:
         self._cluster = cluster
         self._clock = clock
         self._step = step
         self._emit = emit
         self._pace = pace
+        self._follow = follow
+        self._passed = 0
         self._spool = Spool()
         self._attempts: dict[str, int] = {}
         self._tails: dict[tuple[str, str], Tail] = {}
@@ -80,6 +99,7 @@ class Follower:
                 pod=pod,
                 container=container.name,
                 attempt=self._attempts[pod.uid],
+                follow=self._follow,
             )
             self._tails[pod.uid, container.name] = found
             self._numbered.append(found)
@@ -88,13 +108,15 @@ class Follower:
     def drain(self, limit: int = BATCH) -> list[LogLine]:
         """At most that many of the lines that have arrived, oldest first; empty when there are none."""
         out: list[LogLine] = []
-        while len(out) < limit:
+        size = 0
+        while len(out) < limit and size < MOST:
             if not self._block and not self._next_block():
                 break
             tail = self._block_of
             assert tail is not None  # noqa: S101 — there is a block
             count = min(limit - len(out), len(self._block))
             lines = [self._block.popleft() for _ in range(count)]
+            size += sum(map(len, lines))
             tail.last.extend(lines[-LAST:])
             label = (self._step, tail.pod, tail.container, tail.attempt)
             out += [LogLine(*label, line) for line in lines]
@@ -106,6 +128,7 @@ class Follower:
             return False
         number, block = taken
         self._block_of = self._numbered[number]
+        self._block_of.taken += 1
         self._block = deque(block.decode("utf-8", "replace").split("\n"))
         return True
 
@@ -113,9 +136,10 @@ class Follower:
         """Emit what has arrived; true when there was more than a moment's work, and there may be more."""
         self._warn()
         began = self._clock.monotonic()
-        while lines := self.drain():
+        while lines := self.drain(FEW):
             for line in lines:
                 self._emit(line)
+            self._passed += len(lines)
             if self._clock.monotonic() - began >= AT_A_TIME:
                 return True
         return False
@@ -126,27 +150,47 @@ class Follower:
             self._warned = True
             self._emit(Warned(f"the logs can't be shown: {refused.message}", refused.hint))
 
-    def finish(self, timeout: float) -> None:
-        """Emit the rest, waiting at most that many seconds for it to arrive; what may be missing is marked."""
+    def finish(self, timeout: float, *, silence: float = SILENCE) -> None:
+        """Emit the rest within that many seconds and JOIN more; what may be missing is marked.
+
+        What is still arriving is waited for, silence only for so many seconds.
+        """
         deadline = self._clock.monotonic() + timeout
         for tail in self._numbered:
             tail.end()
-        while not all(tail.done for tail in self._numbered) and self._clock.monotonic() < deadline:
-            if not self.pass_on():
-                self._spool.wait(0.1)
+        self._await_the_rest(deadline, silence)
         late = [tail for tail in self._numbered if not tail.done]
         for tail in late:
             tail.close()
+        end = deadline + JOIN
+        join_by = min(end, self._clock.monotonic() + JOIN)
         for tail in late:
-            tail.join(JOIN)
-        while self.pass_on():
+            tail.join(max(0.0, join_by - self._clock.monotonic()))
+        while self.pass_on() and self._clock.monotonic() < end:
             pass
-        for tail in late:
-            if tail.over:
-                self._emit(self._mark(tail))
+        for tail in self._numbered:
+            if self._is_left(tail):
+                self._emit(self._mark(tail, "there was no time left to show the rest"))
+            elif tail in late and (tail.over or not self._follow):
+                why = f": {tail.trouble}" if tail.trouble else ""
+                self._emit(self._mark(tail, f"the end of the log was not read in time{why}"))
 
-    def _mark(self, tail: Tail) -> LogLine:
-        why = f"the end of the log was not read in time{f': {tail.trouble}' if tail.trouble else ''}"
+    def _await_the_rest(self, deadline: float, silence: float) -> None:
+        heard, passed = self._clock.monotonic(), self._passed
+        while not all(tail.done for tail in self._numbered):
+            now = self._clock.monotonic()
+            if passed != self._passed:
+                heard, passed = now, self._passed
+            if now >= deadline or now - heard >= silence:
+                return
+            if not self.pass_on():
+                self._spool.wait(0.1)
+
+    def _is_left(self, tail: Tail) -> bool:
+        """Whether lines of it have arrived that were not emitted."""
+        return tail.put != tail.taken or (tail is self._block_of and bool(self._block))
+
+    def _mark(self, tail: Tail, why: str) -> LogLine:
         return LogLine(self._step, tail.pod, tail.container, tail.attempt, gap(why).decode())
 
     def last_lines(self) -> tuple[str, ...]:

@@ -14,17 +14,15 @@ It relies on one thing: lines with the very same time (in nanoseconds) lie in th
 from __future__ import annotations
 
 import re
-from collections import Counter
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from shipit.follow.stamps import USUAL, is_stamped, key_of, keys_of, second_of, text_of
+from shipit.follow.seen import Seen
+from shipit.follow.stamps import USUAL, is_stamped, keys_of, second_of, text_of
 
-REMEMBERED = 2000
-"""Lines that are remembered one by one; older ones count as seen by their time."""
-OVERLAP = timedelta(seconds=1)
-"""Asked for once more than needed: times near the end may stand out of order."""
 LONGEST = 1 << 20
 """Bytes of a line that are kept."""
+MOST_SAID = 50
+"""Different lines that are shown of what is no line of the log."""
 CUT = b" [shipit: the rest of this line is left out]"
 
 _KUBELET = re.compile(rb"unable to retrieve container logs|failed to |rpc error|error |Error ")
@@ -36,43 +34,49 @@ def gap(why: str) -> bytes:
 
 
 class Stitch:
-    """The lines of one container's log in order, once each, without their times; a gap is marked by a line of its own."""
+    """The lines of one container's log in order, once each, without their times; a gap is marked by a line of its own.
+
+    `first` is the second of the first line. Of the last stream: `met` when it repeated what is known, `empty` when it
+    held no byte, `strange` when it held what is no line of the log.
+    """
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
         self._size = 0
         self._held = b""
         self._carry = b""
-        self._keys: list[bytes] = []
-        self._hashes: list[int] = []
-        self._floor = b""
-        self._floored = 0
-        self._latest = b""
+        self._seen = Seen()
         self._clean = True
         self._count = 0
-        self._said = b""
+        self._said: set[bytes] = set()
+        self.first: datetime | None = None
+        self.met = self.empty = self.strange = False
         self._begin()
 
     def _begin(self) -> None:
         """A new stream: first comes what was seen before."""
-        self._repeating = bool(self._latest or self._held)
+        self._repeating = bool(self._seen.latest or self._held)
         self._first = True
-        self._overlap = False
-        self._floor_left = self._floored
-        self._left = Counter(self._hashes)
-        self._keys_left = Counter(self._keys)
+        self._fed = self._strange = self._held_again = False
+        self._seen.begin()
 
     @property
     def progress(self) -> tuple[int, int]:
         """Grows with everything new."""
         return self._count, len(self._held)
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether a line has begun to come and not ended."""
+        return bool(self._held or self._carry)
+
     def since(self) -> datetime | None:
         """The time to ask the next stream from; None for everything."""
-        return second_of(self._latest) - OVERLAP if self._latest else None
+        return self._seen.since()
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """The lines that a chunk completes."""
+        self._fed = self._fed or bool(chunk)
         done, newline, rest = chunk.rpartition(b"\n")
         if not newline:
             self._keep(chunk)
@@ -86,13 +90,25 @@ class Stitch:
 
     def end_of_stream(self, *, clean: bool) -> list[bytes]:
         """The stream ended; `clean` when it was not cut. The lines that are complete by that."""
-        rest = self._kept()
+        rest, out = self._kept(), []
         if rest and not is_stamped(rest):
+            leads = self._repeating and self._first and not _KUBELET.match(rest)
+            out = self._foreign(rest) if clean and not leads else []
             rest, clean = b"", False
-        out = self._leave(rest) if rest else []
-        if not self._repeating or self._overlap or rest:
-            self._clean = clean
+        out += self._leave(rest) if rest else []
+        self.met = self._seen.met or self._held_again
+        self.empty, self.strange = not self._fed, self._strange
+        if not self._repeating or self.met or rest:
+            self._clean = clean and not self._strange
         self._begin()
+        return out
+
+    def restarted(self, *, missed: bool = False) -> list[bytes]:
+        """The container ended and another one runs in its place: what follows is another log."""
+        out = self.finish()
+        if missed or not self._clean:
+            out.append(gap("the container was restarted, and its log before that was not read to its end"))
+        self._clean = True
         return out
 
     def doubt(self) -> None:
@@ -147,29 +163,18 @@ class Stitch:
             lines = [line for line, good in zip(lines, stamped, strict=True) if good]
         self._count += len(lines)
         if lines:
-            self._remember(keys_of(lines), lines)
+            keys = keys_of(lines)
+            self.first = self.first or second_of(keys[0])
+            self._seen.remember(keys, lines)
         return texts
 
     def _foreign(self, line: bytes) -> list[bytes]:
-        """The kubelet speaks for itself; it need not say the same thing each time it is asked."""
-        if line == self._said:
+        """Somebody else speaks: the kubelet, or a proxy. It need not say the same thing each time it is asked."""
+        self._strange = True
+        if line in self._said or not line.strip() or len(self._said) >= MOST_SAID:
             return []
-        self._said = line
+        self._said.add(line)
         return [b"[shipit: the kubelet says: " + line[:1000] + b"]"]
-
-    def _remember(self, keys: list[bytes], lines: list[bytes]) -> None:
-        self._latest = max(self._latest, *keys)
-        self._keys += keys
-        self._hashes += map(hash, lines)
-        over = len(self._keys) - REMEMBERED
-        if over > REMEMBERED:
-            forgotten = self._keys[:over]
-            del self._keys[:over], self._hashes[:over]
-            newest = max(forgotten)
-            if newest > self._floor:
-                self._floor, self._floored = newest, 0
-            if newest == self._floor:
-                self._floored += forgotten.count(newest)
 
     def _unseen(self, lines: list[bytes], out: list[bytes]) -> list[bytes]:
         """The lines from the first new one on; what has to come before it goes to `out`."""
@@ -178,23 +183,10 @@ class Stitch:
             if not is_stamped(line):
                 if not leads or _KUBELET.match(line):
                     out += self._foreign(line)
-            elif not self._was_seen(line):
+            elif not self._seen.has(line):
                 out += self._resolve(line)
                 return lines[at:]
         return []
-
-    def _was_seen(self, line: bytes) -> bool:
-        key, known = key_of(line), hash(line)
-        seen = key < self._floor
-        if key == self._floor and self._floor_left:
-            self._floor_left -= 1
-            seen = True
-        elif not seen and self._left[known]:
-            self._left[known] -= 1
-            self._keys_left[key] -= 1
-            seen = True
-        self._overlap = self._overlap or seen
-        return seen
 
     def _resolve(self, line: bytes) -> list[bytes]:
         """The first new line tells what became of an unfinished one, and whether the streams meet."""
@@ -210,7 +202,7 @@ class Stitch:
         if held or self._carry:
             out.append(_shortened(self._carry + text_of(held)))
             self._carry = b""
-        if held or not (self._overlap or self._clean):
+        if held or not (self._seen.met or (self._clean and not self._seen.blind)):
             out.append(gap("the log could not be read for a while, and what follows is not what was next"))
         self._count += len(out)
         return out
@@ -221,11 +213,9 @@ class Stitch:
             self._held = rest
             return []
         if self._held.startswith(rest):
+            self._held_again = True
             return []
-        key = key_of(rest)
-        if key < self._floor or (key == self._floor and self._floor_left) or self._keys_left[key] > 0:
-            # Within a line that was seen
-            self._overlap = True
+        if self._seen.has_within(rest):
             return []
         out = self._resolve(rest)
         self._held = rest

@@ -6,9 +6,11 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Literal
 
 from shipit.errors import ApiError, Forbidden, NotFound, Unreachable
+from shipit.follow.reach import Reach
 from shipit.follow.spool import Spool
 from shipit.follow.stitch import Stitch, gap
 from shipit.model import Container, Pod
@@ -18,13 +20,11 @@ LAST = 20
 """Lines that are kept of each container for the verdict."""
 LONGEST_PAUSE = 5.0
 TRIES = 6
-"""How often the log of an ended container is asked for when the API server refuses to give it."""
+"""How often the log of an ended container is asked for when nothing of it comes."""
 ROTATION_EVERY = 8.0
 """Seconds in which a log can't be rotated twice: the kubelet looks every 10 s."""
-SMALLEST_FILE = 1 << 20
-"""Bytes below which no log is rotated: the kubelet's `containerLogMaxSize` is 10 Mi unless somebody sets it."""
 
-_End = Literal["clean", "cut", "gone", "refused"]
+_End = Literal["clean", "cut", "gone", "absent", "refused"]
 
 
 class Tail:
@@ -40,6 +40,7 @@ class Tail:
         pod: Pod,
         container: str,
         attempt: int,
+        follow: bool = True,
     ) -> None:
         self.pod = pod.name
         self.container = container
@@ -48,6 +49,8 @@ class Tail:
         self.forbidden: Forbidden | None = None
         self.over = False
         self.trouble = ""
+        self.put = self.taken = 0
+        self._follow = follow
         self._namespace = pod.namespace
         self._cluster = cluster
         self._clock = clock
@@ -56,11 +59,12 @@ class Tail:
         self._stitch = Stitch()
         self._guard = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._ending = self._closed = False
-        self._restarts = self._read_restarts = 0
-        self._bytes = 0
+        self._ending = self._closed = self._vanished = self._waits = False
+        self._restarts = 0
+        self._read_restarts: int | None = None
+        self._late_for: datetime | None = None
+        self._reach = Reach()
         self._ended_at: float | None = None
-        self._settled = self._whole = False
         self._stream: AbstractContextManager[Iterator[bytes]] | None = None
 
     @property
@@ -74,20 +78,32 @@ class Tail:
         with self._guard:
             over = container.state != "running"
             begin = self.done and (self._thread is None or not over or container.restarts > self._restarts)
+            if self._thread is None:
+                self._first_seen(container)
             self.over = over
+            self._waits = container.state == "waiting"
             self._restarts = container.restarts
             self._guard.notify_all()
         if begin and self.forbidden is None and not self._closed:
-            self._settled = False
+            self._reach.settled = False
             self._thread = threading.Thread(
                 target=self._run, args=(pace,), name=f"log-{self.container}", daemon=True
             )
             self._thread.start()
 
+    def _first_seen(self, container: Container) -> None:
+        """A log that was rotated has lost its beginning: that of a container that runs for long already may have."""
+        ended = container.termination
+        started = container.started_at or (ended.started_at if ended else None)
+        if started is None or container.restarts:
+            return
+        if (self._cluster.now() - started).total_seconds() > ROTATION_EVERY:
+            self._late_for = started
+
     def vanish(self) -> None:
         """The pod is no longer there."""
         with self._guard:
-            self.over = True
+            self.over = self._vanished = True
             self._guard.notify_all()
 
     def end(self) -> None:
@@ -118,21 +134,25 @@ class Tail:
             self._spool.wake()
 
     def _read_all(self, pace: float) -> None:
-        failures, pause = 0, pace
+        failures, pause, was_over = 0, pace, False
         while not self._closed:
             with self._guard:
                 over = self.over or self._ending
                 restarts = self._restarts
-            before = self._stitch.progress
+            if over and not was_over:
+                failures, pause, was_over = 0, pace, True
             self._meet(restarts)
+            before = self._stitch.progress
             end = self._read_stream()
             new = self._stitch.progress != before
-            failures = failures + 1 if end == "refused" else 0
-            if end == "clean" and over and not new:
-                self._settled = True
-            if self._is_over(end, failures, over=over):
+            once = not self._follow and not self.over
+            self._reach.look(self._stitch, clean=end == "clean", over=over, once=once, new=new)
+            failures = failures + 1 if over and not new else 0
+            if self._is_over(end) or failures >= TRIES:
                 self._put(self._stitch.finish())
-                self._put(self._missing())
+                if self.forbidden is None:
+                    gone = end in ("gone", "absent")
+                    self._put(self._reach.missing(self.pod, self.trouble, gone=gone))
                 self._ended_at = None
                 return
             pause = pace if new else min(LONGEST_PAUSE, pause * 2)
@@ -140,8 +160,8 @@ class Tail:
                 self._rest(pause, over=over)
         self._put(self._stitch.finish())
 
-    def _is_over(self, end: _End, failures: int, *, over: bool) -> bool:
-        return self._settled or self.forbidden is not None or end == "gone" or (over and failures >= TRIES)
+    def _is_over(self, end: _End) -> bool:
+        return self._reach.settled or self.forbidden is not None or end == "gone"
 
     def _rest(self, pause: float, *, over: bool) -> None:
         """Wait, less when the container turns out to have ended."""
@@ -151,15 +171,38 @@ class Tail:
 
     def _meet(self, restarts: int) -> None:
         """Before the next stream: what must not be joined with it."""
-        if restarts != self._read_restarts:
-            self._read_restarts = restarts
-            self._put(self._stitch.finish())
+        if self._read_restarts is None:
+            self._read_earlier(restarts)
+        elif restarts != self._read_restarts:
+            self._put(self._stitch.restarted())
+            self._reach.fresh = True
+            if restarts > self._read_restarts + 1:
+                self._put([gap("the container was restarted several times since its log was last read")])
+        self._read_restarts = restarts
         if self._ended_at is not None and self._clock.monotonic() - self._ended_at > ROTATION_EVERY:
             self._stitch.doubt()
 
-    def _read_stream(self) -> _End:
-        since = self._stitch.since()
-        stream = self._cluster.log(self._namespace, self.pod, self.container, since=since, follow=True)
+    def _read_earlier(self, restarts: int) -> None:
+        """What the container wrote before its last restart, as far as the kubelet keeps it: one run."""
+        # While it waits for its next start, its last run is what its log shows
+        kept = 0 if self._waits else 1
+        if restarts > kept:
+            self._put(
+                [gap(f"the container was restarted {restarts} times, and not all of its logs are kept")]
+            )
+        if restarts and kept:
+            end = self._read_stream(previous=True)
+            self._put(self._stitch.restarted(missed=end != "clean"))
+
+    def _read_stream(self, *, previous: bool = False) -> _End:
+        stream = self._cluster.log(
+            self._namespace,
+            self.pod,
+            self.container,
+            since=self._stitch.since(),
+            follow=self._follow and not previous,
+            previous=previous,
+        )
         opened, clean = False, False
         try:
             with stream as chunks:
@@ -167,11 +210,14 @@ class Tail:
                 with self._guard:
                     self._stream = stream
                 for chunk in () if self._closed else chunks:
-                    self._bytes += len(chunk)
-                    self._put(self._stitch.feed(chunk))
+                    self._reach.took(len(chunk), self._clock.monotonic())
+                    self._put(self._led(self._stitch.feed(chunk)))
                 clean = not self._closed
-        except NotFound:
-            return "gone"
+        except NotFound as error:
+            self.trouble = error.message
+            self._reach.absent(self._clock.monotonic(), believed=self._ending)
+            # A kubelet that has just started may not know a pod yet that is there
+            return "gone" if self._vanished else "absent"
         except Forbidden as error:
             self.forbidden = error
             return "refused"
@@ -179,27 +225,36 @@ class Tail:
             self.trouble = error.message
         except ApiError as error:
             self.trouble = error.message
+            self._reach.refused()
             return "refused"
         finally:
             if opened:
-                self._put(self._stitch.end_of_stream(clean=clean))
-                self._ended_at = self._clock.monotonic()
-                self._whole = clean
+                self._put(self._led(self._stitch.end_of_stream(clean=clean)))
+        now = self._clock.monotonic()
+        if self._reach.ended(self._stitch, now, clean=clean) and opened:
+            self._ended_at = now
+            self.trouble = "" if clean else self.trouble
         return "clean" if clean else "cut"
 
-    def _missing(self) -> list[bytes]:
-        """The mark of an end that may be missing."""
-        if self._settled or self.forbidden is not None:
-            return []
-        if self._whole and self._bytes < SMALLEST_FILE:
-            return []
-        return [gap(f"pod {self.pod} was deleted, or its log removed, before the end of its log was read")]
+    def _led(self, lines: list[bytes]) -> list[bytes]:
+        """The first lines of a log that was come to late, marked when they may not be its beginning."""
+        if self._late_for is None or self._stitch.first is None or not lines:
+            return lines
+        late, self._late_for = (self._stitch.first - self._late_for).total_seconds(), None
+        if late <= ROTATION_EVERY:
+            return lines
+        return [
+            gap(f"the first line that is left was written {late:.0f} s after the container's start"),
+            *lines,
+        ]
 
     def _put(self, lines: list[bytes]) -> None:
         if not lines:
             return
         began = self._clock.monotonic()
+        self.put += 1
         self._spool.put(self._number, b"\n".join(lines))
         if self._clock.monotonic() - began > ROTATION_EVERY:
             # The kubelet does not wait for slow readers when it rotates a log
+            self.put += 1
             self._spool.put(self._number, gap("the lines came faster than they could be stored"))

@@ -1,0 +1,74 @@
+"""How far a container's log was read: what its streams, one after another, prove. Pure."""
+
+from __future__ import annotations
+
+from shipit.follow.stitch import Stitch, gap
+
+SMALLEST_FILE = 1 << 20
+"""Bytes below which no log is rotated: the kubelet's `containerLogMaxSize` is 10 Mi unless somebody sets it."""
+IDLE = 1.0
+"""Seconds of silence before the end of a stream after which it had certainly come to the end of its file."""
+UNKNOWN_FOR = 5.0
+"""Seconds in which a kubelet that has just started may say that it knows no such pod."""
+
+
+class Reach:
+    """`settled`: there is no more to read, certainly. `fresh`: nothing was read since the container's last start."""
+
+    def __init__(self) -> None:
+        self.settled = False
+        self.fresh = True
+        self._whole = False
+        self._bytes = 0
+        self._took_at = 0.0
+        self._idle = False
+        self._absent_since: float | None = None
+
+    def took(self, size: int, now: float) -> None:
+        self._bytes += size
+        self._took_at = now
+
+    def refused(self) -> None:
+        """The log could not be opened: whoever writes it may go on meanwhile."""
+        self._whole = False
+
+    def absent(self, now: float, *, believed: bool) -> None:
+        """A 404; `believed` when nobody will tell any more whether the pod is there."""
+        if self._absent_since is None:
+            self._absent_since = now
+        if now - self._absent_since > UNKNOWN_FOR and not believed:
+            self._whole = False
+
+    def ended(self, stitch: Stitch, now: float, *, clean: bool) -> bool:
+        """A stream ended, `clean` when it was not cut. False when it said nothing about the log."""
+        self._absent_since = None
+        silent = clean and stitch.empty
+        if not clean or stitch.strange:
+            self._whole = False
+        elif not silent:
+            self._whole = True
+            self._idle = now - self._took_at >= IDLE and not stitch.unfinished
+        return not stitch.strange and (not silent or self.fresh)
+
+    def look(self, stitch: Stitch, *, clean: bool, over: bool, once: bool, new: bool) -> None:
+        """Settle when a stream has shown that there is no more: of a container that is over, or as of now (`once`).
+
+        It has to repeat what is known: an answer that holds nothing of the log says nothing about it.
+        """
+        met = stitch.met or (self.fresh and stitch.empty)
+        proven = (met or new) if once else (over and met and not new)
+        self.settled = clean and not stitch.strange and proven
+        self.fresh = self.fresh and not new
+
+    def missing(self, pod: str, trouble: str, *, gone: bool) -> list[bytes]:
+        """The mark of an end that may be missing, when no more can be read."""
+        if self.settled:
+            return []
+        # A log that ended by itself and was removed is whole, unless it is so large that it may have been rotated; one
+        # that is empty after such an end was rotated, and what is written meanwhile can be in neither file
+        small = self._bytes < SMALLEST_FILE
+        if self._whole and ((gone and small) or (not (gone or small) and self._idle)):
+            return []
+        if gone:
+            return [gap(f"pod {pod} was deleted, or its log removed, before the end of its log was read")]
+        return [gap(f"the end of the log could not be read{f': {trouble}' if trouble else ''}")]
