@@ -19,8 +19,8 @@ GLANCE = 0.2
 """Seconds between looks at the logs."""
 FORBIDDEN_FOR = 30.0
 """Seconds after which a 403 is believed: an API server that has just started may not know its Roles yet."""
-LOGS_WITHIN = 60.0
-"""Seconds that the last log lines may take to arrive once the Job has ended."""
+LOGS_LATE = 5.0
+"""Seconds past the step's timeout that the last log lines may take to arrive once the Job has ended."""
 
 
 def await_verdict(step: Step, found: Subject, world: World, emit: Emit) -> Verdict:
@@ -49,9 +49,9 @@ def await_verdict(step: Step, found: Subject, world: World, emit: Emit) -> Verdi
                     break
             logs.pass_on()
             changed = changes.wait(min(GLANCE, max(0.01, born + step.timeout - now)))
-        logs.finish(
-            LOGS_WITHIN if verdict.state in ("succeeded", "failed") and not verdict.still_running else GLANCE
-        )
+        left = born + step.timeout + LOGS_LATE - world.clock.monotonic()
+        ended = verdict.state in ("succeeded", "failed") and not verdict.still_running
+        logs.finish(max(LATE, left) if ended else GLANCE)
         last = logs.last_lines()
     return replace(
         verdict, details=last, duration=world.clock.monotonic() - born, ever_started=watch.ever_started

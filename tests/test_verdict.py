@@ -1,0 +1,32 @@
+"""How long a step is watched: never much longer than its own timeout."""
+
+from __future__ import annotations
+
+import pytest
+
+from shipit.follow import Follower
+from shipit.model import Job, Ref, Step
+from shipit.verdict import await_verdict
+from tests.fakes import NAMESPACE, Script, fakes
+
+JOB = Ref("batch/v1", "Job", NAMESPACE, "migrate")
+
+
+@pytest.mark.parametrize(
+    ("ends", "timeout", "least", "most"), [(9.0, 10.0, 3.0, 6.0), (9.0, 3600.0, 60.0, 3600.0)]
+)
+def test_the_end_of_a_log_is_waited_for_until_shortly_after_the_steps_timeout(
+    ends: float, timeout: float, least: float, most: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[float] = []
+    monkeypatch.setattr(Follower, "finish", lambda _, seconds: given.append(seconds))
+    world = fakes()
+    world.cluster.scripts["migrate"] = Script(starts=0.5, ends=ends - 0.5, outcome="failed")
+    body = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "migrate", "namespace": NAMESPACE}}
+    world.cluster.create(body)
+    job = world.cluster.job(NAMESPACE, "migrate")
+    assert isinstance(job, Job)
+    step = Step("migrate", JOB, body, "before", timeout, timeout, "h")
+    assert await_verdict(step, job, world.world, world.told).state == "failed"
+    (seconds,) = given
+    assert least <= seconds <= most
