@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from contextlib import closing
 
 from shipit.clear import pods_of
-from shipit.errors import Refused
-from shipit.events import Emit, JobChanged
+from shipit.errors import Refused, Unknown
+from shipit.events import Emit, JobChanged, StepChanged
 from shipit.follow import Follower
 from shipit.model import RELEASE_LABEL, Job
 from shipit.world import Clock, Cluster
@@ -14,32 +16,67 @@ from shipit.world import Clock, Cluster
 LOOK_EVERY = 2.0
 GLANCE = 0.2
 PATIENCE = 30.0
+"""Seconds that the log may be silent before what has come of it is all that is shown."""
 
 
 def replay(job: Job, cluster: Cluster, clock: Clock, emit: Emit, *, follow: bool) -> Job:
-    """Emit a Job's log from its start; with `follow` until it has ended. Returns the Job as it was last seen."""
-    namespace = job.namespace
+    """Emit a Job's log from its start; with `follow` until it has ended. Returns the Job as it was last seen.
+
+    Raises Unknown when the Job vanishes meanwhile: how it ended can't be told.
+    """
+    if follow:
+        emit(StepChanged(job.name, "started", f"following Job {job.name}"))
+    told = ""
+    with Follower(cluster, clock, job.name, emit, follow=follow) as logs:
+        for seen in _looks(job, cluster, clock, logs):
+            if seen is not None:
+                logs.watch(pods_of(cluster, seen))
+                job = seen
+            state = _state(seen)
+            if seen is None or seen.finished or _never_started(seen) or not follow:
+                break
+            if state != told:
+                emit(JobChanged(job.name, job.name, state))
+            told = state
+        logs.finish(math.inf, silence=PATIENCE)
+    emit(JobChanged(job.name, job.name, state))
+    if state == "deleted":
+        raise Unknown(
+            f"Job {job.name} of {job.tag or 'an unknown tag'} vanished while its log was read: how it ended is not known",
+            hint=f"kubectl get jobs,pods,events -n {job.namespace}",
+        )
+    if follow:
+        emit(StepChanged(job.name, "done"))
+    return job
+
+
+def _looks(job: Job, cluster: Cluster, clock: Clock, logs: Follower) -> Iterator[Job | None]:
+    """The Job, look by look, None when it is gone; in between, what has come of its log is passed on."""
     looked = -LOOK_EVERY
-    with (
-        Follower(cluster, clock, job.name, emit) as logs,
-        closing(cluster.changes(namespace, f"controller-uid={job.uid}")) as changes,
-    ):
+    with closing(cluster.changes(job.namespace, f"controller-uid={job.uid}")) as changes:
         changed = True
         while True:
             if changed or clock.monotonic() - looked >= LOOK_EVERY:
                 looked = clock.monotonic()
-                seen = cluster.job(namespace, job.name)
-                if seen is None or seen.uid != job.uid:
-                    break
-                job = seen
-                logs.watch(pods_of(cluster, job))
-                if job.finished or not follow:
-                    break
+                seen = cluster.job(job.namespace, job.name)
+                yield seen if seen is not None and seen.uid == job.uid else None
             logs.pass_on()
             changed = changes.wait(GLANCE)
-        logs.finish(PATIENCE if job.finished else GLANCE)
-    emit(JobChanged(job.name, job.name, job.end or "running"))
-    return job
+
+
+def _never_started(job: Job) -> bool:
+    return job.never_started and job.suspended and not job.active
+
+
+def _state(job: Job | None) -> str:
+    if job is None:
+        return "deleted"
+    return job.end or ("suspended" if job.suspended else "running")
+
+
+def how(job: Job) -> str:
+    """How a Job is, in words."""
+    return "suspended, and no container of it ever started" if _never_started(job) else _state(job)
 
 
 def find(cluster: Cluster, namespace: str, release: str, name: str) -> Job:
