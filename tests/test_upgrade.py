@@ -94,6 +94,16 @@ def test_a_rollback_that_is_refused_says_so(world: Fakes, app: App) -> None:
     assert DENIED in roll_back(UPGRADE, 1, world.world, world.told)
 
 
+@pytest.mark.parametrize("made", [True, False])
+def test_only_an_upgrade_that_made_its_revision_is_rolled_back(world: Fakes, app: App, made: bool) -> None:
+    world.helm.upgrade_ends = HelmExit(1, (DENIED,))
+    if not made:
+        world.helm._upgraded = lambda: None  # type: ignore[method-assign]
+    error = failed(world, replace(UPGRADE, rolls_back=True))
+    assert ("rollback 1" in world.helm.calls) is made
+    assert ("rolled back to revision 1" if made else "the app is untouched (revision 1)") in error.message
+
+
 def test_a_fix_of_a_crashing_app_is_not_stopped_over_the_old_pods(world: Fakes) -> None:
     app = App(world)
     app.shows(crashed(12))

@@ -122,13 +122,22 @@ def _failed(plan: Plan, rollout: Rollout, end: Ending, world: World, emit: Emit)
     emit(StepChanged("upgrade", "failed", end.reason))
     details = (*(rollout.app_logs() if end.finding else ()), *end.details)
     hint = end.hint or plan.look_at_history
-    if plan.rolls_back and plan.back_to:
+    if plan.rolls_back and plan.back_to and _has_begun(plan, world):
         state = roll_back(plan, plan.back_to, world, emit)
     else:
         state = where_it_stands(plan, world)
     return UpgradeFailed(
         f"the upgrade to {plan.tag} failed: {end.reason}; {state}", hint=hint, details=details
     )
+
+
+def _has_begun(plan: Plan, world: World) -> bool:
+    """Whether helm made its revision, before which there is nothing to go back from; yes when that is not known."""
+    try:
+        history = world.helm.history(within=LAST_LOOK)
+    except HelmFailed:
+        return True
+    return bool(history) and history[-1].number >= plan.revision
 
 
 def where_it_stands(plan: Plan, world: World) -> str:
