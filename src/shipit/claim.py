@@ -24,7 +24,7 @@ class Progress:
     `revision` is the one that the upgrade makes, `digest` the manifest's; `install` when it is a first install,
     `owes_install` as long as what runs after that has not succeeded, `handover` when the live manifest is upgraded without the migration first, as a revision of its own;
     `made` once the revision has been made: what ran before it counts for no other; `over` once nothing is owed any more;
-    `stranded` when the revision was left pending by a helm that was seen to end. `counts_from` is the oldest revision
+    `stranded` when its helm was seen to end and the revision may be left pending. `counts_from` is the oldest revision
     whose migration counts for it: an earlier one than its own where this upgrade was begun before, and interrupted.
     """
 
@@ -42,7 +42,7 @@ class Progress:
     @property
     def upgrading(self) -> bool:
         """Whether its helm may be at work."""
-        return not (self.made or self.over)
+        return not (self.made or self.over or self.stranded)
 
 
 @dataclass(frozen=True, slots=True)

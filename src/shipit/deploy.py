@@ -167,19 +167,15 @@ def note(lease: Lease, progress: Progress, emit: Emit) -> None:
 
 
 def left(progress: Progress, plan: Plan, world: World, *, failed: bool) -> Progress:
-    """What an upgrade that ended badly leaves to a successor: a revision pending by a helm that is gone, one that was
-    made and `failed` by itself, or the whole upgrade.
+    """What an upgrade that ended badly leaves to a successor: the whole of it, and a revision that may be pending by a
+    helm that is gone; nothing, when it has `failed` by itself and its revision is known to be made.
     """
     try:
-        history = world.helm.history(within=LAST_LOOK)
+        newest = next(reversed(world.helm.history(within=LAST_LOOK)), None)
     except HelmFailed:
-        return progress
-    newest = history[-1] if history else None
-    if newest is None or newest.number <= plan.live:
-        return progress
-    if newest.pending:
-        return replace(progress, stranded=True)
-    return replace(progress, over=True) if failed and newest.number >= plan.revision else progress
+        newest = None
+    made = newest is not None and not newest.pending and newest.number >= plan.revision
+    return replace(progress, over=True) if failed and made else replace(progress, stranded=True)
 
 
 def ensure_namespace(request: Request, world: World, emit: Emit) -> None:
