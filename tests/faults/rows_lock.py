@@ -67,7 +67,7 @@ def stopped_while_its_helm_waits(scene: Scene, findings: Findings) -> None:
         first[0].kill(signal.SIGSTOP)
 
     stored = Rule(Call(after=stop), *HELM_STORES, who="helm")
-    slow = Rule(Delay(12), "PATCH", "/deployments/", who="helm", times=0)
+    slow = Rule(Delay(25), "PATCH", "/deployments/", who="helm", times=0)
     first.append(scene.start("v2", rules=[stored, slow], alone=False, bound=150))
     ready.set()
     stored.await_hit()
@@ -129,7 +129,7 @@ def _clock(scene: Scene, hours: int) -> dict[str, str]:
 
 @case("late-write", FAULT, "ABCFG")
 def write_of_a_dead_holder_that_arrives_late(scene: Scene, findings: Findings) -> None:
-    """The Lease is renewed by a request that was on its way when its sender was killed: it looks alive once more."""
+    """The Lease is renewed by a request that was on its way when its sender was killed: its holder looked alive once more."""
     scene.migrate(script(held=True))
     opened = noticed(*LOG)
     late = Rule(Delay(8), *WRITE_LEASE, where=since(opened))
@@ -138,7 +138,5 @@ def write_of_a_dead_holder_that_arrives_late(scene: Scene, findings: Findings) -
     first.kill()
     scene.end(first)
     scene.ledger.let_go()
-    ended_with(scene.deploy("v2"), findings, [0, 7])
-    if scene.look().tag != "v2":
-        ended_with(scene.deploy("v2"), findings, [0])
+    ended_with(scene.deploy("v2"), findings, [0])
     findings.holds("A", len(scene.lives()) == 1, f"{len(scene.lives())} migrations ran")
