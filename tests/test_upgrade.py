@@ -60,6 +60,8 @@ def test_a_refusal_that_helm_met_is_not_hidden_by_a_pod_that_is_not_ready_yet(
     [
         ("context deadline exceeded",),
         ("timed out waiting for the condition",),
+        ('Get "https://10.0.0.1/apis/apps/v1/namespaces/shop/deployments/shop": context deadline exceeded',),
+        ("release shop failed: context deadline exceeded",),
         ("client rate limiter Wait returned an error: context deadline exceeded",),
         (NOT_READY, "context deadline exceeded"),
         (NOT_READY.replace("InProgress", "Failed"),),

@@ -16,9 +16,10 @@ from shipit.world import HelmProcess, World
 SLACK = 30.0
 """Seconds that helm gets beyond its own timeout, which counts each operation, before it is stopped."""
 
-# A webhook that does not answer in time also ends in "context deadline exceeded", but behind other words
+# A webhook that does not answer in time also ends in "context deadline exceeded", but behind other words;
+# Helm 3.13 passes on the words of the request that was under way
 _WAITED_IN_VAIN = re.compile(
-    r"(?:release \S+ failed: )?(?:context deadline exceeded$|timed out waiting for the condition$"
+    r"(?:release \S+ failed: )?(?:(?:Get \S+: )?context deadline exceeded$|timed out waiting for the condition$"
     r"|client rate limiter Wait returned an error: |resource \S+ not ready\. status: )"
 )
 
