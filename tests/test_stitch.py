@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shipit.follow import seen
+from shipit.follow import seen, stitch
 from shipit.follow.seen import REMEMBERED
 from shipit.follow.stitch import LONGEST, Stitch, gap
 from tests.kubelet import EPOCH, Entry, Log
@@ -96,12 +96,25 @@ def test_after_a_rotation_the_new_file_follows_without_a_mark() -> None:
 
 def test_a_long_line_that_a_rotation_splits_is_joined_again() -> None:
     log = Log(
-        [entry(1, b"one"), entry(2, b"be", full=False), entry(3, b"gun"), entry(4, b"on")], rotations=[2]
+        [entry(1, b"one"), entry(2, b"be" * 8192, full=False), entry(3, b"gun"), entry(4, b"on")],
+        rotations=[2],
     )
     reader = Reader(log)
     reader.read(0, 2)
     reader.read(2, 4)
-    assert reader.end() == [b"one", b"begun", b"on"]
+    assert reader.end() == [b"one", b"be" * 8192 + b"gun", b"on"]
+
+
+def test_a_stream_that_ends_within_a_short_line_before_a_rotation_was_not_read_to_its_end() -> None:
+    log = Log([entry(n, b"line %d" % n) for n in range(9)], rotations=[5])
+    reader = Reader(log)
+    reader.out += reader.stitch.feed(log.serve(0, 3, None)[:-3])
+    reader.out += reader.stitch.end_of_stream(clean=True)
+    reader.read(5, 9)
+    lines = reader.end()
+    assert lines[:3] == [b"line 0", b"line 1", b"line"]
+    assert is_gap(lines[3])
+    assert lines[4:] == [b"line %d" % n for n in range(5, 9)]
 
 
 def test_the_rest_of_a_line_that_began_before_the_second_asked_for_is_not_shown_again() -> None:
@@ -164,20 +177,20 @@ def test_a_node_whose_clock_leaves_summer_time_loses_nothing() -> None:
         b"2026-10-25T02:00:01.000000002+01:00 winter\n",
         b"2026-10-25T02:00:02.000000003+01:00 colder\n",
     ]
-    stitch = Stitch()
-    out = stitch.feed(b"".join(lines[:2])) + stitch.end_of_stream(clean=True)
-    assert stitch.since() == EPOCH.replace(month=10, day=25, hour=1, minute=0, second=0)
-    out += stitch.feed(b"".join(lines))
+    one = Stitch()
+    out = one.feed(b"".join(lines[:2])) + one.end_of_stream(clean=True)
+    assert one.since() == EPOCH.replace(month=10, day=25, hour=1, minute=0, second=0)
+    out += one.feed(b"".join(lines))
     assert out == [b"summer", b"winter", b"colder"]
 
 
 def test_what_the_kubelet_says_itself_is_shown_once_and_is_no_line_of_the_container() -> None:
     said = b"unable to retrieve container logs for containerd://12ab\n"
-    stitch = Stitch()
-    out = stitch.feed(said) + stitch.end_of_stream(clean=True) + stitch.feed(said)
+    one = Stitch()
+    out = one.feed(said) + one.end_of_stream(clean=True) + one.feed(said)
     assert out == [b"[shipit: the kubelet says: unable to retrieve container logs for containerd://12ab]"]
-    assert stitch.since() is None
-    assert stitch.progress == (0, 0)
+    assert one.since() is None
+    assert one.progress == (0, 0)
 
 
 def test_hostile_bytes_pass_as_they_are() -> None:
@@ -197,12 +210,12 @@ def test_hostile_bytes_pass_as_they_are() -> None:
 
 
 def test_a_line_without_an_end_takes_no_more_memory_than_is_shown_of_it() -> None:
-    stitch = Stitch()
-    assert not stitch.feed(entry(1).stamp + b" ")
+    one = Stitch()
+    assert not one.feed(entry(1).stamp + b" ")
     for _ in range(64):
-        assert not stitch.feed(b"y" * 65_536)
-    assert sum(map(len, stitch._pieces)) < LONGEST + 2 * 65_536
-    (line,) = stitch.feed(b"\n")
+        assert not one.feed(b"y" * 65_536)
+    assert sum(map(len, one._pieces)) < LONGEST + 2 * 65_536
+    (line,) = one.feed(b"\n")
     assert line.endswith(b"y [shipit: the rest of this line is left out]")
     assert len(line) < LONGEST + 100
 
@@ -219,10 +232,10 @@ def test_a_line_that_is_too_long_is_known_again_after_a_cut() -> None:
 
 
 def test_asked_again_it_asks_from_a_second_before_the_last_line() -> None:
-    stitch = Stitch()
-    assert stitch.since() is None
-    stitch.feed(entry(7 * 10**9 + 5).stamp + b" x\n")
-    assert stitch.since() == EPOCH + timedelta(seconds=6)
+    one = Stitch()
+    assert one.since() is None
+    one.feed(entry(7 * 10**9 + 5).stamp + b" x\n")
+    assert one.since() == EPOCH + timedelta(seconds=6)
 
 
 def test_a_clock_that_steps_back_far_loses_nothing_after_a_cut() -> None:
@@ -282,10 +295,10 @@ def test_a_stream_that_holds_nothing_of_the_log_says_nothing_about_its_end() -> 
 
 
 def test_what_the_kubelet_says_without_a_newline_is_shown() -> None:
-    stitch = Stitch()
-    assert not stitch.feed(b"failed to open it")
-    assert stitch.end_of_stream(clean=True) == [b"[shipit: the kubelet says: failed to open it]"]
-    assert stitch.strange
+    one = Stitch()
+    assert not one.feed(b"failed to open it")
+    assert one.end_of_stream(clean=True) == [b"[shipit: the kubelet says: failed to open it]"]
+    assert one.strange
 
 
 def test_an_unfinished_last_line_alone_is_known_again() -> None:
@@ -318,7 +331,17 @@ def logs(draw: st.DrawFn) -> Log:
     return Log(entries, sorted(rotations))
 
 
-@settings(max_examples=400, deadline=None)
+@pytest.fixture
+def short_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts of lines may be as short as the ones that are drawn."""
+    monkeypatch.setattr(stitch, "PART", 0)
+
+
+ONCE_FOR_ALL = [HealthCheck.function_scoped_fixture]
+
+
+@pytest.mark.usefixtures("short_parts")
+@settings(max_examples=400, deadline=None, suppress_health_check=ONCE_FOR_ALL)
 @given(log=logs(), data=st.data())
 def test_every_line_arrives_once_and_in_order_however_often_the_streams_are_cut(
     log: Log, data: st.DataObject
@@ -356,7 +379,8 @@ def test_a_clock_that_stepped_back_is_no_reason_to_lose_or_repeat_a_line(data: s
     assert reader.end() == log.lines()
 
 
-@settings(max_examples=400, deadline=None)
+@pytest.mark.usefixtures("short_parts")
+@settings(max_examples=400, deadline=None, suppress_health_check=ONCE_FOR_ALL)
 @given(log=logs(), data=st.data())
 def test_what_is_missing_is_marked_and_nothing_comes_twice_or_out_of_order(
     log: Log, data: st.DataObject

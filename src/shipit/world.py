@@ -180,9 +180,9 @@ class Cluster(Protocol):
         """A container's log as chunks of bytes, each line led by the kubelet's RFC 3339 time and a blank.
 
         `tail` asks for that many last lines, `previous` for the run before the last restart. Entering raises
-        `NotFound` when the pod is gone, another ApiError when the log can't be opened; reading raises `Unreachable` when the stream was cut or fell silent, and ends when
-        it ended: only the container's state tells whether there is more. Leaving, which any thread may do, closes
-        the connection.
+        `NotFound` when the pod is gone, another ApiError when the log can't be opened; reading raises `Unreachable`
+        when the stream was cut or fell silent, and ends when it ended: only the container's state tells whether there
+        is more. Leaving, which any thread may do, closes the connection.
         """
 
 

@@ -21,6 +21,10 @@ from shipit.follow.stamps import USUAL, is_stamped, keys_of, second_of, text_of
 
 LONGEST = 1 << 20
 """Bytes of a line that are kept."""
+PART = 4096
+"""Bytes that each part of a line has at the least, when a runtime writes it in parts: the beginning of a shorter one
+was cut, though the stream ended as if all were read.
+"""
 MOST_SAID = 50
 """Different lines that are shown of what is no line of the log."""
 CUT = b" [shipit: the rest of this line is left out]"
@@ -194,7 +198,7 @@ class Stitch:
         held, self._held = self._held, b""
         if held and line[:LONGEST].startswith(held[:LONGEST]):
             return []
-        if held and self._clean:
+        if held and self._clean and len(text_of(held)) >= PART:
             # Written in parts, and the log was rotated between them
             self._carry += text_of(held)
             return []
