@@ -357,6 +357,18 @@ def test_a_large_log_that_is_empty_after_a_rotation_is_whole_when_nothing_was_be
     assert [line[: len(MARK)] for line in story.told[1200:]] == ([MARK] if marked else [])
 
 
+def test_a_short_log_that_ended_by_itself_needs_no_mark_when_its_files_go_before_its_pod(
+    story: Story,
+) -> None:
+    words = b"failed to try resolving symlinks: no such file or directory"
+    story.logs.serve("m", [log("one", "two")], [words], NotFound("pods migrate-1 not found"))
+    story.follower.watch((pod(running()),))
+    story.until(lambda: len(story.logs.asked) >= 3)
+    story.follower.watch(())
+    story.follower.finish(BOUND)
+    assert story.told == ["one", "two", f"[shipit: the kubelet says: {words.decode()}]"]
+
+
 def test_a_log_whose_node_is_lost_after_an_answer_that_seemed_to_end_is_marked(story: Story) -> None:
     lost = ApiError("dial tcp 10.0.0.1:10250: no route to host", status=500)
     story.logs.serve("m", [log("one", "two")], lost, lost, NotFound("pods migrate-1 not found"))

@@ -43,9 +43,9 @@ class Reach:
         """A stream ended, `clean` when it was not cut. False when it said nothing about the log."""
         self._absent_since = None
         silent = clean and stitch.empty
-        if not clean or stitch.strange:
+        if not clean or (stitch.strange and stitch.met):
             self._whole = False
-        elif not silent:
+        elif not silent and not stitch.strange:
             self._whole = True
             self._idle = now - self._took_at >= IDLE and not stitch.unfinished
         return not stitch.strange and (not silent or self.fresh)
