@@ -7,16 +7,15 @@ from dataclasses import dataclass, replace
 
 from shipit import lock, pending
 from shipit.claim import Claim, Progress, ref_for
-from shipit.clear import clear_stale, current, is_ours, refuse_kept, refuse_running, runs
+from shipit.clear import clear_stale, current, is_ours, refuse_kept, refuse_running
+from shipit.course import Course
 from shipit.errors import (
     AfterFailed,
     AlreadyExists,
     Busy,
     HelmFailed,
-    Interrupted,
     MigrationFailed,
     MigrationTimedOut,
-    ShipitError,
     Stopped,
     Unknown,
     UpgradeFailed,
@@ -29,18 +28,11 @@ from shipit.model import Plan, Ref, Step, Verdict
 from shipit.prepare import prepare
 from shipit.request import Request
 from shipit.step import goes_on, run, sweep
-from shipit.upgrade import (
-    await_rollout,
-    refuse_moved,
-    untouched,
-    upgrade,
-    warn_of_moved_tag,
-    where_it_stands,
-)
+from shipit.upgrade import await_rollout, refuse_moved, upgrade, warn_of_moved_tag
 from shipit.world import World
 
 LAST_LOOK = 5.0
-"""Seconds for the look at what still runs, on the way out."""
+"""Seconds for the look at what helm leaves, on the way out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,61 +220,3 @@ def last_resumed(steps: tuple[Step, ...], plan: Plan, world: World) -> int:
         if step.watched and (found := current(step, plan, world)) is not None and is_ours(found, step, plan)
     )
     return max(ours, default=0)
-
-
-@dataclass(slots=True)
-class Course:
-    """Where a deploy is, so that an interrupt can say what it left behind."""
-
-    request: Request
-    world: World
-    plan: Plan | None = None
-    step: Step | None = None
-    stage: str = "before"
-
-    def interrupted(self, signum: int) -> Interrupted:
-        """What still runs, in which state the app is, and how to pick it up."""
-        hint = f"shipit deploy --tag {self.request.tag}"
-        if self._watched() is not None:
-            hint += "   (picks it up where it is; or watch it: shipit logs --follow)"
-        return Interrupted(self.so_far("interrupted"), signum=signum, hint=hint)
-
-    def so_far(self, end: str, *, ours: bool = True) -> str:
-        """How it ended, with what still runs and in which state the app is: one whose lock is not `ours` any more may not
-        be the last that touched it.
-        """
-        if self.plan is None:
-            return f"{end} before anything changed"
-        app = self._app(self.plan) if ours or self.stage != "before" else untouched(self.plan, self.world)
-        if app in end:
-            return end
-        step = self._watched()
-        left = f"; {self._left(step, self.plan)}" if step else ""
-        return f"{end}{left}; {app}"
-
-    def _watched(self) -> Step | None:
-        """The Job or Pod that is being run."""
-        return self.step if self.plan and self.step and self.step.watched else None
-
-    def _app(self, plan: Plan) -> str:
-        match self.stage:
-            case "before":
-                return plan.app_now
-            case "upgrade":
-                return where_it_stands(plan, self.world)
-            case _:
-                return plan.app_then
-
-    def _left(self, step: Step, plan: Plan) -> str:
-        what = f"{step.ref.kind} {step.ref.name}"
-        try:
-            with self.world.cluster.within(LAST_LOOK):
-                found = current(step, plan, self.world)
-        except ShipitError as error:
-            return f"whether {what} still runs is not known ({error.message})"
-        if found is None:
-            return f"{what} is not there"
-        what = f"{step.ref.kind} {found.name}"
-        if (found.tag, found.hash) != (plan.tag, step.hash):
-            return f"{what} of {found.tag or 'another deploy'} is still there, that of {plan.tag} was not created"
-        return f"{what} still runs" if runs(found) else f"{what} has ended"
