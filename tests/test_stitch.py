@@ -146,6 +146,17 @@ def test_a_late_return_after_a_rotation_is_marked_as_a_gap() -> None:
     assert is_gap(reader.end()[3])
 
 
+@pytest.mark.parametrize(("pause", "marked"), [(1, False), (3, True)])
+def test_a_stream_that_ended_while_lines_were_coming_has_to_go_on_soon(pause: int, marked: bool) -> None:
+    """A clean end between two lines of a flood, and a rotation before the next look: nothing else tells of the loss."""
+    log = Log([entry(0), entry(1), entry(2 + pause * 10**9)], rotations=[2])
+    reader = Reader(log)
+    reader.read(0, 2)
+    reader.stitch.abrupt = True
+    reader.read(2, 3)
+    assert [is_gap(line) for line in reader.end()] == ([False, False, True, False] if marked else [False] * 3)
+
+
 def test_a_late_return_to_the_same_file_is_no_gap() -> None:
     log = Log([entry(n, b"line %d" % n) for n in range(9)])
     reader = Reader(log)

@@ -50,6 +50,11 @@ class Reach:
             self._idle = now - self._took_at >= IDLE and not stitch.unfinished
         return not stitch.strange and (not silent or self.fresh)
 
+    @property
+    def abrupt(self) -> bool:
+        """Whether a stream of a log that is large enough to be rotated ended while lines were coming."""
+        return self._bytes >= SMALLEST_FILE and not self._idle
+
     def look(self, stitch: Stitch, *, clean: bool, over: bool, once: bool, new: bool) -> None:
         """Settle when a stream has shown that there is no more: of a container that is over, or as of now (`once`).
 

@@ -16,8 +16,8 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from shipit.follow.seen import Seen
-from shipit.follow.stamps import USUAL, is_stamped, keys_of, second_of, text_of
+from shipit.follow.seen import OVERLAP, Seen
+from shipit.follow.stamps import USUAL, is_stamped, key_of, keys_of, second_of, text_of
 
 LONGEST = 1 << 20
 """Bytes of a line that are kept."""
@@ -41,7 +41,8 @@ class Stitch:
     """The lines of one container's log in order, once each, without their times; a gap is marked by a line of its own.
 
     `first` is the second of the first line. Of the last stream: `met` when it repeated what is known, `empty` when it
-    held no byte, `strange` when it held what is no line of the log.
+    held no byte, `strange` when it held what is no line of the log. Its reader sets `abrupt` when it ended while lines
+    were coming: then what comes next has to follow soon, unless it is known.
     """
 
     def __init__(self) -> None:
@@ -54,7 +55,7 @@ class Stitch:
         self._count = 0
         self._said: set[bytes] = set()
         self.first: datetime | None = None
-        self.met = self.empty = self.strange = False
+        self.met = self.empty = self.strange = self.abrupt = False
         self._begin()
 
     def _begin(self) -> None:
@@ -206,7 +207,8 @@ class Stitch:
         if held or self._carry:
             out.append(_shortened(self._carry + text_of(held)))
             self._carry = b""
-        if held or not (self._seen.met or (self._clean and not self._seen.blind)):
+        soon = not self.abrupt or second_of(key_of(line)) - second_of(self._seen.latest) <= OVERLAP
+        if held or not (self._seen.met or (self._clean and soon and not self._seen.blind)):
             out.append(gap("the log could not be read for a while, and what follows is not what was next"))
         self._count += len(out)
         return out

@@ -233,6 +233,7 @@ class Tail:
         now = self._clock.monotonic()
         if self._reach.ended(self._stitch, now, clean=clean) and opened:
             self._ended_at = now
+            self._stitch.abrupt = self._reach.abrupt
             self.trouble = "" if clean else self.trouble
         return "clean" if clean else "cut"
 
