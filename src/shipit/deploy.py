@@ -31,7 +31,7 @@ from shipit.step import goes_on, run, sweep
 from shipit.upgrade import await_rollout, refuse_moved, upgrade, warn_of_moved_tag
 from shipit.world import World
 
-LAST_LOOK = 5.0
+LAST_LOOK = 3.0
 """Seconds for the look at what helm leaves, on the way out."""
 
 

@@ -201,7 +201,7 @@ def _blame(step: Step, plan: Plan, verdict: Verdict) -> ShipitError:
         if step.ref.kind == "Job"
         else f"kubectl logs {step.ref.name} -n {step.ref.namespace}"
     )
-    hint = verdict.hint or f"{look}   (its whole log)"
+    hint = verdict.hint or f"{look}   (its log)"
     if verdict.state == "timed_out":
         more = f"shipit logs --follow   (then: shipit deploy --tag {plan.tag}, which picks it up)"
         return MigrationTimedOut(

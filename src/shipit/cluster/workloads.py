@@ -25,6 +25,7 @@ def workload_of(ref: Ref, body: Json, pod_hash: str = "") -> Workload:
         selector=selector_of(as_map(spec.get("selector"))),
         pod_hash=pod_hash,
         conditions=conditions_of(status),
+        uid=as_text(meta.get("uid")),
         generation=as_int(meta.get("generation")),
     )
 
