@@ -344,17 +344,32 @@ def test_a_container_that_wrote_nothing_needs_no_mark(story: Story) -> None:
     assert len(story.logs.asked) == 1
 
 
-@pytest.mark.parametrize(("idle", "marked"), [(2.0, False), (0.0, True)])
-def test_a_large_log_that_is_empty_after_a_rotation_is_whole_when_nothing_was_being_written(
-    story: Story, idle: float, *, marked: bool
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_large_log_that_is_empty_after_a_rotation_is_whole_when_its_last_line_is(
+    story: Story, *, whole: bool
 ) -> None:
     text = "x" * 1000
-    story.logs.serve("m", [log(*[text] * 1200), lambda: story.clock.sleep(idle)], [b""])
+    written = log(*[text] * 1200)
+    story.logs.serve("m", [written if whole else written[:-500]], [b""])
     story.follower.watch((pod(ended()),))
     story.follower._numbered[0].join(BOUND)
     story.follower.finish(BOUND)
-    assert story.told[:1200] == [text] * 1200
-    assert [line[: len(MARK)] for line in story.told[1200:]] == ([MARK] if marked else [])
+    assert story.told[:1199] == [text] * 1199
+    assert [line[: len(MARK)] for line in story.told[1200:]] == ([] if whole else [MARK])
+
+
+def test_a_stream_that_falls_silent_after_a_flood_is_left_for_a_new_one(story: Story) -> None:
+    """It may hang at a file that was rotated, and the next one is rotated too before the container ends."""
+    texts = ["x" * 1000] * 1200
+    story.logs.serve("m", [], [log(*["y"] * 5, first=1200)])
+    hanging = story.logs.streams["m"][0]
+    hanging.script = [log(*texts), lambda: hanging.closed.wait(BOUND)]
+    story.follower.watch((pod(running()),))
+    story.until(lambda: len(story.told) == len(texts))
+    assert not hanging.closed.is_set()
+    story.clock.sleep(6)
+    story.until(lambda: len(story.told) == len(texts) + 5)
+    assert story.told[len(texts) :] == ["y"] * 5
 
 
 def test_a_short_log_that_ended_by_itself_needs_no_mark_when_its_files_go_before_its_pod(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shipit.follow import seen, stitch
+from shipit.follow import seen
 from shipit.follow.seen import REMEMBERED
 from shipit.follow.stitch import LONGEST, Stitch, gap
 from tests.kubelet import EPOCH, Entry, Log
@@ -105,8 +105,19 @@ def test_a_long_line_that_a_rotation_splits_is_joined_again() -> None:
     assert reader.end() == [b"one", b"be" * 8192 + b"gun", b"on"]
 
 
-def test_a_stream_that_ends_within_a_short_line_before_a_rotation_was_not_read_to_its_end() -> None:
-    log = Log([entry(n, b"line %d" % n) for n in range(9)], rotations=[5])
+def test_a_short_line_that_a_rotation_splits_is_joined_again() -> None:
+    """containerd changes to the new file wherever it is."""
+    log = Log(
+        [entry(1, b"one"), entry(2, b"be", full=False), entry(3, b"gun"), entry(4, b"on")], rotations=[2]
+    )
+    reader = Reader(log)
+    reader.read(0, 2)
+    reader.read(2, 4)
+    assert reader.end() == [b"one", b"begun", b"on"]
+
+
+def test_the_beginning_of_a_line_and_what_came_seconds_later_are_not_one_line() -> None:
+    log = Log([entry(n * 3 * 10**9, b"line %d" % n) for n in range(9)], rotations=[5])
     reader = Reader(log)
     reader.out += reader.stitch.feed(log.serve(0, 3, None)[:-3])
     reader.out += reader.stitch.end_of_stream(clean=True)
@@ -342,16 +353,9 @@ def logs(draw: st.DrawFn) -> Log:
     return Log(entries, sorted(rotations))
 
 
-@pytest.fixture
-def short_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parts of lines may be as short as the ones that are drawn."""
-    monkeypatch.setattr(stitch, "PART", 0)
-
-
 ONCE_FOR_ALL = [HealthCheck.function_scoped_fixture]
 
 
-@pytest.mark.usefixtures("short_parts")
 @settings(max_examples=400, deadline=None, suppress_health_check=ONCE_FOR_ALL)
 @given(log=logs(), data=st.data())
 def test_every_line_arrives_once_and_in_order_however_often_the_streams_are_cut(
@@ -390,7 +394,6 @@ def test_a_clock_that_stepped_back_is_no_reason_to_lose_or_repeat_a_line(data: s
     assert reader.end() == log.lines()
 
 
-@pytest.mark.usefixtures("short_parts")
 @settings(max_examples=400, deadline=None, suppress_health_check=ONCE_FOR_ALL)
 @given(log=logs(), data=st.data())
 def test_what_is_missing_is_marked_and_nothing_comes_twice_or_out_of_order(

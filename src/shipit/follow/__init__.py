@@ -135,6 +135,8 @@ class Follower:
     def pass_on(self) -> bool:
         """Emit what has arrived; true when there was more than a moment's work, and there may be more."""
         self._warn()
+        for tail in self._numbered:
+            tail.stir()
         began = self._clock.monotonic()
         while lines := self.drain(FEW):
             for line in lines:

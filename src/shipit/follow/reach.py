@@ -8,6 +8,8 @@ SMALLEST_FILE = 1 << 20
 """Bytes below which no log is rotated: the kubelet's `containerLogMaxSize` is 10 Mi unless somebody sets it."""
 IDLE = 1.0
 """Seconds of silence before the end of a stream after which it had certainly come to the end of its file."""
+STALLED = 5.0
+"""Seconds of silence after which a stream may hang at a file that was rotated: less than it takes to rotate again."""
 UNKNOWN_FOR = 5.0
 """Seconds in which a kubelet that has just started may say that it knows no such pod."""
 
@@ -20,13 +22,27 @@ class Reach:
         self.fresh = True
         self._whole = False
         self._bytes = 0
-        self._took_at = 0.0
-        self._idle = False
+        self._took_at = self._news_at = 0.0
+        self._idle = self._full = False
         self._absent_since: float | None = None
 
-    def took(self, size: int, now: float) -> None:
+    def took(self, size: int, now: float, *, news: bool) -> None:
+        """A stream brought so many bytes; `news` when there were lines among them that had not come before."""
         self._bytes += size
         self._took_at = now
+        if news:
+            self._news_at = now
+
+    def opened(self, now: float) -> None:
+        self._took_at = now
+
+    def stalls(self, now: float) -> bool:
+        """Whether an open stream should be left for a new one: it has fallen silent soon after much was written.
+
+        Once that lasts the file was looked at by the kubelet, and rotated or not.
+        """
+        silent = now - self._took_at >= STALLED
+        return self._bytes >= SMALLEST_FILE and silent and now - self._news_at < 4 * STALLED
 
     def refused(self) -> None:
         """The log could not be opened: whoever writes it may go on meanwhile."""
@@ -47,7 +63,8 @@ class Reach:
             self._whole = False
         elif not silent and not stitch.strange:
             self._whole = True
-            self._idle = now - self._took_at >= IDLE and not stitch.unfinished
+            self._idle = now - self._took_at >= IDLE
+            self._full = not stitch.unfinished
         return not stitch.strange and (not silent or self.fresh)
 
     @property
@@ -70,9 +87,9 @@ class Reach:
         if self.settled:
             return []
         # A log that ended by itself and was removed is whole, unless it is so large that it may have been rotated; one
-        # that is empty after such an end was rotated, and what is written meanwhile can be in neither file
+        # that is empty after such an end was rotated just then
         small = self._bytes < SMALLEST_FILE
-        if self._whole and ((gone and small) or (not (gone or small) and self._idle)):
+        if self._whole and ((gone and small) or (not (gone or small) and self._full)):
             return []
         if gone:
             return [gap(f"pod {pod} was deleted, or its log removed, before the end of its log was read")]

@@ -1,7 +1,9 @@
 """One log out of many streams: each is asked for anew from a second on, and repeats what was seen. Pure.
 
 What the streams are like (kubelet and containerd 1.34, measured, and the kubelet's sources):
-- a stream serves one file, the newest; when the kubelet rotates it, the stream ends as if all were read;
+- a stream serves one file, the newest; when the kubelet rotates it, the stream ends as if all were read, or falls
+  silent until the container ends;
+- containerd goes on in the new file in the middle of a line, however short: the old one ends with its beginning;
 - `sinceTime` counts in whole seconds, and is compared line by line;
 - a long line is written in parts, and a part begins with a time only at the start of a line or of a file; so the
   rest of a line may lead a stream without its beginning, and without a time;
@@ -21,10 +23,6 @@ from shipit.follow.stamps import USUAL, is_stamped, key_of, keys_of, second_of, 
 
 LONGEST = 1 << 20
 """Bytes of a line that are kept."""
-PART = 4096
-"""Bytes that each part of a line has at the least, when a runtime writes it in parts: the beginning of a shorter one
-was cut, though the stream ended as if all were read.
-"""
 MOST_SAID = 50
 """Different lines that are shown of what is no line of the log."""
 CUT = b" [shipit: the rest of this line is left out]"
@@ -199,7 +197,9 @@ class Stitch:
         held, self._held = self._held, b""
         if held and line[:LONGEST].startswith(held[:LONGEST]):
             return []
-        if held and self._clean and len(text_of(held)) >= PART:
+        latest = key_of(held) or self._seen.latest
+        soon = second_of(key_of(line)) - second_of(latest) <= OVERLAP if latest else True
+        if held and self._clean and soon:
             # Written in parts, and the log was rotated between them
             self._carry += text_of(held)
             return []
@@ -207,8 +207,8 @@ class Stitch:
         if held or self._carry:
             out.append(_shortened(self._carry + text_of(held)))
             self._carry = b""
-        soon = not self.abrupt or second_of(key_of(line)) - second_of(self._seen.latest) <= OVERLAP
-        if held or not (self._seen.met or (self._clean and soon and not self._seen.blind)):
+        follows = self._clean and not self._seen.blind and (soon or not self.abrupt)
+        if held or not (self._seen.met or follows):
             out.append(gap("the log could not be read for a while, and what follows is not what was next"))
         self._count += len(out)
         return out

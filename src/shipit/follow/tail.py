@@ -112,11 +112,20 @@ class Tail:
             self._ending = True
             self._guard.notify_all()
 
+    def stir(self) -> None:
+        """Leave a stream that may hang at a file that was rotated: it ends as if all were read, and is opened anew."""
+        if self._follow and not self.done and self._reach.stalls(self._clock.monotonic()):
+            self._leave()
+
     def close(self) -> None:
         with self._guard:
             self._closed = True
-            stream = self._stream
             self._guard.notify_all()
+        self._leave()
+
+    def _leave(self) -> None:
+        with self._guard:
+            stream = self._stream
         if stream is not None:
             stream.__exit__(None, None, None)
 
@@ -209,9 +218,11 @@ class Tail:
                 opened = True
                 with self._guard:
                     self._stream = stream
+                self._reach.opened(self._clock.monotonic())
                 for chunk in () if self._closed else chunks:
-                    self._reach.took(len(chunk), self._clock.monotonic())
-                    self._put(self._led(self._stitch.feed(chunk)))
+                    lines = self._stitch.feed(chunk)
+                    self._reach.took(len(chunk), self._clock.monotonic(), news=bool(lines))
+                    self._put(self._led(lines))
                 clean = not self._closed
         except NotFound as error:
             self.trouble = error.message
@@ -228,6 +239,8 @@ class Tail:
             self._reach.refused()
             return "refused"
         finally:
+            with self._guard:
+                self._stream = None
             if opened:
                 self._put(self._led(self._stitch.end_of_stream(clean=clean)))
         now = self._clock.monotonic()
