@@ -85,9 +85,11 @@ def test_600001_lines_at_full_speed_through_a_rotation_arrive_once_each_and_in_o
     cluster: KubeCluster, kube: Kube
 ) -> None:
     text = "line & of a migration that says more than anybody would like to read"
-    writer = f"seq 0 600000 | sed 's/.*/{text}/'; while [ ! -f /log/rotated ]; do sleep 0.2; done"
+    # What is rotated before anybody has asked for the log can't be had any more
+    flood = f"sleep 2; seq 0 600000 | sed 's/.*/{text}/'"
+    writer = f"{flood}; while [ ! -f /log/rotated ]; do sleep 0.2; done"
     # Ends only once the kubelet has rotated the log, which it looks at every 10 s
-    watcher = "sleep 13; touch /log/rotated"
+    watcher = "sleep 15; touch /log/rotated"
     mount = {"volumeMounts": [{"name": "log", "mountPath": "/log"}]}
     job = a_job(
         kube.namespace,

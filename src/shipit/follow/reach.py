@@ -8,8 +8,12 @@ SMALLEST_FILE = 1 << 20
 """Bytes below which no log is rotated: the kubelet's `containerLogMaxSize` is 10 Mi unless somebody sets it."""
 IDLE = 1.0
 """Seconds of silence before the end of a stream after which it had certainly come to the end of its file."""
-STALLED = 5.0
-"""Seconds of silence after which a stream may hang at a file that was rotated: less than it takes to rotate again."""
+STALLED = 2.0
+"""Seconds of silence after which a stream may hang at a file that was rotated: soon, for it may have come late to its
+end, and the next file is rotated after ten.
+"""
+ROTATES_WITHIN = 20.0
+"""Seconds in which the kubelet has looked at what was written: twice as long as it takes between looks."""
 UNKNOWN_FOR = 5.0
 """Seconds in which a kubelet that has just started may say that it knows no such pod."""
 
@@ -42,7 +46,7 @@ class Reach:
         Once that lasts the file was looked at by the kubelet, and rotated or not.
         """
         silent = now - self._took_at >= STALLED
-        return self._bytes >= SMALLEST_FILE and silent and now - self._news_at < 4 * STALLED
+        return self._bytes >= SMALLEST_FILE and silent and now - self._news_at < ROTATES_WITHIN
 
     def refused(self) -> None:
         """The log could not be opened: whoever writes it may go on meanwhile."""
