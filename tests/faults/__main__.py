@@ -47,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
             found[case.fault].append(findings)
     rows = rows_of(found)
     sys.stdout.write("\n" + as_text(rows))
-    if not (args.only or args.short or args.every > 1):
+    if not (args.only or args.short or args.every > 1 or args.first > 1):
         PAGE.parent.mkdir(exist_ok=True)
         PAGE.write_text(as_markdown(rows, datetime.datetime.now(datetime.UTC).date()), encoding="utf-8")
     if any(row.violations for row in rows):
@@ -62,6 +62,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", metavar="NAME", help="only these faults")
     parser.add_argument("--short", action="store_true", help="only what `make test` plays")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="sweep only every n-th request")
+    parser.add_argument("--from", type=int, default=1, metavar="K", dest="first", help="from the k-th on")
     parser.add_argument("--workers", type=int, default=WORKERS, help="how many releases side by side")
     parser.add_argument("--list", action="store_true", help="only list the faults")
     return parser.parse_args(argv)
@@ -122,7 +123,7 @@ def _sweep(bench: Bench, one: Sweep, args: argparse.Namespace) -> list[Findings]
     numbers = [
         each.number for each in asked if not one.helm_only or (each.number > created and each.who == "helm")
     ]
-    points = [numbered(number) for number in numbers[:: args.every]]
+    points = [numbered(number) for number in numbers[args.first - 1 :: args.every]]
     began = time.monotonic()
     played = sweep(bench, one.way, points, helm=one.helm, first=one.first, workers=args.workers)
     found = []
