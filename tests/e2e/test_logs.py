@@ -110,7 +110,7 @@ def test_long_lines_that_a_rotation_splits_arrive_whole(cluster: KubeCluster, ku
     count, size = 9_000, 20_480
     grow = "x=xxxxxxxxxx; for i in 1 2 3 4 5 6 7 8 9 10 11; do x=$x$x; done; i=0"
     half = f'n=0; while [ $n -lt {count // 2} ]; do echo "$i $x"; i=$((i+1)); n=$((n+1)); done'
-    told = follow(cluster, a_job(kube.namespace, sh(f"{grow}; {half}; sleep 11; {half}")))
+    told = follow(cluster, a_job(kube.namespace, sh(f"{grow}; sleep 2; {half}; sleep 11; {half}")))
     assert told.of("m") == [f"{n} {'x' * size}" for n in range(count)]
     assert len(kube.kubectl("logs", "job/migrate").splitlines()) < count
 
@@ -170,7 +170,11 @@ def test_a_log_that_is_still_being_written_is_left_when_shipit_stops_waiting(
         began = clock.monotonic()
         follower.finish(1)
         assert clock.monotonic() - began < 10
-    assert set(told.of("m")) <= {"on and on", "on and o", "on and ", "on an"}
+    *whole, last = [
+        line for line in told.of("m") if not line.startswith("[shipit: some log lines may be missing")
+    ]
+    assert set(whole) == {"on and on"}
+    assert "on and on".startswith(last)
     pod = told.logs[0].pod
     assert tail_lines(cluster, kube.namespace, pod, "m", 3) == ("on and on",) * 3
 

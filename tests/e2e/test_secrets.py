@@ -35,6 +35,7 @@ spec:
           envFrom: [{secretRef: {name: outside}}]
           env: [{name: TOKEN, valueFrom: {secretKeyRef: {name: rendered, key: token}}}]
           command: ["sh", "-c", "echo can not reach $USERNAME with $PASSWORD and $TOKEN; exit 1"]
+          readinessProbe: {exec: {command: ["false"]}}
 """
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
