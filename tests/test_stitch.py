@@ -340,11 +340,15 @@ TEXTS = st.one_of(st.binary(max_size=12), st.sampled_from([b"", b"x", b"a\r", b"
 
 @st.composite
 def logs(draw: st.DrawFn) -> Log:
-    """A log with equal times, empty lines and lines in parts, rotated between entries of different times."""
+    """A log with equal times, empty lines and lines in parts, rotated between entries of different times.
+
+    The parts of a line follow each other within a second: what comes later may not be its rest, and is marked.
+    """
     steps = draw(st.lists(st.sampled_from([0, 0, 1, 10**6, 10**9]), min_size=1, max_size=30))
-    at, entries = 0, []
+    at = 0
+    entries: list[Entry] = []
     for step in steps:
-        at += step
+        at += step if not entries or entries[-1].full else min(step, 10**6)
         entries.append(Entry(at, draw(TEXTS), draw(st.integers(0, 5)) > 0))
     places = [n for n in range(1, len(entries)) if entries[n].at != entries[n - 1].at]
     rotations = draw(st.lists(st.sampled_from(places), unique=True, max_size=3)) if places else []
