@@ -146,6 +146,6 @@ def _setup(events: tuple[KubeEvent, ...]) -> Cause | None:
         return None
     newest = told[-1]
     if newest.reason == "Pulling":
-        return Cause(shortened(newest.message))
+        return Cause(shortened(newest.message) or newest.reason)
     hint = "create what the volume names before the deploy" if "not found" in newest.message else ""
     return Cause(f"{newest.reason}: {shortened(newest.message)}", hint)
