@@ -55,11 +55,11 @@ def check_references(world: World, plan: Plan) -> None:
     The values of these Secrets, the app's and the chart's are masked from here on. Raises Refused with all that is
     missing.
     """
-    hide_secrets(plan, world)
-    missing = _missing(world, plan.before, {})
+    there = hide_secrets(plan, world)
+    missing = _missing(world, plan.before, {}, there)
     made = {(each.ref.kind, each.ref.name): each.manifest for each in plan.before}
     made |= {(each.ref.kind, each.ref.name): each.body for each in plan.app}
-    missing += _missing(world, plan.after, made)
+    missing += _missing(world, plan.after, made, there)
     if missing:
         raise Refused(
             f"what the migration needs is not in namespace {plan.namespace}",
@@ -68,10 +68,14 @@ def check_references(world: World, plan: Plan) -> None:
         )
 
 
-def _missing(world: World, steps: Sequence[Step], made: dict[tuple[str, str], Json]) -> list[str]:
-    """What the steps name, and neither is there nor is `made` before, by kind and name."""
+def _missing(
+    world: World, steps: Sequence[Step], made: dict[tuple[str, str], Json], there: dict[Ref, Json | None]
+) -> list[str]:
+    """What the steps name, and neither is `there` nor is `made` before, by kind and name.
+
+    `there` is what was looked up already, and grows: a pod names one Secret for each variable that it takes from it.
+    """
     missing: list[str] = []
-    there: dict[Ref, Json | None] = {}  # a pod names one Secret for each variable that it takes from it
     for step in steps:
         if not step.watched:
             made[step.ref.kind, step.ref.name] = step.manifest

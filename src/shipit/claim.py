@@ -22,10 +22,11 @@ class Progress:
     """The upgrade that a deploy begins, noted on its Lease: a successor finishes what it owes.
 
     `revision` is the one that the upgrade makes, `digest` the manifest's; `install` when it is a first install,
-    `owes_install` as long as what runs after that has not succeeded, `handover` when the live manifest is upgraded without the migration first, as a revision of its own;
-    `made` once the revision has been made: what ran before it counts for no other; `over` once nothing is owed any more;
-    `stranded` when its helm was seen to end and the revision may be left pending. `counts_from` is the oldest revision
-    whose migration counts for it: an earlier one than its own where this upgrade was begun before, and interrupted.
+    `owes_install` as long as what runs after that has not succeeded, `handover` when the live manifest is upgraded
+    without the migration first, as a revision of its own; `made` once the revision has been made: what ran before it
+    counts for no other; `over` once nothing is owed any more; `stranded` when its helm was seen to end and the
+    revision may be left pending. `counts_from` is the oldest revision whose migration counts for it: an earlier one
+    than its own where this upgrade was begun before, and interrupted.
     """
 
     tag: str

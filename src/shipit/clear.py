@@ -74,12 +74,8 @@ def _subjects(plan: Plan, world: World) -> tuple[Subject, ...]:
 
 
 def runs(subject: Subject) -> bool:
-    """True for what is, or could come, to life: not finished, and not proven to have never started.
-
-    A Job of the latter kind is suspended; one that somebody let go on since then does run.
-    """
-    idle = isinstance(subject, Job) and subject.never_started and subject.suspended and not subject.active
-    return not subject.finished and not idle
+    """True for what is, or could come, to life: not finished, and not proven to have never started."""
+    return not subject.finished and not (isinstance(subject, Job) and subject.idle)
 
 
 def _owned(subject: Subject, plan: Plan) -> Subject:

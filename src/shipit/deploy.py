@@ -28,7 +28,7 @@ from shipit.model import Plan, Ref, Step, Verdict
 from shipit.prepare import prepare
 from shipit.request import Request
 from shipit.step import goes_on, run, sweep
-from shipit.upgrade import await_rollout, refuse_moved, upgrade, warn_of_moved_tag
+from shipit.upgrade import await_rollout, newest_revision, refuse_moved, upgrade, warn_of_moved_tag
 from shipit.world import World
 
 LAST_LOOK = 3.0
@@ -163,7 +163,7 @@ def left(progress: Progress, plan: Plan, world: World, *, failed: bool) -> Progr
     helm that is gone; nothing, when it has `failed` by itself and its revision is known to be made.
     """
     try:
-        newest = next(reversed(world.helm.history(within=LAST_LOOK)), None)
+        newest = newest_revision(world, LAST_LOOK)
     except HelmFailed:
         newest = None
     made = newest is not None and not newest.pending and newest.number >= plan.revision

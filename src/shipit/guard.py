@@ -25,11 +25,11 @@ class _Process:
     lease: Lease
 
     def poll(self) -> HelmExit | None:
-        self._vouch()
+        self._prove()
         return self.inner.poll()
 
     def wait(self, timeout: float) -> HelmExit | None:
-        self._vouch()
+        self._prove()
         return self.inner.wait(timeout)
 
     def stop(self) -> HelmExit:
@@ -38,7 +38,7 @@ class _Process:
     def keep_alive(self) -> None:
         self.inner.keep_alive()
 
-    def _vouch(self) -> None:
+    def _prove(self) -> None:
         try:
             self.lease.prove()
         except BaseException:

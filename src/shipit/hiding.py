@@ -15,11 +15,11 @@ from shipit.references import references
 from shipit.world import Cluster, Mask, World
 
 
-def hide_secrets(plan: Plan, world: World) -> None:
+def hide_secrets(plan: Plan, world: World) -> dict[Ref, Json | None]:
     """Hide what the Secrets of the chart hold, its hooks' included, and those that the app's pods take.
 
     A failing rollout shows the app's last lines. A Secret that the caller may not read can't be masked: that is no
-    reason to refuse a deploy.
+    reason to refuse a deploy. Returns the Secrets that were read for that, None for one that isn't there.
     """
     world.mask.spare((plan.release, plan.namespace, plan.tag, world.cluster.context))
     ours = [(each.ref, each.body) for each in plan.app]
@@ -27,13 +27,13 @@ def hide_secrets(plan: Plan, world: World) -> None:
     rendered = {(ref.namespace, ref.name) for ref, body in ours if _is_secret(body)}
     for _, body in ours:
         world.mask.hide(secret_values(body))
-    wanted = {
-        ref: None for each in plan.app for ref in _taken(each.body, each.ref.namespace or plan.namespace)
-    }
-    for ref in wanted:
-        if (ref.namespace, ref.name) not in rendered:
+    read: dict[Ref, Json | None] = {}
+    for ref in (ref for each in plan.app for ref in _taken(each.body, each.ref.namespace or plan.namespace)):
+        if (ref.namespace, ref.name) not in rendered and ref not in read:
             with suppress(Forbidden):
-                world.mask.hide(secret_values(world.cluster.get(ref) or {}))
+                read[ref] = world.cluster.get(ref)
+                world.mask.hide(secret_values(read[ref] or {}))
+    return read
 
 
 def hide_secrets_of_job(job: Job, cluster: Cluster, mask: Mask, emit: Emit, *, release: str) -> None:

@@ -283,6 +283,16 @@ class Job(Marked):
         """How it ended, "" while it hasn't."""
         return "complete" if self.complete else "failed" if self.failure else ""
 
+    @property
+    def state(self) -> Literal["complete", "failed", "suspended", "running"]:
+        """How it is, in a word."""
+        return self.end or ("suspended" if self.suspended else "running")
+
+    @property
+    def idle(self) -> bool:
+        """Proven to have never started, and not let go on since."""
+        return self.never_started and self.suspended and not self.active
+
 
 @dataclass(frozen=True, slots=True)
 class KubeEvent:
@@ -364,11 +374,11 @@ class Plan:
 
     `revision` is the one that the upgrade will make, `live` the newest one there was when it was rendered (0: none).
     `chart` is the frozen chart that Helm gets, with `values`; `handover` the frozen chart of the live manifest
-    without the migration's Job, applied first when the live revision was made by bare Helm and lists it.
-    `digest` names the app's manifest: two renders with the same digest are the same app.
-    `back_to` is the revision to go back to when the upgrade fails, 0 when there is none; `rolls_back` when shipit is to. `foreign` are Jobs of earlier
-    revisions that must not run beside this deploy's. `waits` is false when Helm must not wait for the pods: on a first
-    install whose migration comes after. `resumes`: an earlier try of this deploy had upgraded the app and died.
+    without the migration's Job, applied first when the live revision was made by bare Helm and lists it. `digest`
+    names the app's manifest: two renders with the same digest are the same app. `back_to` is the revision to go back
+    to when the upgrade fails, 0 when there is none; `rolls_back` when shipit is to. `foreign` are Jobs of earlier
+    revisions that must not run beside this deploy's. `waits` is false when Helm must not wait for the pods: on a
+    first install whose migration comes after. `resumes`: an earlier try of this deploy had upgraded the app and died.
     `counts_from` is the oldest revision whose migration counts for this upgrade: that of the first of the tries that
     died in it, else its own. `owes_install`: what runs after the first install has not succeeded yet.
     """
@@ -427,10 +437,10 @@ class Plan:
 class Verdict:
     """What became of a step. `reason` is in the cluster's own words, `details` are its last log lines.
 
-    `never_started`: no container ever ran, proven; `ever_started`: one was seen to run; `suspended`: it is, unproven. `leaving`: it
-    is being deleted and still there. `still_running`: it goes on after shipit gave up.
-    `resumed`: an earlier try of this deploy had done it. `images` are what its containers ran: the image as the spec
-    writes it, and its ID with the digest.
+    `never_started`: no container ever ran, proven; `ever_started`: one was seen to run; `suspended`: it is, unproven.
+    `leaving`: it is being deleted and still there. `still_running`: it goes on after shipit gave up. `resumed`: an
+    earlier try of this deploy had done it. `images` are what its containers ran: the image as the spec writes it, and
+    its ID with the digest.
     """
 
     state: Literal["succeeded", "failed", "timed_out", "unknown"]

@@ -28,6 +28,7 @@ def plan_of(request: Request, world: World, drawing: Drawing, *, counts_from: in
     revision = rendered.revision + (1 if handover else 0)
     steps = [(one, _step(one, request, revision)) for one in chosen]
     kept = [step for one, step in steps if not (request.skip_migration and one.migration)]
+    owes_install = rendered.install or rendered.owes_install
     named = digest(app)
     chart = freeze(
         Path(request.chart), app, rendered.hooks, request.workdir / f"app-{named[:16]}", notes=rendered.notes
@@ -55,12 +56,9 @@ def plan_of(request: Request, world: World, drawing: Drawing, *, counts_from: in
         foreign=tuple(resource.ref for resource in retired),
         rerun=request.rerun,
         replace_running=request.replace_running,
-        waits=not (
-            (rendered.install or rendered.owes_install)
-            and any(step.phase == "after" and step.watched for step in kept)
-        ),
+        waits=not (owes_install and any(step.phase == "after" and step.watched for step in kept)),
         counts_from=counts_from or revision,
-        owes_install=rendered.install or rendered.owes_install,
+        owes_install=owes_install,
         skipped=tuple(step.name for one, step in steps if request.skip_migration and one.migration),
     )
 

@@ -32,8 +32,8 @@ def replay(job: Job, cluster: Cluster, clock: Clock, emit: Emit, *, follow: bool
             if seen is not None:
                 logs.watch(pods_of(cluster, seen))
                 job = seen
-            state = _state(seen)
-            if seen is None or seen.finished or _never_started(seen) or not follow:
+            state = seen.state if seen is not None else "deleted"
+            if seen is None or seen.finished or seen.idle or not follow:
                 break
             if state != told:
                 emit(JobChanged(job.name, job.name, state))
@@ -64,19 +64,9 @@ def _looks(job: Job, cluster: Cluster, clock: Clock, logs: Follower) -> Iterator
             changed = changes.wait(GLANCE)
 
 
-def _never_started(job: Job) -> bool:
-    return job.never_started and job.suspended and not job.active
-
-
-def _state(job: Job | None) -> str:
-    if job is None:
-        return "deleted"
-    return job.end or ("suspended" if job.suspended else "running")
-
-
 def how(job: Job) -> str:
     """How a Job is, in words."""
-    return "suspended, and no container of it ever started" if _never_started(job) else _state(job)
+    return "suspended, and no container of it ever started" if job.idle else job.state
 
 
 def find(cluster: Cluster, namespace: str, release: str, name: str) -> Job:

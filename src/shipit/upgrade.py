@@ -17,7 +17,7 @@ from shipit.errors import (
     UpgradeFailed,
 )
 from shipit.events import Emit, StepChanged, Warned
-from shipit.model import Plan
+from shipit.model import Plan, Revision
 from shipit.rollout import LOOK_EVERY, LOOK_WITHIN, Rollout, newest_pods
 from shipit.world import World
 
@@ -54,10 +54,22 @@ def upgrade(plan: Plan, world: World, emit: Emit) -> None:
     _check_made(plan, world, emit)
 
 
+def newest_revision(world: World, within: float | None = None) -> Revision | None:
+    """The newest revision there is, None for none, looked up in so many seconds. Raises HelmFailed."""
+    history = world.helm.history(within=within)
+    return history[-1] if history else None
+
+
+def newest_number(world: World, within: float | None = None) -> int:
+    """Its number, 0 for none."""
+    newest = newest_revision(world, within)
+    return newest.number if newest else 0
+
+
 def refuse_moved(plan: Plan, world: World, emit: Emit) -> None:
     """The release is as it was when it was rendered. Raises Busy."""
     try:
-        history = world.helm.history()
+        newest = newest_number(world)
     except HelmFailed as error:
         raise Unknown(
             f"whether the release was moved meanwhile is not known, so the upgrade was not begun: {error.message}; "
@@ -65,7 +77,6 @@ def refuse_moved(plan: Plan, world: World, emit: Emit) -> None:
             hint=f"shipit deploy --tag {plan.tag}   (goes on with the upgrade)",
             details=error.details,
         ) from error
-    newest = history[-1].number if history else 0
     if newest == plan.live:
         return
     message = f"somebody else moved the release meanwhile: revision {newest} instead of {plan.live}"
@@ -103,14 +114,13 @@ def _hand_over(plan: Plan, chart: Path, world: World, emit: Emit) -> None:
 def _check_made(plan: Plan, world: World, emit: Emit) -> None:
     """helm ended well: has it made its revision? Raises Unknown."""
     try:
-        history = world.helm.history()
+        newest = newest_revision(world)
     except HelmFailed as error:
         raise Unknown(
             f"helm ended well, but what it made is not known: {error.message}",
             hint=plan.look_at_history,
             details=error.details,
         ) from error
-    newest = history[-1] if history else None
     if newest is None or newest.status != "deployed":
         state = f"revision {newest.number} is {newest.status}" if newest else "there is no revision"
         raise Unknown(f"helm ended well, but {state}", hint=plan.look_at_history)
@@ -134,19 +144,17 @@ def _failed(plan: Plan, rollout: Rollout, end: Ending, world: World, emit: Emit)
 def _has_begun(plan: Plan, world: World) -> bool:
     """Whether helm made its revision, before which there is nothing to go back from; yes when that is not known."""
     try:
-        history = world.helm.history(within=LAST_LOOK)
+        return newest_number(world, LAST_LOOK) >= plan.revision
     except HelmFailed:
         return True
-    return bool(history) and history[-1].number >= plan.revision
 
 
 def where_it_stands(plan: Plan, world: World) -> str:
     """The state of the release once an upgrade may have begun, in words. Never raises."""
     try:
-        history = world.helm.history(within=LAST_LOOK)
+        newest = newest_revision(world, LAST_LOOK)
     except ShipitError as error:
         return f"{plan.done}, the state of the release is not known ({error.message})"
-    newest = history[-1] if history else None
     if newest is None or newest.number <= plan.live:
         return f"{plan.done}, {plan.app_now}"
     if newest.pending:
@@ -167,10 +175,9 @@ def where_it_stands(plan: Plan, world: World) -> str:
 def untouched(plan: Plan, world: World) -> str:
     """The state of the release when no upgrade was begun, but somebody else may have the lock. Never raises."""
     try:
-        history = world.helm.history(within=LAST_LOOK)
+        newest = newest_number(world, LAST_LOOK)
     except ShipitError:
         return "this deploy did not touch the app"
-    newest = history[-1].number if history else 0
     if newest == plan.live:
         return plan.app_now
     return f"this deploy did not touch the app, which somebody else brought to revision {newest}"

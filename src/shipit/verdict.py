@@ -165,9 +165,14 @@ def _judge(
 
 def _job_event(step: Step, job: Job) -> JobChanged:
     failure = job.failure
-    state = job.end or ("suspended" if job.suspended else "running")
     return JobChanged(
-        step.name, job.name, state, job.active, job.succeeded, job.failed, failure.reason if failure else ""
+        step.name,
+        job.name,
+        job.state,
+        job.active,
+        job.succeeded,
+        job.failed,
+        failure.reason if failure else "",
     )
 
 
