@@ -112,6 +112,15 @@ def again(request: Request, world: Fakes, run: str = "run-2", **changes: object)
     return replace(request, run=run, workdir=workdir, **changes)  # type: ignore[arg-type]
 
 
+def signal_in(world: Fakes, seconds: float, signum: int) -> None:
+    """shipit gets a signal so many seconds from now; 9 stands for a death that leaves it no time for anything."""
+
+    def hear() -> None:
+        raise Stopped(signum)
+
+    world.clock.later(seconds, hear)
+
+
 def go(request: Request, world: Fakes) -> int:
     return deploy(request, world.world, world.told).revision
 
@@ -198,13 +207,10 @@ def test_a_completed_migration_whose_upgrade_never_came_is_not_run_again(
 def test_a_migration_whose_upgrade_was_interrupted_is_not_run_again_however_often(
     world: Fakes, request_: Request
 ) -> None:
-    def killed() -> None:
-        raise Stopped(9)
-
     world.helm.upgrade_takes = 20
     for attempt in (1, 2):
         world.helm.rendered = hooked("v2", 1 + attempt)
-        world.clock.later(15, killed)
+        signal_in(world, 15, 9)
         with pytest.raises(Interrupted, match=f"the migration is done, revision {1 + attempt} is failed"):
             go(request_ if attempt == 1 else again(request_, world, run=f"run-{attempt}"), world)
     world.helm.rendered = hooked("v2", 4)
@@ -228,12 +234,9 @@ def test_a_migration_whose_upgrade_failed_by_itself_runs_again(world: Fakes, req
 def test_a_failed_revision_that_somebody_else_made_counts_for_nothing(
     world: Fakes, request_: Request
 ) -> None:
-    def killed() -> None:
-        raise Stopped(9)
-
     world.helm.rendered = hooked("v2", 2)
     world.helm.upgrade_takes = 20
-    world.clock.later(15, killed)
+    signal_in(world, 15, 9)
     with pytest.raises(Interrupted):
         go(request_, world)
     world.helm.manifests[2] = hooked("v1", 2).manifest
@@ -302,10 +305,7 @@ def test_an_api_server_that_falls_silent_ends_as_unknown_at_the_timeout(
 def test_an_interrupt_says_what_still_runs_and_gives_the_lock_back(world: Fakes, request_: Request) -> None:
     world.cluster.scripts["migrate"] = Script(ends=100)
 
-    def interrupt() -> None:
-        raise Stopped(2)
-
-    world.clock.later(5, interrupt)
+    signal_in(world, 5, 2)
     with pytest.raises(Interrupted, match="Job migrate still runs; the app is untouched") as caught:
         go(request_, world)
     assert caught.value.exit_code == 130
@@ -345,10 +345,7 @@ def test_a_deploy_killed_after_its_upgrade_is_finished_by_the_next_one(
     world.helm.rendered = rendering("v2", 2, (hook("post", ("post-upgrade",), "v2"),))
     world.cluster.scripts["post"] = Script(ends=50)
 
-    def killed() -> None:
-        raise Stopped(9)
-
-    world.clock.later(15, killed)
+    signal_in(world, 15, 9)
     with pytest.raises(Interrupted, match="Job post still runs; the app is upgraded"):
         go(request_, world)
     world.helm.rendered = rendering("v2", 3, (hook("post", ("post-upgrade",), "v2"),))
@@ -507,10 +504,7 @@ def test_what_a_running_migration_uses_is_left_as_it_is_when_it_is_picked_up(
     world.helm.rendered = rendering("v2", 2, (before, hook("migrate", ("pre-upgrade",), "v2")), job="")
     world.cluster.scripts["migrate"] = Script(ends=200)
 
-    def killed() -> None:
-        raise Stopped(15)
-
-    world.clock.later(30, killed)
+    signal_in(world, 30, 15)
     with pytest.raises(Interrupted, match="still runs"):
         go(request_, world)
     assert go(again(request_, world), world) == 2
@@ -582,7 +576,7 @@ def test_a_rollback_that_was_cut_short_is_cleared_by_the_next_deploy(
         process.ends_at += 1000
         process.at_a_stop = pending
         if how == "interrupted":
-            world.clock.later(10, killed)
+            signal_in(world, 10, 2)
         return process
 
     def pending() -> None:
@@ -590,9 +584,6 @@ def test_a_rollback_that_was_cut_short_is_cleared_by_the_next_deploy(
         labels = {"owner": "helm", "name": "shop", "version": "3"}
         meta = {"name": "sh.helm.release.v1.shop.v3", "namespace": NAMESPACE, "labels": labels}
         world.cluster.create({"apiVersion": "v1", "kind": "Secret", "metadata": meta})
-
-    def killed() -> None:
-        raise Stopped(2)
 
     world.helm.upgrade_ends = HelmExit(1, ("boom",))
     world.helm.rollback = rollback  # type: ignore[method-assign]
@@ -616,11 +607,8 @@ def test_a_handover_that_did_not_come_does_not_make_the_migration_run_again(
         process.ending, process.at_the_end = HelmExit(1, ("boom",)), world.helm._interrupted
         if how == "interrupted":
             process.ends_at += 100
-            world.clock.later(2, killed)
+            signal_in(world, 2, 15)
         return process
-
-    def killed() -> None:
-        raise Stopped(15)
 
     world.helm.upgrade = stumbling  # type: ignore[assignment,method-assign]
     with pytest.raises((UpgradeFailed, Interrupted)) as caught:
@@ -660,11 +648,8 @@ def test_an_interrupt_while_the_old_job_goes_does_not_take_it_for_its_own(
     go(request_, world)
     world.helm.rendered = rendering("v3", 3)
 
-    def killed() -> None:
-        raise Stopped(2)
-
     world.cluster.delete = lambda ref, **how: None  # type: ignore[method-assign]
-    world.clock.later(10, killed)
+    signal_in(world, 10, 2)
     with pytest.raises(Interrupted, match="Job migrate of v2 is still there, that of v3 was not created"):
         go(again(request_, world, tag="v3"), world)
 

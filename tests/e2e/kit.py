@@ -19,13 +19,20 @@ from sandbox import Sandbox
 
 Json = dict[str, Any]
 
-APP = """\
+
+def deployment(command: str, *more: str, replicas: str = "") -> str:
+    """The template of a Deployment that runs a command (YAML) in the chart's image; `more` are lines of its container."""
+    rest = "".join(f"          {line}\n" for line in more)
+    return (
+        """\
 apiVersion: apps/v1
 kind: Deployment
 metadata:
   name: {{ .Release.Name }}
 spec:
-  replicas: {{ .Values.replicas }}
+"""
+        + (f"  replicas: {replicas}\n" if replicas else "")
+        + """\
   selector: {matchLabels: {app: {{ .Release.Name }}}}
   template:
     metadata: {labels: {app: {{ .Release.Name }}}}
@@ -34,8 +41,13 @@ spec:
       containers:
         - name: app
           image: "{{ .Values.image.repository }}:{{ .Values.image.tag }}"
-          command: ["sh", "-c", {{ .Values.run | quote }}]
 """
+        + rest
+        + f"          command: {command}\n"
+    )
+
+
+APP = deployment('["sh", "-c", {{ .Values.run | quote }}]', replicas="{{ .Values.replicas }}")
 
 VALUES = """\
 replicas: 1

@@ -10,28 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox import Sandbox
-from tests.e2e.kit import Json, Kube, Project, fresh_namespace, small_project
+from tests.e2e.kit import Json, Kube, Project, deployment, fresh_namespace, small_project
 
 HELD = "echo begin; until [ -e /tmp/go ]; do sleep 0.1; done; echo released"
 """A migration that runs until `let_go`."""
 
-NEVER_READY = """\
-apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: {{ .Release.Name }}
-spec:
-  selector: {matchLabels: {app: {{ .Release.Name }}}}
-  template:
-    metadata: {labels: {app: {{ .Release.Name }}}}
-    spec:
-      terminationGracePeriodSeconds: 0
-      containers:
-        - name: app
-          image: "{{ .Values.image.repository }}:{{ .Values.image.tag }}"
-          command: ["sh", "-c", "echo waiting for a friend; sleep 100000"]
-          readinessProbe: {exec: {command: ["sh", "-c", "echo no friend yet; exit 1"]}, periodSeconds: 1}
-"""
+NEVER_READY = deployment(
+    '["sh", "-c", "echo waiting for a friend; sleep 100000"]',
+    'readinessProbe: {exec: {command: ["sh", "-c", "echo no friend yet; exit 1"]}, periodSeconds: 1}',
+)
 
 BAD_REQUEST = 400
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.kit import Project, job
+from tests.e2e.kit import Project, deployment, job
 from tests.e2e.stage import NEVER_READY, StumblingHelm
 
 CRASHING = """\
@@ -19,24 +19,12 @@ kind: Secret
 metadata: {name: rendered}
 stringData: {token: from-the-chart-itself}
 ---
-apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: {{ .Release.Name }}
-spec:
-  selector: {matchLabels: {app: {{ .Release.Name }}}}
-  template:
-    metadata: {labels: {app: {{ .Release.Name }}}}
-    spec:
-      terminationGracePeriodSeconds: 0
-      containers:
-        - name: app
-          image: "{{ .Values.image.repository }}:{{ .Values.image.tag }}"
-          envFrom: [{secretRef: {name: outside}}]
-          env: [{name: TOKEN, valueFrom: {secretKeyRef: {name: rendered, key: token}}}]
-          command: ["sh", "-c", "echo can not reach $USERNAME with $PASSWORD and $TOKEN; exit 1"]
-          readinessProbe: {exec: {command: ["false"]}}
-"""
+""" + deployment(
+    '["sh", "-c", "echo can not reach $USERNAME with $PASSWORD and $TOKEN; exit 1"]',
+    "envFrom: [{secretRef: {name: outside}}]",
+    "env: [{name: TOKEN, valueFrom: {secretKeyRef: {name: rendered, key: token}}}]",
+    'readinessProbe: {exec: {command: ["false"]}}',
+)
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
