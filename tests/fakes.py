@@ -16,6 +16,8 @@ from shipit.cluster.workloads import workload_of
 from shipit.errors import AlreadyExists, ApiError, Conflict, NotFound
 from shipit.events import Event
 from shipit.model import (
+    Changes,
+    Departures,
     HelmExit,
     HelmVersion,
     Job,
@@ -26,8 +28,8 @@ from shipit.model import (
     Rendered,
     Revision,
     Workload,
+    World,
 )
-from shipit.world import Changes, Departures, World
 
 START = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 NAMESPACE = "shop"

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from shipit.claim import Progress
 from shipit.draw import PROBE_TAG
-from shipit.model import Hook, Identity, Json, Plan, Rendered, Revision
+from shipit.model import Hook, Identity, Json, Plan, Rendered, Request, Revision
 from shipit.prepare import prepare
-from shipit.request import Request
 from tests.fakes import NAMESPACE, Fakes, fakes
 
 

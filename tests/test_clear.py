@@ -9,8 +9,7 @@ import pytest
 
 from shipit.clear import clear, clear_stale, refuse_kept, refuse_running
 from shipit.errors import Busy, MigrationFailed, Refused
-from shipit.model import Json, Plan, Ref
-from shipit.request import Request
+from shipit.model import Json, Plan, Ref, Request
 from tests.fakes import NAMESPACE, Fakes
 from tests.releases import a_release, a_request, config_map, hook, job, planned, rendered
 

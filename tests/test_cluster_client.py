@@ -10,8 +10,7 @@ import pytest
 
 from shipit.cluster import KubeCluster, connect
 from shipit.errors import Invalid, NotFound, Unreachable
-from shipit.model import Ref
-from shipit.world import Cluster
+from shipit.model import Cluster, Ref
 from tests.scripted_api import Api, Fault, Handler, Json, kubeconfig, missing, refuses, says, serving
 
 PODS = "/api/v1/namespaces/shop/pods"

@@ -7,7 +7,7 @@ import pytest
 from shipit.doctor import examine
 from shipit.errors import HelmFailed, Refused
 from shipit.events import StepChanged, Warned
-from shipit.request import Request
+from shipit.model import Request
 from tests.fakes import Fakes
 from tests.test_deploy import request_, world
 

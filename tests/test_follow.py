@@ -19,8 +19,7 @@ from shipit.errors import ApiError, Forbidden, Invalid, NotFound, Unreachable
 from shipit.events import Event, LogLine, Warned
 from shipit.follow import Follower, tail_lines
 from shipit.follow.spool import Spool
-from shipit.model import Container, Pod, Termination
-from shipit.world import Cluster
+from shipit.model import Cluster, Container, Pod, Termination
 from tests.kubelet import EPOCH, Entry, Log
 
 BOUND = 10.0

@@ -11,9 +11,8 @@ from shipit.claim import Progress
 from shipit.errors import Busy
 from shipit.events import Warned
 from shipit.manifest import digest, split
-from shipit.model import Identity, Json, Ref, Revision
+from shipit.model import Identity, Json, Ref, Request, Revision
 from shipit.pending import recover
-from shipit.request import Request
 from tests.fakes import NAMESPACE, Fakes, Script, fakes
 from tests.releases import job
 

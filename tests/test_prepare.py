@@ -11,9 +11,8 @@ import pytest
 from shipit.draw import PROBE_TAG
 from shipit.errors import AlreadyExists, Forbidden, HelmFailed, Invalid, NotFound, Refused
 from shipit.events import Warned
-from shipit.model import Ref, Rendered
+from shipit.model import MigrationSpec, Ref, Rendered, Request
 from shipit.prepare import prepare
-from shipit.request import Request, Wanted
 from tests.fakes import NAMESPACE, FakeHelm, Fakes
 from tests.releases import a_release, a_request, config_map, hook, job, manifest, planned, rendered
 
@@ -42,9 +41,11 @@ def asked(tmp_path: Path) -> Request:
     return a_request(tmp_path)
 
 
-def own_chart(asked: Request, folder: str = "db") -> Wanted:
+def own_chart(asked: Request, folder: str = "db") -> MigrationSpec:
     place = Path(asked.chart).parent
-    return Wanted(chart=str(place / folder), values=(place / "own.json",), probe=(place / "own-probe.json",))
+    return MigrationSpec(
+        chart=str(place / folder), values=(place / "own.json",), probe=(place / "own-probe.json",)
+    )
 
 
 # ── the plan ─────────────────────────────────────────────────────────────────────────────────────
@@ -95,7 +96,7 @@ def test_a_job_that_the_app_keeps_stays_in_the_handover(asked: Request, world: F
     seed = job("seed", "fixed")
     world.helm.manifests = {1: manifest(job("migrate-abc", "v1"), seed)}
     world.helm.rendered = rendered(manifest(job("migrate-xyz"), seed))
-    plan = planned(replace(asked, wanted=(Wanted(name="migrate-xyz"),)), world)
+    plan = planned(replace(asked, wanted=(MigrationSpec(name="migrate-xyz"),)), world)
     assert [ref.name for ref in plan.foreign] == ["migrate-abc"]
     assert [each.ref.name for each in plan.app] == ["seed"]
 

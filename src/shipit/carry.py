@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from shipit.diagnosis import Finding
 from shipit.errors import HelmFailed, Stopped
 from shipit.events import Emit, Warned
-from shipit.model import HelmExit, Plan
+from shipit.model import HelmExit, HelmProcess, Plan, World
 from shipit.rollout import LOOK_EVERY, Rollout
-from shipit.world import HelmProcess, World
 
 SLACK = 30.0
 """Seconds that helm gets beyond its own timeout, which counts each operation, before it is stopped."""

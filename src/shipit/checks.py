@@ -8,10 +8,9 @@ from shipit.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid,
 from shipit.hiding import hide_secrets, secret_values
 from shipit.manifest import Document, resources
 from shipit.merge import three_way
-from shipit.model import Json, Plan, Ref, Step
+from shipit.model import Cluster, Json, Plan, Ref, Step, World
 from shipit.podtemplate import pod_template
 from shipit.references import references
-from shipit.world import Cluster, World
 
 Rules = tuple[tuple[str, str, tuple[str, ...]], ...]
 """API group, resource, verbs."""

@@ -11,9 +11,8 @@ from shipit.errors import Refused
 from shipit.goyaml import load_yaml
 from shipit.hooks import for_event
 from shipit.manifest import Document, candidates, from_template
-from shipit.model import Hook, Json, Rendered, Resource
+from shipit.model import Hook, Json, MigrationSpec, Rendered, Resource
 from shipit.podtemplate import held_by_digest, images, uses_tag
-from shipit.request import Wanted
 
 Phase = Literal["before", "after"]
 
@@ -25,7 +24,7 @@ class Chosen:
     name: str
     body: Json
     phase: Phase
-    wanted: Wanted
+    wanted: MigrationSpec
     migration: bool
     hook: Hook | None = None
     resource: Resource | None = None
@@ -36,7 +35,7 @@ class Chosen:
 
 
 def choose(
-    wanted: tuple[Wanted, ...],
+    wanted: tuple[MigrationSpec, ...],
     rendered: Rendered,
     documents: Sequence[Document],
     own: Sequence[Sequence[Document] | None],
@@ -65,7 +64,7 @@ def choose(
     return (*before, *after)
 
 
-def _hooks(wanted: tuple[Wanted, ...], rendered: Rendered) -> list[Chosen]:
+def _hooks(wanted: tuple[MigrationSpec, ...], rendered: Rendered) -> list[Chosen]:
     """The chart's hooks of this operation in Helm's order, each with the `[migration]` that names its template.
 
     Those of an install that are still owed come after an upgrade's own, unless they are among these.
@@ -108,12 +107,12 @@ def _only_elsewhere(rendered: Rendered, documents: Sequence[Document]) -> bool:
     return any(hooks) and not candidates(documents)
 
 
-def _unnamed(wanted: tuple[Wanted, ...]) -> Wanted:
+def _unnamed(wanted: tuple[MigrationSpec, ...]) -> MigrationSpec:
     """The timeouts for what no `[migration]` names: those of a table that names nothing, else of the first."""
     return next((entry for entry in wanted if not entry.named), replace(wanted[0], name="", template=""))
 
 
-def _plain(entry: Wanted, documents: Sequence[Document], rendered: Rendered) -> Chosen | None:
+def _plain(entry: MigrationSpec, documents: Sequence[Document], rendered: Rendered) -> Chosen | None:
     jobs = candidates(documents)
     if entry.template:
         jobs = tuple(job for job in jobs if from_template(job.source, entry.template))
@@ -135,7 +134,7 @@ def _called(name: str, jobs: Sequence[Resource]) -> tuple[Resource, ...]:
 
 
 def _unclear(
-    entry: Wanted, jobs: Sequence[Resource], documents: Sequence[Document], rendered: Rendered
+    entry: MigrationSpec, jobs: Sequence[Resource], documents: Sequence[Document], rendered: Rendered
 ) -> Refused:
     everything = [f"{job.source}: Job {job.ref.name}" for job in candidates(documents)]
     everything += [f"{h.path}: {h.kind} {h.name} (hook {','.join(h.events)})" for h in rendered.hooks]

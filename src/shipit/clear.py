@@ -6,8 +6,7 @@ from shipit.dressing import RELEASE_NAME_ANNOTATION
 from shipit.errors import ApiError, Busy, Conflict, MigrationFailed, Refused
 from shipit.events import Emit, JobChanged, StepChanged
 from shipit.hooks import gives_way
-from shipit.model import RELEASE_LABEL, Job, Plan, Pod, Ref, Step
-from shipit.world import Cluster, World
+from shipit.model import RELEASE_LABEL, Cluster, Job, Plan, Pod, Ref, Step, World
 
 GONE_WITHIN = 300.0
 """Seconds that a deleted object and its pods get to go: twice the patience of a pod that ignores SIGTERM."""

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 from shipit.clear import current, runs
 from shipit.errors import Interrupted, ShipitError
-from shipit.model import Plan, Step
-from shipit.request import Request
+from shipit.model import Plan, Request, Step, World
 from shipit.upgrade import untouched, where_it_stands
-from shipit.world import World
 
 LAST_LOOK = 5.0
 """Seconds for the look at what still runs."""

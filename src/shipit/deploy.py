@@ -24,12 +24,10 @@ from shipit.errors import (
 from shipit.events import Emit, StepChanged, Warned
 from shipit.guard import guarded
 from shipit.lock import Lease, LockLost
-from shipit.model import Plan, Ref, Step, Verdict
+from shipit.model import Plan, Ref, Request, Step, Verdict, World
 from shipit.prepare import prepare
-from shipit.request import Request
 from shipit.step import goes_on, run, sweep
 from shipit.upgrade import await_rollout, newest_revision, refuse_moved, upgrade, warn_of_moved_tag
-from shipit.world import World
 
 LAST_LOOK = 3.0
 """Seconds for the look at what helm leaves, on the way out."""

@@ -10,10 +10,8 @@ from shipit.claim import claim_of, ref_for
 from shipit.draw import Drawing, draw
 from shipit.errors import Refused, ShipitError, refusing
 from shipit.events import Emit, StepChanged, Warned
-from shipit.model import Plan
+from shipit.model import Plan, Request, World
 from shipit.plan import plan_of
-from shipit.request import Request
-from shipit.world import World
 
 
 def examine(request: Request, world: World, emit: Emit) -> None:

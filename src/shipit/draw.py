@@ -10,10 +10,8 @@ from pathlib import Path
 from shipit.choose import Chosen, check_tag, choose
 from shipit.errors import HelmFailed, Refused
 from shipit.manifest import Document, split
-from shipit.model import Rendered, Revision
+from shipit.model import MigrationSpec, Rendered, Request, Revision, World
 from shipit.podtemplate import uses_tag
-from shipit.request import Request, Wanted
-from shipit.world import World
 
 PROBE_TAG = "shipit-probe"
 
@@ -63,7 +61,7 @@ def pick(
 
 
 def _own_rendering(
-    entry: Wanted, values: tuple[Path, ...] | None, request: Request, world: World
+    entry: MigrationSpec, values: tuple[Path, ...] | None, request: Request, world: World
 ) -> tuple[Document, ...] | None:
     """The rendering of a migration with a chart or values of its own; None when it is in the release's."""
     if values is None:
@@ -71,7 +69,7 @@ def _own_rendering(
     return split(world.helm.render(entry.chart or request.chart, values).manifest, request.namespace)
 
 
-def _check_template(entry: Wanted, request: Request, chosen: Sequence[Chosen]) -> None:
+def _check_template(entry: MigrationSpec, request: Request, chosen: Sequence[Chosen]) -> None:
     """A template that renders nothing on a first install must at least be there."""
     folder = Path(entry.chart or request.chart)
     if not entry.template or any(one.wanted is entry for one in chosen) or (folder / entry.template).exists():

@@ -7,8 +7,7 @@ from dataclasses import replace
 from shipit.clear import Subject, remove
 from shipit.errors import ApiError, Busy, Unknown
 from shipit.events import Emit, JobChanged, Warned
-from shipit.model import NEVER_STARTED_ANNOTATION, RUN_ANNOTATION, Job, Pod, Step, Verdict
-from shipit.world import World
+from shipit.model import NEVER_STARTED_ANNOTATION, RUN_ANNOTATION, Job, Pod, Step, Verdict, World
 
 PROOF_WITHIN = 60.0
 """Seconds that the pods of a suspended Job get to go, their last status telling whether a container ever ran."""

@@ -8,8 +8,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from shipit.lock import Lease
-from shipit.model import HelmExit, HelmVersion, Json, Ref, Rendered, Revision
-from shipit.world import Cluster, Helm, HelmProcess, World
+from shipit.model import (
+    Cluster,
+    Helm,
+    HelmExit,
+    HelmProcess,
+    HelmVersion,
+    Json,
+    Ref,
+    Rendered,
+    Revision,
+    World,
+)
 
 
 def guarded(world: World, lease: Lease) -> World:

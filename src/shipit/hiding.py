@@ -9,10 +9,9 @@ from contextlib import suppress
 
 from shipit.errors import Forbidden
 from shipit.events import Emit, Warned
-from shipit.model import Job, Json, Plan, Ref
+from shipit.model import Cluster, Job, Json, Mask, Plan, Ref, World
 from shipit.podtemplate import as_json
 from shipit.references import references
-from shipit.world import Cluster, Mask, World
 
 
 def hide_secrets(plan: Plan, world: World) -> dict[Ref, Json | None]:

@@ -14,8 +14,7 @@ from dataclasses import replace
 from shipit.claim import DURATION, HELM_ENDS, Claim, Progress, claim_of, freed, held_by, ref_of
 from shipit.errors import ApiError, Busy, Conflict, NotFound, Refused, ShipitError, Stopped, Unknown
 from shipit.events import Emit, StepChanged, Warned
-from shipit.model import Identity, Json, Ref
-from shipit.world import Clock, Cluster, World
+from shipit.model import Clock, Cluster, Identity, Json, Ref, World
 
 RENEWAL = 3.0
 """Seconds between renewals."""

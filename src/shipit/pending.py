@@ -8,9 +8,7 @@ from shipit.claim import Progress
 from shipit.errors import Busy, Conflict
 from shipit.events import Emit, Warned
 from shipit.manifest import digest, resources, split
-from shipit.model import Json, Ref, Revision
-from shipit.request import Request
-from shipit.world import World
+from shipit.model import Json, Ref, Request, Revision, World
 
 ANOTHERS = 3
 """How many of helm's timeouts somebody else's helm gets: it counts one for its hooks before, the upgrade, those after."""

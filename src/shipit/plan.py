@@ -10,9 +10,7 @@ from shipit.choose import Chosen
 from shipit.draw import Drawing, pick
 from shipit.dressing import dressed, job_hash
 from shipit.manifest import Document, candidates, digest, ref_of, resources, split, without, workloads
-from shipit.model import Json, Plan, Resource, Step
-from shipit.request import Request
-from shipit.world import World
+from shipit.model import Json, Plan, Request, Resource, Step, World
 
 
 def plan_of(request: Request, world: World, drawing: Drawing, *, counts_from: int = 0) -> Plan:

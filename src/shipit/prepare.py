@@ -10,11 +10,9 @@ from shipit.draw import Drawing, draw
 from shipit.errors import Refused, refusing
 from shipit.events import Emit, StepChanged, Warned
 from shipit.manifest import digest
-from shipit.model import Plan, Step
+from shipit.model import Plan, Request, Step, World
 from shipit.pending import is_handover, is_upgrade
 from shipit.plan import plan_of
-from shipit.request import Request
-from shipit.world import World
 
 
 def prepare(request: Request, world: World, noted: Progress | None, emit: Emit) -> Plan:

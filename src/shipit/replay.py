@@ -10,8 +10,7 @@ from shipit.clear import pods_of
 from shipit.errors import Refused, Unknown
 from shipit.events import Emit, JobChanged, StepChanged
 from shipit.follow import Follower
-from shipit.model import RELEASE_LABEL, Job
-from shipit.world import Clock, Cluster
+from shipit.model import RELEASE_LABEL, Clock, Cluster, Job
 
 LOOK_EVERY = 2.0
 GLANCE = 0.2

@@ -10,8 +10,7 @@ from shipit.diagnosis import Finding, Restarts, overdue, why_not_ready
 from shipit.errors import ApiError
 from shipit.events import AppLogLine, Emit, RolloutChanged
 from shipit.follow import tail_lines
-from shipit.model import Plan, Pod, Ref, Workload
-from shipit.world import World
+from shipit.model import Plan, Pod, Ref, Workload, World
 
 LOOK_EVERY = 1.0
 LOOK_WITHIN = 3.0

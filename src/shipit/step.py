@@ -22,9 +22,8 @@ from shipit.errors import (
 from shipit.events import Emit, JobChanged, MigrationResult, StepChanged, Warned
 from shipit.giveup import give_up
 from shipit.hooks import deletes_after, gives_way
-from shipit.model import Plan, Ref, Step, Verdict
+from shipit.model import Plan, Ref, Step, Verdict, World
 from shipit.verdict import await_verdict
-from shipit.world import World
 
 POLL = 0.2
 SETTLED_WITHIN = 5.0

@@ -17,9 +17,8 @@ from shipit.errors import (
     UpgradeFailed,
 )
 from shipit.events import Emit, StepChanged, Warned
-from shipit.model import Plan, Revision
+from shipit.model import Plan, Revision, World
 from shipit.rollout import LOOK_EVERY, LOOK_WITHIN, Rollout, newest_pods
-from shipit.world import World
 
 LAST_LOOK = 4.0
 """Seconds for the look at the release on the way out."""

@@ -10,8 +10,7 @@ from shipit.diagnosis import Finding, Observation, diagnose, verdict_of, why_van
 from shipit.errors import ApiError, Forbidden
 from shipit.events import Emit, JobChanged, PodChanged, Warned
 from shipit.follow import Follower
-from shipit.model import Job, Pod, Step, Verdict
-from shipit.world import World
+from shipit.model import Job, Pod, Step, Verdict, World
 
 LOOK_EVERY = 5.0
 """Seconds between looks at the truth when the watch says nothing."""

@@ -17,9 +17,7 @@ from shipit.config import Config, Migration, Overrides, load, overlay_values, va
 from shipit.draw import PROBE_TAG
 from shipit.errors import refusing
 from shipit.events import Started
-from shipit.model import Identity
-from shipit.request import Request, Wanted
-from shipit.world import World
+from shipit.model import Identity, MigrationSpec, Request, World
 
 if TYPE_CHECKING:
     from shipit.cluster import KubeCluster
@@ -134,9 +132,9 @@ def _request(session: Session, config: Config, tag: str, flags: Flags, folder: P
     )
 
 
-def _wanted(config: Config, migration: Migration, tag: str, folder: Path, number: int) -> Wanted:
+def _wanted(config: Config, migration: Migration, tag: str, folder: Path, number: int) -> MigrationSpec:
     own = bool(migration.chart or migration.values or migration.set)
-    return Wanted(
+    return MigrationSpec(
         name=migration.name or "",
         template=migration.template or "",
         chart=migration.chart or "",

@@ -9,7 +9,7 @@ from pathlib import Path
 from shipit.cluster.api import Api
 from shipit.cluster.client import KubeCluster
 from shipit.cluster.kubeconfig import find_source, log_in
-from shipit.world import Clock
+from shipit.model import Clock
 
 __all__ = ["KubeCluster", "connect"]
 

@@ -16,8 +16,7 @@ from shipit.cluster.calls import Call
 from shipit.cluster.renewal import Credentials, Session
 from shipit.cluster.wire import exchange, moment_of, open_stream
 from shipit.errors import ApiError, Unauthorized, Unreachable
-from shipit.model import Json
-from shipit.world import Clock
+from shipit.model import Clock, Json
 
 T = TypeVar("T")
 

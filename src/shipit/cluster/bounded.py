@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
-from shipit.world import Clock
+from shipit.model import Clock
 
 T = TypeVar("T")
 

@@ -16,8 +16,7 @@ from shipit.cluster.watches import Alarm, Leaving, pods_watch
 from shipit.cluster.workloads import newest_hash, newest_revision, selector_of, workload_of
 from shipit.cluster.writes import Writes
 from shipit.errors import ApiError, Forbidden, NotFound
-from shipit.model import Job, Json, KubeEvent, Pod, Ref, Workload
-from shipit.world import Clock
+from shipit.model import Clock, Job, Json, KubeEvent, Pod, Ref, Workload
 
 CHECK_WITHIN = 10.0
 """Seconds in which a server that is there answers at all."""

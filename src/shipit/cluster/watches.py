@@ -15,8 +15,7 @@ from shipit.cluster.kinds import JOB, POD
 from shipit.cluster.parse import as_map, as_text, pod_of
 from shipit.cluster.streams import Stream, events_of
 from shipit.errors import ApiError, Unreachable
-from shipit.model import Json, Pod
-from shipit.world import Clock
+from shipit.model import Clock, Json, Pod
 
 QUIET = 60.0
 """Seconds of silence after which a watch is opened anew: it may have stalled."""

@@ -13,8 +13,7 @@ from shipit.follow.spool import Spool
 from shipit.follow.stamps import is_stamped, text_of
 from shipit.follow.stitch import gap
 from shipit.follow.tail import LAST, Tail
-from shipit.model import Container, Pod
-from shipit.world import Clock, Cluster
+from shipit.model import Clock, Cluster, Container, Pod
 
 __all__ = ["Follower", "tail_lines"]
 

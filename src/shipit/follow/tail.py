@@ -13,8 +13,7 @@ from shipit.errors import ApiError, Forbidden, NotFound, Unreachable
 from shipit.follow.reach import Reach
 from shipit.follow.spool import Spool
 from shipit.follow.stitch import Stitch, gap
-from shipit.model import Container, Pod
-from shipit.world import Clock, Cluster
+from shipit.model import Clock, Cluster, Container, Pod
 
 LAST = 20
 """Lines that are kept of each container for the verdict."""

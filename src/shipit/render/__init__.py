@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, TextIO, assert_never
 
+from shipit.model import Clock
 from shipit.render.output import Output, Renderer
 from shipit.render.sink import Sink
-from shipit.world import Clock
 
 __all__ = ["Kind", "Output", "open_output"]
 

@@ -27,6 +27,7 @@ from shipit.events import (
     StepChanged,
     Warned,
 )
+from shipit.model import Clock
 from shipit.render.clean import one_line, pieces, scalars
 from shipit.render.labels import Labels
 from shipit.render.progress import Progress, Silence
@@ -43,7 +44,6 @@ from shipit.render.words import (
     started_words,
     step_words,
 )
-from shipit.world import Clock
 
 ANNOTATIONS = 10
 """GitHub shows about ten of a kind per step; one is kept for the error."""

@@ -23,9 +23,9 @@ from shipit.events import (
     StepChanged,
     Warned,
 )
+from shipit.model import Clock
 from shipit.render.clean import scalars
 from shipit.render.sink import Sink
-from shipit.world import Clock
 
 Fields = dict[str, Any]
 

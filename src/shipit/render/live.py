@@ -25,6 +25,7 @@ from shipit.events import (
     StepChanged,
     Warned,
 )
+from shipit.model import Clock
 from shipit.render.clean import one_line, pieces
 from shipit.render.labels import Labels
 from shipit.render.progress import Progress, Silence
@@ -40,7 +41,6 @@ from shipit.render.words import (
     started_words,
     step_words,
 )
-from shipit.world import Clock
 
 BATCH = 500
 """Pieces of log lines per print: each print draws the footer anew."""

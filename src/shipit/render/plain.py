@@ -17,6 +17,7 @@ from shipit.events import (
     StepChanged,
     Warned,
 )
+from shipit.model import Clock
 from shipit.render.clean import one_line, pieces
 from shipit.render.labels import Labels
 from shipit.render.progress import Progress, Silence
@@ -32,7 +33,6 @@ from shipit.render.words import (
     started_words,
     step_words,
 )
-from shipit.world import Clock
 
 
 class Plain:

@@ -1,4 +1,4 @@
-"""What a deploy knows: frozen data in Kubernetes' and Helm's own words, handed from step to step.
+"""What the cluster shows: objects by name, Jobs, pods, Events and workloads, in Kubernetes' own words.
 
 Durations are seconds, moments are timezone-aware datetimes in UTC, `Json` is a decoded JSON or YAML object.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 Json = dict[str, Any]
@@ -18,17 +17,6 @@ TAG_ANNOTATION = "shipit/tag"
 HASH_ANNOTATION = "shipit/hash"
 REVISION_ANNOTATION = "shipit/revision"
 NEVER_STARTED_ANNOTATION = "shipit/never-started"
-
-
-class HelmVersion(NamedTuple):
-    """`(3, 13, 0)`; the patch number is 0 when a build doesn't print it."""
-
-    major: int
-    minor: int
-    patch: int
-
-    def __str__(self) -> str:
-        return ".".join(str(part) for part in self)
 
 
 class Ref(NamedTuple):
@@ -51,68 +39,6 @@ class Resource:
     ref: Ref
     body: Json
     source: str
-
-
-# ── what Helm answers ────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class Hook:
-    """One hook as Helm renders it. `weight` is 0 and `delete_policies` empty when the chart sets none."""
-
-    name: str
-    kind: str
-    path: str
-    manifest: str
-    events: tuple[str, ...]
-    weight: int = 0
-    delete_policies: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """A release as `helm upgrade --install --dry-run=server -o json` renders it.
-
-    `revision` is the one that the upgrade will make; `install` is true when there is no release yet;
-    `server_side` when Helm would apply server-side (Helm 4's default), False for a three-way merge.
-    `notes` is the rendered NOTES.txt, "" when there is none. `owes_install`: what runs after the first install has not
-    succeeded yet, and this is no install any more.
-    """
-
-    manifest: str
-    hooks: tuple[Hook, ...]
-    revision: int
-    install: bool
-    server_side: bool
-    notes: str = ""
-    owes_install: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Revision:
-    """One line of `helm history`. `status` is Helm's: deployed, failed, superseded, pending-upgrade, …"""
-
-    number: int
-    status: str
-    chart: str = ""
-    app_version: str = ""
-    description: str = ""
-    updated: datetime | None = None
-
-    @property
-    def pending(self) -> bool:
-        return self.status.startswith("pending-")
-
-
-@dataclass(frozen=True, slots=True)
-class HelmExit:
-    """How a helm process ended; `stderr` with secrets cut out, its last 200 lines."""
-
-    code: int
-    stderr: tuple[str, ...] = ()
-
-
-# ── what the cluster answers ─────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,130 +255,3 @@ class Workload:
     @property
     def done(self) -> bool:
         return self.observed and self.updated >= self.desired and self.available >= self.desired
-
-
-# ── what a deploy decides ────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who deploys: `who` a person or an actor, `where` a host or the URL of an Actions run."""
-
-    who: str
-    where: str
-    message: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One object that shipit runs around the upgrade: a migration's Job, or a hook of any kind.
-
-    `manifest` is what is created, to the byte; `migration` is true for what `--skip-migration` leaves out;
-    `hook` is None for a migration that is no hook.
-    """
-
-    name: str
-    ref: Ref
-    manifest: Json
-    phase: Literal["before", "after"]
-    timeout: float
-    start_timeout: float
-    hash: str
-    hook: Hook | None = None
-    migration: bool = False
-    on_timeout: Literal["leave", "delete"] = "leave"
-
-    @property
-    def watched(self) -> bool:
-        """Jobs and Pods run to an end; anything else is only created."""
-        return self.ref.kind in ("Job", "Pod")
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Everything that can be known before anything changes.
-
-    `revision` is the one that the upgrade will make, `live` the newest one there was when it was rendered (0: none).
-    `chart` is the frozen chart that Helm gets, with `values`; `handover` the frozen chart of the live manifest
-    without the migration's Job, applied first when the live revision was made by bare Helm and lists it. `digest`
-    names the app's manifest: two renders with the same digest are the same app. `back_to` is the revision to go back
-    to when the upgrade fails, 0 when there is none; `rolls_back` when shipit is to. `foreign` are Jobs of earlier
-    revisions that must not run beside this deploy's. `waits` is false when Helm must not wait for the pods: on a
-    first install whose migration comes after. `resumes`: an earlier try of this deploy had upgraded the app and died.
-    `counts_from` is the oldest revision whose migration counts for this upgrade: that of the first of the tries that
-    died in it, else its own. `owes_install`: what runs after the first install has not succeeded yet.
-    """
-
-    release: str
-    namespace: str
-    run: str
-    tag: str
-    revision: int
-    live: int
-    install: bool
-    before: tuple[Step, ...]
-    after: tuple[Step, ...]
-    chart: Path
-    values: tuple[Path, ...]
-    digest: str
-    app: tuple[Resource, ...]
-    workloads: tuple[Ref, ...]
-    timeout: float
-    handover: Path | None = None
-    back_to: int = 0
-    rolls_back: bool = False
-    foreign: tuple[Ref, ...] = ()
-    rerun: bool = False
-    replace_running: bool = False
-    waits: bool = True
-    resumes: bool = False
-    counts_from: int = 0
-    owes_install: bool = False
-    skipped: tuple[str, ...] = ()
-
-    @property
-    def app_now(self) -> str:
-        """The state of the app as long as no upgrade has begun."""
-        return f"the app is untouched (revision {self.live})" if self.live else "the app is not installed"
-
-    @property
-    def done(self) -> str:
-        """What is done once an upgrade may have begun."""
-        if any(step.migration for step in self.before):
-            return "the migration is done"
-        return "what runs before the upgrade is done" if self.before else "nothing ran before the upgrade"
-
-    @property
-    def app_then(self) -> str:
-        """The state of the app once it is upgraded."""
-        return f"the app is upgraded to {self.tag} (revision {self.revision})"
-
-    @property
-    def look_at_history(self) -> str:
-        """What to type to see where the release is."""
-        return f"helm history {self.release} -n {self.namespace}"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What became of a step. `reason` is in the cluster's own words, `details` are its last log lines.
-
-    `never_started`: no container ever ran, proven; `ever_started`: one was seen to run; `suspended`: it is, unproven.
-    `leaving`: it is being deleted and still there. `still_running`: it goes on after shipit gave up. `resumed`: an
-    earlier try of this deploy had done it. `images` are what its containers ran: the image as the spec writes it, and
-    its ID with the digest.
-    """
-
-    state: Literal["succeeded", "failed", "timed_out", "unknown"]
-    reason: str = ""
-    hint: str = ""
-    details: tuple[str, ...] = ()
-    never_started: bool = False
-    still_running: bool = False
-    deleted: bool = False
-    leaving: bool = False
-    suspended: bool = False
-    ever_started: bool = False
-    resumed: bool = False
-    duration: float = 0.0
-    images: tuple[tuple[str, str], ...] = ()

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from shipit.model import Identity
+from shipit.model.deploy import Identity
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class MigrationSpec:
     """A `[migration]` of the configuration.
 
     `values` are the files of a rendering of its own (its own chart, or its values on top of the release's), None
@@ -48,7 +48,7 @@ class Request:
     probe: tuple[Path, ...]
     workdir: Path
     identity: Identity
-    wanted: tuple[Wanted, ...] = (Wanted(),)
+    wanted: tuple[MigrationSpec, ...] = (MigrationSpec(),)
     tag_key: tuple[str, ...] = ("image.tag",)
     timeout: float = 300.0
     rollback_on_failure: bool = False

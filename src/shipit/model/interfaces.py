@@ -1,6 +1,6 @@
 """All that shipit does outside itself, on one page: Helm, the cluster, the clock.
 
-The real ones are `helm.py` and `cluster/`; tests hand over small fakes. Every call is bounded in time and raises
+The real ones are `helm/` and `cluster/`; tests hand over small fakes. Every call is bounded in time and raises
 only errors of `errors.py`: `ApiError` and its subclasses from the cluster, `HelmFailed` from Helm.
 """
 
@@ -13,7 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from shipit.model import HelmExit, HelmVersion, Job, Json, KubeEvent, Pod, Ref, Rendered, Revision, Workload
+from shipit.model.helm import HelmExit, HelmVersion, Rendered, Revision
+from shipit.model.kubernetes import Job, Json, KubeEvent, Pod, Ref, Workload
 
 
 class Clock(Protocol):

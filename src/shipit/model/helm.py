@@ -1,0 +1,74 @@
+"""What Helm answers: its version, a rendering with its hooks, a line of the history, how a helm ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+
+class HelmVersion(NamedTuple):
+    """`(3, 13, 0)`; the patch number is 0 when a build doesn't print it."""
+
+    major: int
+    minor: int
+    patch: int
+
+    def __str__(self) -> str:
+        return ".".join(str(part) for part in self)
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """One hook as Helm renders it. `weight` is 0 and `delete_policies` empty when the chart sets none."""
+
+    name: str
+    kind: str
+    path: str
+    manifest: str
+    events: tuple[str, ...]
+    weight: int = 0
+    delete_policies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A release as `helm upgrade --install --dry-run=server -o json` renders it.
+
+    `revision` is the one that the upgrade will make; `install` is true when there is no release yet;
+    `server_side` when Helm would apply server-side (Helm 4's default), False for a three-way merge.
+    `notes` is the rendered NOTES.txt, "" when there is none. `owes_install`: what runs after the first install has not
+    succeeded yet, and this is no install any more.
+    """
+
+    manifest: str
+    hooks: tuple[Hook, ...]
+    revision: int
+    install: bool
+    server_side: bool
+    notes: str = ""
+    owes_install: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One line of `helm history`. `status` is Helm's: deployed, failed, superseded, pending-upgrade, …"""
+
+    number: int
+    status: str
+    chart: str = ""
+    app_version: str = ""
+    description: str = ""
+    updated: datetime | None = None
+
+    @property
+    def pending(self) -> bool:
+        return self.status.startswith("pending-")
+
+
+@dataclass(frozen=True, slots=True)
+class HelmExit:
+    """How a helm process ended; `stderr` with secrets cut out, its last 200 lines."""
+
+    code: int
+    stderr: tuple[str, ...] = ()
