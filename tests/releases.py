@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from shipit.claim import Progress
 from shipit.draw import PROBE_TAG
+from shipit.lock.record import UpgradeRecord
 from shipit.model import Hook, Identity, Json, Plan, Rendered, Request, Revision
 from shipit.prepare import prepare
 from tests.fakes import NAMESPACE, Fakes, fakes
@@ -68,7 +68,7 @@ def a_request(tmp_path: Path) -> Request:
     )
 
 
-def planned(asked: Request, world: Fakes, owed: Progress | None = None) -> Plan:
+def planned(asked: Request, world: Fakes, owed: UpgradeRecord | None = None) -> Plan:
     before = list(world.cluster.wrote())
     try:
         return prepare(asked, world.world, owed, world.told)

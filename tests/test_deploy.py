@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from shipit.claim import claim_of, ref_for
 from shipit.deploy import deploy
 from shipit.errors import (
     AfterFailed,
@@ -25,6 +24,7 @@ from shipit.errors import (
 )
 from shipit.events import LogLine, StepChanged, Warned
 from shipit.follow import Follower
+from shipit.lock.record import lease_ref, record_of
 from shipit.model import HelmExit, Hook, Identity, MigrationSpec, Ref, Rendered, Request, Revision
 from tests.fakes import NAMESPACE, FakeProcess, Fakes, Script, fakes
 
@@ -131,7 +131,7 @@ def test_the_migration_runs_before_the_upgrade_and_its_log_is_told(world: Fakes,
     assert [event.line for event in world.told.of(LogLine)] == ["adding a column"]
     done = [event.result for event in world.told.of(StepChanged) if event.result]
     assert [(result.name, result.outcome) for result in done] == [("migrate", "succeeded")]
-    assert not claim_of(world.cluster.get(ref_for(NAMESPACE, "shop"))).run, "the lock is given back"
+    assert not record_of(world.cluster.get(lease_ref(NAMESPACE, "shop"))).run, "the lock is given back"
 
 
 def test_the_old_job_is_deleted_by_its_uid_before_the_new_one_is_made(
@@ -309,7 +309,7 @@ def test_an_interrupt_says_what_still_runs_and_gives_the_lock_back(world: Fakes,
         go(request_, world)
     assert caught.value.exit_code == 130
     assert "shipit deploy --tag v2" in caught.value.hint
-    assert not claim_of(world.cluster.get(ref_for(NAMESPACE, "shop"))).run
+    assert not record_of(world.cluster.get(lease_ref(NAMESPACE, "shop"))).run
 
 
 def test_hooks_run_around_the_upgrade_in_their_order(world: Fakes, request_: Request) -> None:
@@ -624,7 +624,7 @@ def test_a_handover_that_did_not_come_does_not_make_the_migration_run_again(
 def test_a_deploy_that_lost_its_lock_says_who_moved_the_app(
     world: Fakes, request_: Request, moved: bool
 ) -> None:
-    ref = ref_for(NAMESPACE, "shop")
+    ref = lease_ref(NAMESPACE, "shop")
 
     def taken() -> None:
         body = world.cluster.objects[ref]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from shipit.claim import Progress
 from shipit.errors import Busy
 from shipit.events import Warned
+from shipit.lock.record import UpgradeRecord
 from shipit.manifest import digest, split
 from shipit.model import Identity, Json, Ref, Request, Revision
 from shipit.pending import recover
@@ -57,10 +57,10 @@ def world() -> Fakes:
     return found
 
 
-def owed(*, revision: int = 2, handover: bool = False) -> Progress:
+def owed(*, revision: int = 2, handover: bool = False) -> UpgradeRecord:
     """What the deploy had begun that made the revision."""
     made = digest(split(MANIFEST, NAMESPACE))
-    return Progress("v2", revision, made, install=False, handover=handover)
+    return UpgradeRecord("v2", revision, made, install=False, handover=handover)
 
 
 def gone(world: Fakes) -> bool:

@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from shipit import lock, pending
-from shipit.claim import Claim, Progress, ref_for
 from shipit.clear import clear_stale, current, is_ours, refuse_kept, refuse_running
 from shipit.course import Course
 from shipit.errors import (
@@ -22,8 +21,7 @@ from shipit.errors import (
     refusing,
 )
 from shipit.events import Emit, StepChanged, Warned
-from shipit.guard import guarded
-from shipit.lock import Lease, LockLost
+from shipit.lock import Lease, LockLost, LockRecord, UpgradeRecord, fenced, lease_ref
 from shipit.model import Plan, Ref, Request, Step, Verdict, World
 from shipit.prepare import prepare
 from shipit.step import goes_on, run, sweep
@@ -49,10 +47,10 @@ def deploy(request: Request, world: World, emit: Emit) -> Deployed:
     course = Course(request, world)
     try:
         ensure_namespace(request, world, emit)
-        claim = Claim(request.run, request.tag, request.identity)
-        lease_ref = ref_for(request.namespace, request.release)
-        with lock.held(world, lease_ref, claim, emit, wait=request.lock_wait) as lease:
-            return _deploy(request, guarded(world, lease), lease, course, emit)
+        record = LockRecord(request.run, request.tag, request.identity)
+        ref = lease_ref(request.namespace, request.release)
+        with lock.held(world, ref, record, emit, wait=request.lock_wait) as lease:
+            return _deploy(request, fenced(world, lease), lease, course, emit)
     except Stopped as stop:
         if stop.again:
             raise
@@ -128,9 +126,9 @@ def sweep_workloads(steps: tuple[Step, ...], world: World, emit: Emit) -> None:
     sweep([step for step in reversed(steps) if step.watched], succeeded=True, world=world, emit=emit)
 
 
-def progress_of(plan: Plan) -> Progress:
+def progress_of(plan: Plan) -> UpgradeRecord:
     """The plan's upgrade, as it is noted on the lock."""
-    return Progress(
+    return UpgradeRecord(
         plan.tag,
         plan.revision,
         plan.digest,
@@ -148,7 +146,7 @@ def counts_anew(plan: Plan, lease: Lease) -> bool:
     return lease.finished >= plan.revision or owed > plan.revision
 
 
-def note(lease: Lease, progress: Progress, emit: Emit) -> None:
+def note(lease: Lease, progress: UpgradeRecord, emit: Emit) -> None:
     """Note how it ended; what has ended so is not undone by a note that can't be written."""
     try:
         lease.note(progress)
@@ -156,7 +154,7 @@ def note(lease: Lease, progress: Progress, emit: Emit) -> None:
         emit(Warned(f"the end of this deploy could not be noted: {error.message}"))
 
 
-def left(progress: Progress, plan: Plan, world: World, *, failed: bool) -> Progress:
+def left(progress: UpgradeRecord, plan: Plan, world: World, *, failed: bool) -> UpgradeRecord:
     """What an upgrade that ended badly leaves to a successor: the whole of it, and a revision that may be pending by a
     helm that is gone; nothing, when it has `failed` by itself and its revision is known to be made.
     """

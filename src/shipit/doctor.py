@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 from shipit import lock
 from shipit.checks import check_references, dry_run_app, dry_run_step, missing_verbs
-from shipit.claim import claim_of, ref_for
 from shipit.draw import Drawing, draw
 from shipit.errors import Refused, ShipitError, refusing
 from shipit.events import Emit, StepChanged, Warned
+from shipit.lock import lease_ref, record_of
 from shipit.model import Plan, Request, World
 from shipit.plan import plan_of
 
@@ -76,7 +76,7 @@ def _qualified(group: str, resource: str) -> str:
 
 
 def _lock(request: Request, world: World) -> str:
-    holder = claim_of(world.cluster.get(ref_for(request.namespace, request.release)))
+    holder = record_of(world.cluster.get(lease_ref(request.namespace, request.release)))
     return f"held: {holder}" if holder.run else "free"
 
 

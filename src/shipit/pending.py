@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from shipit.claim import Progress
 from shipit.errors import Busy, Conflict
 from shipit.events import Emit, Warned
+from shipit.lock import UpgradeRecord
 from shipit.manifest import digest, resources, split
 from shipit.model import Json, Ref, Request, Revision, World
 
@@ -14,7 +14,7 @@ ANOTHERS = 3
 """How many of helm's timeouts somebody else's helm gets: it counts one for its hooks before, the upgrade, those after."""
 
 
-def recover(request: Request, world: World, owed: Progress | None, emit: Emit, *, dead: bool) -> None:
+def recover(request: Request, world: World, owed: UpgradeRecord | None, emit: Emit, *, dead: bool) -> None:
     """Remove the pending revision by the UID of its Secret, if its helm is dead; only ever called under the lock.
 
     `owed` is what an earlier deploy had begun: its helm is certainly gone when that deploy is `dead`, else once its
@@ -73,7 +73,7 @@ def _running_hook(newest: Revision, request: Request, world: World) -> str:
     return ""
 
 
-def _is_ours(newest: Revision, owed: Progress, request: Request, world: World) -> bool:
+def _is_ours(newest: Revision, owed: UpgradeRecord, request: Request, world: World) -> bool:
     """The upgrade that the earlier deploy had begun, the handover just before it, or the rollback after it."""
     return (
         is_handover(newest, owed)
@@ -82,14 +82,14 @@ def _is_ours(newest: Revision, owed: Progress, request: Request, world: World) -
     )
 
 
-def is_upgrade(newest: Revision, owed: Progress, request: Request, world: World) -> bool:
+def is_upgrade(newest: Revision, owed: UpgradeRecord, request: Request, world: World) -> bool:
     """Whether that deploy made the revision: by its number, and by what it holds."""
     if newest.number != owed.revision:
         return False
     return digest(split(world.helm.manifest(newest.number), request.namespace)) == owed.digest
 
 
-def is_handover(newest: Revision, owed: Progress) -> bool:
+def is_handover(newest: Revision, owed: UpgradeRecord) -> bool:
     """Whether that deploy made the revision, as the one before its upgrade."""
     return owed.handover and newest.number == owed.revision - 1
 

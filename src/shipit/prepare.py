@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from shipit.checks import check_permissions, check_references, dry_run_app, dry_run_step
-from shipit.claim import Progress
 from shipit.draw import Drawing, draw
 from shipit.errors import Refused, refusing
 from shipit.events import Emit, StepChanged, Warned
+from shipit.lock import UpgradeRecord
 from shipit.manifest import digest
 from shipit.model import Plan, Request, Step, World
 from shipit.pending import is_handover, is_upgrade
 from shipit.plan import plan_of
 
 
-def prepare(request: Request, world: World, noted: Progress | None, emit: Emit) -> Plan:
+def prepare(request: Request, world: World, noted: UpgradeRecord | None, emit: Emit) -> Plan:
     """Render the release with the new tag and check all of it. Changes nothing; raises Refused.
 
     `noted` is the upgrade that an earlier deploy noted. When it is this very one, not finished, and it has come, the
@@ -36,7 +36,7 @@ def prepare(request: Request, world: World, noted: Progress | None, emit: Emit) 
     return plan
 
 
-def _resumed(request: Request, world: World, drawing: Drawing, owed: Progress | None) -> Plan | None:
+def _resumed(request: Request, world: World, drawing: Drawing, owed: UpgradeRecord | None) -> Plan | None:
     """The plan that finishes what a dead deploy owes: its upgrade has come, and it is the one that we would make."""
     if owed is None or (owed.tag, owed.revision, owed.revision) != (
         request.tag,
@@ -51,7 +51,7 @@ def _resumed(request: Request, world: World, drawing: Drawing, owed: Progress | 
     return replace(plan, resumes=True) if plan.digest == owed.digest else None
 
 
-def _interrupted(request: Request, world: World, drawing: Drawing, owed: Progress | None) -> int:
+def _interrupted(request: Request, world: World, drawing: Drawing, owed: UpgradeRecord | None) -> int:
     """The oldest revision whose migration counts, when a dead deploy of this tag had begun this upgrade, 0 otherwise.
 
     Its helm was stopped with it, and marked the revision as failed; an upgrade that failed by itself is noted as over.

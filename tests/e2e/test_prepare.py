@@ -48,7 +48,9 @@ def test_what_the_cluster_would_not_accept_is_refused_with_nothing_changed(proje
     assert project.deploy("v1").exit_code == 0
 
     project.template("migrate", good + NEEDS)
-    refused(project, "Secret no-secret", "ConfigMap no-map", "ServiceAccount no-account", "Claim no-claim")
+    refused(
+        project, "Secret no-secret", "ConfigMap no-map", "ServiceAccount no-account", "LockRecord no-claim"
+    )
     project.template("migrate", good.replace("backoffLimit: 0", "backofLimit: 0"))
     refused(project, "Job", "backofLimit")
     project.template("migrate", good.replace("backoffLimit: 0", "backoffLimit: none"))

@@ -127,8 +127,8 @@ def test_only_the_holder_of_the_lock_may_act() -> None:
     assert oracle.strangers([first, [held("b", 4), created(5)]]) == []
     late = [*first, asked("PATCH", "/deployments/shop", 6, who="helm")]
     assert "by run a while b held the lock" in oracle.strangers([late, [held("b", 5)]])[0]
-    freed = asked("PUT", "/leases/shipit-shop", 4, body={"spec": {}})
-    assert "while nobody held the lock" in oracle.strangers([[*first, freed, created(5)]])[0]
+    without_holder = asked("PUT", "/leases/shipit-shop", 4, body={"spec": {}})
+    assert "while nobody held the lock" in oracle.strangers([[*first, without_holder, created(5)]])[0]
 
 
 def test_lines_are_whole_and_in_order_or_the_gap_is_marked() -> None:

@@ -13,13 +13,13 @@ def unlock(common: Common) -> None:
 
     def work(session: Session) -> Done:
         from shipit import lock
-        from shipit.claim import claim_of, ref_for
         from shipit.cli.wiring import configure, reached
+        from shipit.lock import lease_ref, record_of
 
         config = configure(session)
         with reached(session, config) as cluster:
-            ref = ref_for(session.namespace, config.release.name)
-            holder = claim_of(cluster.get(ref))
+            ref = lease_ref(session.namespace, config.release.name)
+            holder = record_of(cluster.get(ref))
             if not holder.run:
                 return Done(f"nobody holds the lock of {config.release.name}")
             confirm(

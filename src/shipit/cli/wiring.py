@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shipit.claim import DURATION
 from shipit.cli.session import Session
 from shipit.config import Config, Migration, Overrides, load, overlay_values, values_files
 from shipit.draw import PROBE_TAG
 from shipit.errors import refusing
 from shipit.events import Started
+from shipit.lock import LEASE_DURATION
 from shipit.model import Identity, MigrationSpec, Request, World
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def deploying(
             helm_args=release.helm_args,
             workdir=config.path.parent,
             environ=os.environ,
-            lease=DURATION,
+            lease=LEASE_DURATION,
         )
         session.emit(
             Started(

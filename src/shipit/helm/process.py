@@ -69,17 +69,17 @@ class Process:
         self._output = b""
         self._stdout = _nameless_file() if keep_output else None
         self._stderr = _nameless_file()
-        guarded, self._control = os.pipe()
-        os.set_inheritable(guarded, True)  # noqa: FBT003 - its only way to be called
+        fenced, self._control = os.pipe()
+        os.set_inheritable(fenced, True)  # noqa: FBT003 - its only way to be called
         os.set_blocking(self._control, False)
         try:
-            words = _guarded(command, guarded, lease or 0, patience)
-            self._started = _start(words, command, guarded, self._stdout, self._stderr)
+            words = _guarded(command, fenced, lease or 0, patience)
+            self._started = _start(words, command, fenced, self._stdout, self._stderr)
         except BaseException:
             self._close()
             raise
         finally:
-            os.close(guarded)
+            os.close(fenced)
 
     def poll(self) -> HelmExit | None:
         with self._ending:

@@ -1,7 +1,7 @@
 """The lock of a release: a Lease that is taken, kept, noted on, lost or given back.
 
 A holder is judged by whether its Lease changes while we look, never by comparing clocks. A holder that cannot prove
-its Lease any more stops before its next change: `Lease.prove` is called by `guard.py` ahead of every write.
+its Lease any more stops before its next change: `Lease.prove` is called by `fencing.py` ahead of every write.
 """
 
 from __future__ import annotations
@@ -11,9 +11,18 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from shipit.claim import DURATION, HELM_ENDS, Claim, Progress, claim_of, freed, held_by, ref_of
 from shipit.errors import ApiError, Busy, Conflict, NotFound, Refused, ShipitError, Stopped, Unknown
 from shipit.events import Emit, StepChanged, Warned
+from shipit.lock.record import (
+    HELM_ENDS,
+    LEASE_DURATION,
+    LockRecord,
+    UpgradeRecord,
+    record_of,
+    ref_of_lease,
+    with_holder,
+    without_holder,
+)
 from shipit.model import Clock, Cluster, Identity, Json, Ref, World
 
 RENEWAL = 3.0
@@ -21,7 +30,7 @@ RENEWAL = 3.0
 RENEWED_WITHIN = 5.0
 """Seconds after which a renewal in the background is given up: whoever has to prove the lock doesn't wait for it."""
 PROVEN_FOR = 9.0
-"""Seconds after a renewal was sent during which the lock is certainly ours: well below DURATION."""
+"""Seconds after a renewal was sent during which the lock is certainly ours: well below LEASE_DURATION."""
 POLL = 0.5
 VERBS = (("coordination.k8s.io", "leases", ("create", "get", "update")),)
 """What holding the lock takes: API group, resource, verbs."""
@@ -39,7 +48,7 @@ class Lease:
         cluster: Cluster,
         clock: Clock,
         body: Json,
-        claim: Claim,
+        record: LockRecord,
         *,
         sent: float,
         taken_over: bool = False,
@@ -48,13 +57,13 @@ class Lease:
         self._cluster = cluster
         self._clock = clock
         self._body = body
-        self._claim = claim
+        self._claim = record
         self._renewed = sent
         self._guard = threading.Lock()
-        self._lost: Claim | None = None
+        self._lost: LockRecord | None = None
         self._ended = threading.Event()
         self._at_renewal: list[Callable[[], None]] = []
-        self.noted = noted = claim.progress
+        self.noted = noted = record.progress
         self.inherited = noted if noted is not None and not noted.over else None
         self.finished = noted.revision if noted is not None and (noted.made or noted.over) else 0
 
@@ -70,7 +79,7 @@ class Lease:
     @property
     def certain(self) -> float:
         """Seconds for which nobody else can have the lock."""
-        return max(0.0, DURATION - (self._clock.monotonic() - self._renewed))
+        return max(0.0, LEASE_DURATION - (self._clock.monotonic() - self._renewed))
 
     def prove(self) -> None:
         """Make sure that the lock is ours for the next seconds. Raises Busy (somebody else has it) or Unknown."""
@@ -78,7 +87,7 @@ class Lease:
             return
         self._renew()
 
-    def note(self, progress: Progress | None) -> None:
+    def note(self, progress: UpgradeRecord | None) -> None:
         """Write how far we are onto the Lease, at once. Raises as `prove`."""
         self._claim = replace(self._claim, progress=progress)
         self._renew()
@@ -104,7 +113,7 @@ class Lease:
     def _give_back(self) -> None:
         with self._guard, contextlib.suppress(ApiError):
             if self._lost is None:
-                self._cluster.replace(freed(self._body, self._claim))
+                self._cluster.replace(without_holder(self._body, self._claim))
 
     def _renew(self) -> None:
         with self._guard:
@@ -112,7 +121,7 @@ class Lease:
                 raise _lost_to(self._lost)
             sent = self._clock.monotonic()
             try:
-                self._body = self._cluster.replace(held_by(self._body, self._claim, self._clock.now()))
+                self._body = self._cluster.replace(with_holder(self._body, self._claim, self._clock.now()))
             except (Conflict, NotFound):
                 self._look()
             except ApiError as error:
@@ -127,32 +136,32 @@ class Lease:
 
     def _look(self) -> None:
         """After a conflict: ours still (an answer was lost), or somebody else's."""
-        ref = ref_of(self._body)
+        ref = ref_of_lease(self._body)
         body = self._cluster.get(ref)
-        holder = claim_of(body) if body else None
+        holder = record_of(body) if body else None
         if body is None or holder is None or holder.run != self._claim.run:
-            self._lost = holder or Claim("", "", Identity("nobody", "nowhere"))
+            self._lost = holder or LockRecord("", "", Identity("nobody", "nowhere"))
             raise _lost_to(self._lost)
-        self._body = self._cluster.replace(held_by(body, self._claim, self._clock.now()))
+        self._body = self._cluster.replace(with_holder(body, self._claim, self._clock.now()))
 
 
 class LockLost(Busy):
     """Somebody else has the lock now, or nobody: its old holder stops before its next change."""
 
 
-def _lost_to(claim: Claim) -> LockLost:
-    text = f"{claim}" if claim.run else "it was broken or removed"
+def _lost_to(record: LockRecord) -> LockLost:
+    text = f"{record}" if record.run else "it was broken or removed"
     return LockLost(f"the lock of the release was lost: {text}", hint="shipit logs")
 
 
 @contextlib.contextmanager
-def held(world: World, ref: Ref, claim: Claim, emit: Emit, *, wait: float = 0.0) -> Iterator[Lease]:
+def held(world: World, ref: Ref, record: LockRecord, emit: Emit, *, wait: float = 0.0) -> Iterator[Lease]:
     """Hold a release's lock. `wait` is how many seconds to wait for a living holder.
 
     Raises Busy when a living holder keeps it, Refused when its namespace isn't there or the Lease can't be used.
     """
     try:
-        lease = take(world, ref, claim, emit, wait=wait)
+        lease = take(world, ref, record, emit, wait=wait)
     except ApiError as error:  # nothing was changed: should the Lease be ours all the same, it runs out
         raise Refused(f"the lock of the release can't be taken: {error.message}", hint=error.hint) from error
     keeper = threading.Thread(target=lease.keep, name="lease", daemon=True)
@@ -167,17 +176,17 @@ def held(world: World, ref: Ref, claim: Claim, emit: Emit, *, wait: float = 0.0)
         lease.end(give_back=not hurried)
 
 
-def take(world: World, ref: Ref, claim: Claim, emit: Emit, *, wait: float) -> Lease:
+def take(world: World, ref: Ref, record: LockRecord, emit: Emit, *, wait: float) -> Lease:
     """Take the lock, from nobody or from a dead holder; see `held`."""
     clock, watcher, announced = world.clock, _Watcher(world.clock), ""
     started = clock.monotonic()
     while True:
         body = _read(world.cluster, ref)
-        holder = claim_of(body)
-        if not holder.run or holder.run == claim.run or watcher.dead(body):
-            lease = _try_take(world, body, claim, holder)
+        holder = record_of(body)
+        if not holder.run or holder.run == record.run or watcher.dead(body):
+            lease = _try_take(world, body, record, holder)
             if lease is not None:
-                if holder.run and holder.run != claim.run:
+                if holder.run and holder.run != record.run:
                     emit(Warned(f"the lock was taken over from a dead holder: {holder}"))
                 return lease
             watcher = _Watcher(clock)
@@ -217,8 +226,8 @@ class _Watcher:
             self._changes += 1
             self._seen, self._since = version, now
             return False
-        duration = float(body.get("spec", {}).get("leaseDurationSeconds") or DURATION)
-        progress = claim_of(body).progress
+        duration = float(body.get("spec", {}).get("leaseDurationSeconds") or LEASE_DURATION)
+        progress = record_of(body).progress
         return now - self._since >= duration + (HELM_ENDS if progress and progress.upgrading else 0.0)
 
 
@@ -244,30 +253,30 @@ def _read(cluster: Cluster, ref: Ref) -> Json:
         ) from error
 
 
-def _try_take(world: World, body: Json, claim: Claim, holder: Claim) -> Lease | None:
+def _try_take(world: World, body: Json, record: LockRecord, holder: LockRecord) -> Lease | None:
     """The Lease with us as its holder, None when somebody was faster."""
-    ours = replace(claim, progress=holder.progress)
+    ours = replace(record, progress=holder.progress)
     sent = world.clock.monotonic()
     try:
-        taken = world.cluster.replace(held_by(body, ours, world.clock.now(), acquire=True))
+        taken = world.cluster.replace(with_holder(body, ours, world.clock.now(), acquire=True))
     except Conflict:
-        latest = world.cluster.get(ref_of(body))
-        if latest is None or claim_of(latest).run != claim.run:
+        latest = world.cluster.get(ref_of_lease(body))
+        if latest is None or record_of(latest).run != record.run:
             return None
         taken = latest
-    dead = bool(holder.run and holder.run != claim.run)
+    dead = bool(holder.run and holder.run != record.run)
     return Lease(world.cluster, world.clock, taken, ours, sent=sent, taken_over=dead)
 
 
-def unlock(cluster: Cluster, ref: Ref, seen: Claim) -> None:
+def unlock(cluster: Cluster, ref: Ref, seen: LockRecord) -> None:
     """Break the lock that was seen, by compare-and-swap. Raises Busy when it changed hands meanwhile."""
     current = cluster.get(ref)
-    holder = claim_of(current)
+    holder = record_of(current)
     if current is None or not holder.run:
         return
     try:
         if holder.run != seen.run:
             raise Conflict("changed hands")
-        cluster.replace(freed(current, holder))
+        cluster.replace(without_holder(current, holder))
     except Conflict as error:
         raise Busy(f"the lock changed hands meanwhile: {holder}", hint="shipit unlock") from error

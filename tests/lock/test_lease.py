@@ -6,22 +6,22 @@ from dataclasses import replace
 
 import pytest
 
-from shipit import lock
-from shipit.claim import DURATION, HELM_ENDS, Claim, Progress, claim_of, ref_for
 from shipit.errors import Busy, Forbidden, Refused, ShipitError, Stopped, Unknown, Unreachable, Usage
 from shipit.events import StepChanged, Warned
-from shipit.guard import guarded
-from shipit.lock import Lease
+from shipit.lock import lease as lock
+from shipit.lock.fencing import fenced
+from shipit.lock.lease import Lease
+from shipit.lock.record import HELM_ENDS, LEASE_DURATION, LockRecord, UpgradeRecord, lease_ref, record_of
 from shipit.model import Identity, Ref
 from tests.fakes import NAMESPACE, Fakes, fakes
 
-REF = ref_for(NAMESPACE, "shop")
-ANNA = Claim("run-a", "v41", Identity("anna", "laptop", "hotfix"))
-BERT = Claim("run-b", "v42", Identity("bert", "runner"))
+REF = lease_ref(NAMESPACE, "shop")
+ANNA = LockRecord("run-a", "v41", Identity("anna", "laptop", "hotfix"))
+BERT = LockRecord("run-b", "v42", Identity("bert", "runner"))
 
 
-def take(world: Fakes, claim: Claim, wait: float = 0.0) -> Lease:
-    return lock.take(world.world, REF, claim, world.told, wait=wait)
+def take(world: Fakes, record: LockRecord, wait: float = 0.0) -> Lease:
+    return lock.take(world.world, REF, record, world.told, wait=wait)
 
 
 def renewing(world: Fakes, lease: Lease, until: float) -> None:
@@ -38,7 +38,7 @@ def renewing(world: Fakes, lease: Lease, until: float) -> None:
 def test_the_lock_says_who_from_where_which_tag_and_since_when() -> None:
     world = fakes()
     take(world, ANNA)
-    holder = claim_of(world.cluster.get(REF))
+    holder = record_of(world.cluster.get(REF))
     assert str(holder).startswith("anna deploys v41 from laptop since 2026-11-25T12:00:00")
     assert str(holder).endswith("(hotfix)")
 
@@ -56,7 +56,7 @@ def test_a_renewal_that_was_under_way_when_its_holder_died_does_not_make_it_aliv
     held = take(world, ANNA)
     world.clock.later(2, lambda: held.note(None))
     take(world, BERT)
-    assert 2 + DURATION <= world.clock.seconds < 2 + DURATION + 2
+    assert 2 + LEASE_DURATION <= world.clock.seconds < 2 + LEASE_DURATION + 2
 
 
 def test_a_dead_holder_is_taken_over_without_a_person_whatever_its_clock_said() -> None:
@@ -66,7 +66,7 @@ def test_a_dead_holder_is_taken_over_without_a_person_whatever_its_clock_said() 
     body["spec"]["renewTime"] = "2099-01-01T00:00:00.000000Z"
     lease = take(world, BERT)
     lease.prove()
-    assert DURATION <= world.clock.seconds < DURATION + 2
+    assert LEASE_DURATION <= world.clock.seconds < LEASE_DURATION + 2
     assert "anna" in world.told.of(Warned)[0].message
 
 
@@ -95,7 +95,7 @@ def test_a_holder_that_slept_past_its_lease_stops_before_its_next_change() -> No
     world = fakes()
     held = take(world, ANNA)
     take(world, BERT)
-    as_anna = guarded(world.world, held)
+    as_anna = fenced(world.world, held)
     with pytest.raises(Busy, match="lost: bert"):
         as_anna.cluster.create(
             {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "m", "namespace": "shop"}}
@@ -166,7 +166,7 @@ def test_a_broken_lock_is_noticed_and_breaking_it_is_compare_and_swap() -> None:
     world = fakes()
     held = take(world, ANNA)
     lock.unlock(world.cluster, REF, ANNA)
-    assert not claim_of(world.cluster.get(REF)).run
+    assert not record_of(world.cluster.get(REF)).run
     world.clock.sleep(lock.PROVEN_FOR + 1)
     with pytest.raises(Busy, match="broken"):
         held.prove()
@@ -177,7 +177,7 @@ def test_a_broken_lock_is_noticed_and_breaking_it_is_compare_and_swap() -> None:
 
 def test_what_a_dead_deploy_owes_is_handed_on_until_somebody_clears_it() -> None:
     world = fakes()
-    owed = Progress("v41", 5, "digest", install=False)
+    owed = UpgradeRecord("v41", 5, "digest", install=False)
     take(world, ANNA).note(owed)
     second = take(world, BERT)
     assert second.inherited == owed
@@ -194,22 +194,22 @@ def test_the_lock_is_given_back_on_every_way_out() -> None:
     world = fakes()
     with pytest.raises(RuntimeError), lock.held(world.world, REF, ANNA, world.told):
         raise RuntimeError
-    assert not claim_of(world.cluster.get(REF)).run
+    assert not record_of(world.cluster.get(REF)).run
 
 
 def test_one_that_is_left_in_a_hurry_is_kept_for_its_helm_may_still_end() -> None:
     world = fakes()
     with pytest.raises(Stopped), lock.held(world.world, REF, ANNA, world.told):
         raise Stopped(15, again=True)
-    assert claim_of(world.cluster.get(REF)).run == ANNA.run
+    assert record_of(world.cluster.get(REF)).run == ANNA.run
     assert take(world, BERT).taken_over
 
 
 def test_of_two_that_take_a_free_lock_one_gets_it() -> None:
     world = fakes()
     stale = lock._read(world.cluster, REF)
-    assert lock._try_take(world.world, stale, ANNA, claim_of(stale)) is not None
-    assert lock._try_take(world.world, stale, BERT, claim_of(stale)) is None
+    assert lock._try_take(world.world, stale, ANNA, record_of(stale)) is not None
+    assert lock._try_take(world.world, stale, BERT, record_of(stale)) is None
 
 
 def test_a_namespace_that_is_not_there_is_a_refusal() -> None:
@@ -225,7 +225,7 @@ def test_a_namespace_that_is_not_there_is_a_refusal() -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"tag": 1}', "null", '{"a": 1}'])
 def test_an_unreadable_note_counts_as_none(text: str) -> None:
-    found = claim_of({"metadata": {"annotations": {"shipit/progress": text}}})
+    found = record_of({"metadata": {"annotations": {"shipit/progress": text}}})
     assert found.progress is None
 
 
@@ -240,7 +240,7 @@ def test_a_lease_that_may_not_be_touched_is_a_refusal() -> None:
 
 def test_only_a_helm_that_is_certainly_gone_counts_as_dead() -> None:
     world = fakes()
-    owed = Progress("v41", 5, "digest", install=False)
+    owed = UpgradeRecord("v41", 5, "digest", install=False)
     first = take(world, ANNA)
     first.note(owed)
     first.end()
@@ -254,4 +254,4 @@ def test_only_a_helm_that_is_certainly_gone_counts_as_dead() -> None:
     third.note(owed)
     began = world.clock.seconds
     assert take(world, BERT).helm_is_gone, "it died with the lock, and its helm with it"
-    assert world.clock.seconds - began >= DURATION + HELM_ENDS, "which takes its time"
+    assert world.clock.seconds - began >= LEASE_DURATION + HELM_ENDS, "which takes its time"

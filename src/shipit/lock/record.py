@@ -9,16 +9,16 @@ from typing import Any
 
 from shipit.model import Identity, Json, Ref
 
-DURATION = 15.0
+LEASE_DURATION = 15.0
 """Seconds without a change after which a holder counts as dead."""
 HELM_ENDS = 20.0
 """Seconds more where it had begun an upgrade: its helm hears of the lock's last renewal up to 5 s late, is interrupted
-when it has heard nothing for DURATION, and gets 15 s to end."""
+when it has heard nothing for LEASE_DURATION, and gets 15 s to end."""
 _PREFIX = "shipit/"
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class UpgradeRecord:
     """The upgrade that a deploy begins, noted on its Lease: a successor finishes what it owes.
 
     `revision` is the one that the upgrade makes, `digest` the manifest's; `install` when it is a first install,
@@ -47,14 +47,14 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class LockRecord:
     """What a Lease says of its holder. `run` is "" when nobody holds it, `since` is a moment of the holder's clock."""
 
     run: str
     tag: str
     identity: Identity
     since: str = ""
-    progress: Progress | None = None
+    progress: UpgradeRecord | None = None
 
     def __str__(self) -> str:
         what = f"deploys {self.tag} " if self.tag else "holds the lock "
@@ -62,18 +62,18 @@ class Claim:
         return f"{self.identity.who} {what}from {self.identity.where} since {self.since}{why}"
 
 
-def ref_for(namespace: str, release: str) -> Ref:
+def lease_ref(namespace: str, release: str) -> Ref:
     """Names the Lease of a release."""
     return Ref("coordination.k8s.io/v1", "Lease", namespace, f"shipit-{release}")
 
 
-def ref_of(body: Json) -> Ref:
+def ref_of_lease(body: Json) -> Ref:
     """Names the Lease that this is."""
     meta = body["metadata"]
     return Ref("coordination.k8s.io/v1", "Lease", meta["namespace"], meta["name"])
 
 
-def claim_of(body: Json | None) -> Claim:
+def record_of(body: Json | None) -> LockRecord:
     """What a Lease says; an unreadable note counts as none."""
     body = body or {}
     notes: dict[str, str] = body.get("metadata", {}).get("annotations") or {}
@@ -83,7 +83,7 @@ def claim_of(body: Json | None) -> Claim:
         notes.get(_PREFIX + "where", "somewhere"),
         notes.get(_PREFIX + "message", ""),
     )
-    return Claim(
+    return LockRecord(
         run=spec.get("holderIdentity") or "",
         tag=notes.get(_PREFIX + "tag", ""),
         identity=identity,
@@ -92,46 +92,46 @@ def claim_of(body: Json | None) -> Claim:
     )
 
 
-def _progress_of(text: str) -> Progress | None:
+def _progress_of(text: str) -> UpgradeRecord | None:
     try:
-        return Progress(**json.loads(text)) if text else None
+        return UpgradeRecord(**json.loads(text)) if text else None
     except (ValueError, TypeError):
         return None
 
 
-def held_by(body: Json, claim: Claim, now: datetime, *, acquire: bool = False) -> Json:
+def with_holder(body: Json, record: LockRecord, now: datetime, *, acquire: bool = False) -> Json:
     """The Lease as it is written by its holder; `acquire` when it wasn't his before."""
     stamp = now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     spec = dict(body.get("spec") or {})
-    if acquire and spec.get("holderIdentity") != claim.run:
+    if acquire and spec.get("holderIdentity") != record.run:
         spec["leaseTransitions"] = int(spec.get("leaseTransitions") or 0) + 1
     if acquire:
         spec["acquireTime"] = stamp
-    spec |= {"holderIdentity": claim.run, "leaseDurationSeconds": int(DURATION), "renewTime": stamp}
-    return {**body, "metadata": {**body["metadata"], "annotations": _notes(body, claim)}, "spec": spec}
+    spec |= {"holderIdentity": record.run, "leaseDurationSeconds": int(LEASE_DURATION), "renewTime": stamp}
+    return {**body, "metadata": {**body["metadata"], "annotations": _notes(body, record)}, "spec": spec}
 
 
-def _notes(body: Json, claim: Claim) -> dict[str, str]:
+def _notes(body: Json, record: LockRecord) -> dict[str, str]:
     old: dict[str, str] = dict(body["metadata"].get("annotations") or {})
     own = {
-        "who": claim.identity.who,
-        "where": claim.identity.where,
-        "message": claim.identity.message,
-        "tag": claim.tag,
+        "who": record.identity.who,
+        "where": record.identity.where,
+        "message": record.identity.message,
+        "tag": record.tag,
     }
     notes = old | {_PREFIX + key: value for key, value in own.items()}
-    if claim.progress is not None:
-        notes[_PREFIX + "progress"] = json.dumps(asdict(claim.progress))
+    if record.progress is not None:
+        notes[_PREFIX + "progress"] = json.dumps(asdict(record.progress))
     else:
         notes.pop(_PREFIX + "progress", None)
     return notes
 
 
-def freed(body: Json, claim: Claim) -> Json:
+def without_holder(body: Json, record: LockRecord) -> Json:
     """The Lease that nobody holds; what was noted stays."""
     spec = {key: value for key, value in (body.get("spec") or {}).items() if key != "holderIdentity"}
     return {
         **body,
-        "metadata": {**body["metadata"], "annotations": _notes(body, claim)},
+        "metadata": {**body["metadata"], "annotations": _notes(body, record)},
         "spec": spec,
     }

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from shipit.lock import Lease
+from shipit.lock.lease import Lease
 from shipit.model import (
     Cluster,
     Helm,
@@ -22,7 +22,7 @@ from shipit.model import (
 )
 
 
-def guarded(world: World, lease: Lease) -> World:
+def fenced(world: World, lease: Lease) -> World:
     """The same world, in which every write raises Busy or Unknown once the lock can't be proven."""
     return replace(world, helm=_Helm(world.helm, lease), cluster=_Cluster(world.cluster, lease))
 
@@ -91,14 +91,14 @@ class _Helm:
         started = self.inner.upgrade(
             chart, values, timeout=timeout, wait=wait, description=description, reuse_values=reuse_values
         )
-        return _vouched(started, self.lease)
+        return _kept_alive(started, self.lease)
 
     def rollback(self, revision: int, *, timeout: float) -> HelmProcess:
         self.lease.prove()
-        return _vouched(self.inner.rollback(revision, timeout=timeout), self.lease)
+        return _kept_alive(self.inner.rollback(revision, timeout=timeout), self.lease)
 
 
-def _vouched(process: HelmProcess, lease: Lease) -> HelmProcess:
+def _kept_alive(process: HelmProcess, lease: Lease) -> HelmProcess:
     """Each renewal of the lock keeps helm alive, and nothing else: a successor knows when it has ended."""
     lease.at_renewal(process.keep_alive)
     return _Process(process, lease)
