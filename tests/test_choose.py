@@ -6,9 +6,9 @@ import json
 
 import pytest
 
+from shipit.chart.manifest import split
 from shipit.choose import Chosen, check_tag, choose
 from shipit.errors import Refused
-from shipit.manifest import split
 from shipit.model import Hook, MigrationSpec, Rendered
 
 

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shipit.chart.yaml import load_yaml
 from shipit.config import Config, Migration, Release, overlay_values, parse_set, values_files
 from shipit.config.strvals import assign, written
 from shipit.errors import Usage
-from shipit.goyaml import load_yaml
 from shipit.model import Json
 
 BELOW: Json = {

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from shipit.chart.manifest import digest, split
 from shipit.errors import Busy
 from shipit.events import Warned
 from shipit.lock.record import UpgradeRecord
-from shipit.manifest import digest, split
 from shipit.model import Identity, Json, Ref, Request, Revision
 from shipit.pending import recover
 from tests.fakes import NAMESPACE, Fakes, Script, fakes

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from shipit.chart import Document, pod_template, references, resources
 from shipit.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, NotFound, Refused
 from shipit.hiding import hide_secrets, secret_values
-from shipit.manifest import Document, resources
 from shipit.merge import three_way
 from shipit.model import Cluster, Json, Plan, Ref, Step, World
-from shipit.podtemplate import pod_template
-from shipit.references import references
 
 Rules = tuple[tuple[str, str, tuple[str, ...]], ...]
 """API group, resource, verbs."""

@@ -7,12 +7,18 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Literal
 
+from shipit.chart import (
+    Document,
+    candidates,
+    for_event,
+    from_template,
+    held_by_digest,
+    images,
+    load_yaml,
+    uses_tag,
+)
 from shipit.errors import Refused
-from shipit.goyaml import load_yaml
-from shipit.hooks import for_event
-from shipit.manifest import Document, candidates, from_template
 from shipit.model import Hook, Json, MigrationSpec, Rendered, Resource
-from shipit.podtemplate import held_by_digest, images, uses_tag
 
 Phase = Literal["before", "after"]
 

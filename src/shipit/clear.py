@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from shipit.chart import deletes_before_creation
 from shipit.dressing import RELEASE_NAME_ANNOTATION
 from shipit.errors import ApiError, Busy, Conflict, MigrationFailed, Refused
 from shipit.events import Emit, JobChanged, StepChanged
-from shipit.hooks import gives_way
 from shipit.model import RELEASE_LABEL, Cluster, Job, Plan, Pod, Ref, Step, World
 
 GONE_WITHIN = 300.0
@@ -52,14 +52,19 @@ def refuse_kept(plan: Plan, world: World) -> None:
 
 
 def _is_kept(step: Step, plan: Plan, world: World) -> bool:
-    if step.hook is None or (gives_way(step.hook, succeeded=True) and gives_way(step.hook, succeeded=False)):
+    if step.hook is None or (
+        deletes_before_creation(step.hook, succeeded=True)
+        and deletes_before_creation(step.hook, succeeded=False)
+    ):
         return False
     if not step.watched:
-        return world.cluster.get(step.ref) is not None and not gives_way(step.hook, succeeded=True)
+        return world.cluster.get(step.ref) is not None and not deletes_before_creation(
+            step.hook, succeeded=True
+        )
     found = read(world.cluster, step.ref)
     if found is None or found.deleting or is_ours(found, step, plan):
         return False
-    return found.finished and not gives_way(step.hook, succeeded=found.complete)
+    return found.finished and not deletes_before_creation(step.hook, succeeded=found.complete)
 
 
 def _subjects(plan: Plan, world: World) -> tuple[Subject, ...]:
@@ -118,7 +123,11 @@ def clear(step: Step, plan: Plan, world: World, emit: Emit) -> Subject | None:
             return found
         if runs(found) and not plan.replace_running:
             raise _busy(found, plan)
-        if step.hook is not None and found.finished and not gives_way(step.hook, succeeded=found.complete):
+        if (
+            step.hook is not None
+            and found.finished
+            and not deletes_before_creation(step.hook, succeeded=found.complete)
+        ):
             raise MigrationFailed(
                 f"{step.ref.kind} {step.ref.name} exists, and the hook's delete policy keeps it; {plan.app_now}",
                 hint=f"kubectl delete {step.ref.kind.lower()} {step.ref.name} -n {step.ref.namespace}   "

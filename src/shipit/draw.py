@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from shipit.chart import Document, split, uses_tag
 from shipit.choose import Chosen, check_tag, choose
 from shipit.errors import HelmFailed, Refused
-from shipit.manifest import Document, split
 from shipit.model import MigrationSpec, Rendered, Request, Revision, World
-from shipit.podtemplate import uses_tag
 
 PROBE_TAG = "shipit-probe"
 

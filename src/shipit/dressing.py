@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 
-from shipit.manifest import canonical, ref_of
+from shipit.chart import as_json, canonical, ref_of
 from shipit.model import (
     HASH_ANNOTATION,
     RELEASE_LABEL,
@@ -14,7 +14,6 @@ from shipit.model import (
     TAG_ANNOTATION,
     Json,
 )
-from shipit.podtemplate import as_json
 
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 RELEASE_NAME_ANNOTATION = "meta.helm.sh/release-name"

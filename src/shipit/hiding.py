@@ -7,11 +7,10 @@ import binascii
 from collections.abc import Iterator
 from contextlib import suppress
 
+from shipit.chart import as_json, references
 from shipit.errors import Forbidden
 from shipit.events import Emit, Warned
 from shipit.model import Cluster, Job, Json, Mask, Plan, Ref, World
-from shipit.podtemplate import as_json
-from shipit.references import references
 
 
 def hide_secrets(plan: Plan, world: World) -> dict[Ref, Json | None]:

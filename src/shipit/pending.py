@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from shipit.chart import digest, resources, split
 from shipit.errors import Busy, Conflict
 from shipit.events import Emit, Warned
 from shipit.lock import UpgradeRecord
-from shipit.manifest import digest, resources, split
 from shipit.model import Json, Ref, Request, Revision, World
 
 ANOTHERS = 3

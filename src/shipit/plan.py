@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from shipit.chart import check_stored_size, freeze, freeze_live
+from shipit.chart import (
+    Document,
+    candidates,
+    check_stored_size,
+    digest,
+    freeze,
+    freeze_live,
+    ref_of,
+    resources,
+    split,
+    without,
+    workloads,
+)
 from shipit.choose import Chosen
 from shipit.draw import Drawing, pick
 from shipit.dressing import dressed, job_hash
-from shipit.manifest import Document, candidates, digest, ref_of, resources, split, without, workloads
 from shipit.model import Json, Plan, Request, Resource, Step, World
 
 

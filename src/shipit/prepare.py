@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from shipit.chart import digest
 from shipit.checks import check_permissions, check_references, dry_run_app, dry_run_step
 from shipit.draw import Drawing, draw
 from shipit.errors import Refused, refusing
 from shipit.events import Emit, StepChanged, Warned
 from shipit.lock import UpgradeRecord
-from shipit.manifest import digest
 from shipit.model import Plan, Request, Step, World
 from shipit.pending import is_handover, is_upgrade
 from shipit.plan import plan_of

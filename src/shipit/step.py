@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from shipit.chart import deletes_after, deletes_before_creation
 from shipit.clear import Subject, clear, pods_of, read, remove, runs
 from shipit.errors import (
     AfterFailed,
@@ -21,7 +22,6 @@ from shipit.errors import (
 )
 from shipit.events import Emit, JobChanged, MigrationResult, StepChanged, Warned
 from shipit.giveup import give_up
-from shipit.hooks import deletes_after, gives_way
 from shipit.model import Plan, Ref, Step, Verdict, World
 from shipit.verdict import await_verdict
 
@@ -116,7 +116,7 @@ def _make(step: Step, plan: Plan, world: World, *, keep: bool) -> Verdict:
     old = world.cluster.get(step.ref)
     if old is not None and keep:
         return Verdict("succeeded", "made by an earlier try of this deploy", resumed=True)
-    if old is not None and step.hook is not None and gives_way(step.hook, succeeded=True):
+    if old is not None and step.hook is not None and deletes_before_creation(step.hook, succeeded=True):
         uid = old["metadata"]["uid"]
         world.cluster.delete(step.ref, uid=uid)
         deadline = world.clock.monotonic() + step.start_timeout

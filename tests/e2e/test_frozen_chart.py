@@ -11,9 +11,9 @@ import pytest
 
 from sandbox import Sandbox
 from shipit.chart import freeze, freeze_live, stored_size
-from shipit.goyaml import load_yaml
+from shipit.chart.manifest import Document, split, without
+from shipit.chart.yaml import load_yaml
 from shipit.helm import HelmCli, write_values
-from shipit.manifest import Document, split, without
 from shipit.model import Ref, Rendered
 from tests.e2e.kit import Kube
 from tests.e2e.real_helm import CHART, bare, config_map, helm_in, kubectl, stored, succeeded, write_chart

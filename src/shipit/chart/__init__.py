@@ -1,6 +1,48 @@
-"""The frozen chart: what Helm gets instead of the app's chart, so that what was checked is what is applied."""
+"""What Helm renders and what it is given back: manifests, hooks, pod templates, the frozen chart."""
 
 from shipit.chart.frozen import freeze, freeze_live
+from shipit.chart.hooks import deletes_after, deletes_before_creation, for_event
+from shipit.chart.manifest import (
+    Document,
+    candidates,
+    canonical,
+    digest,
+    from_template,
+    ref_of,
+    resources,
+    split,
+    without,
+    workloads,
+)
+from shipit.chart.pod_template import as_json, held_by_digest, images, pod_template, uses_tag
+from shipit.chart.references import references
 from shipit.chart.size import MOST_STORED, check_stored_size, stored_size
+from shipit.chart.yaml import load_yaml
 
-__all__ = ["MOST_STORED", "check_stored_size", "freeze", "freeze_live", "stored_size"]
+__all__ = [
+    "MOST_STORED",
+    "Document",
+    "as_json",
+    "candidates",
+    "canonical",
+    "check_stored_size",
+    "deletes_after",
+    "deletes_before_creation",
+    "digest",
+    "for_event",
+    "freeze",
+    "freeze_live",
+    "from_template",
+    "held_by_digest",
+    "images",
+    "load_yaml",
+    "pod_template",
+    "ref_of",
+    "references",
+    "resources",
+    "split",
+    "stored_size",
+    "uses_tag",
+    "without",
+    "workloads",
+]

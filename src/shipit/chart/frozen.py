@@ -14,8 +14,8 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from shipit.chart.manifest import Document
 from shipit.chart.source import kept_files
-from shipit.manifest import Document
 from shipit.model import Hook
 
 _NUMBERED = re.compile(r"\d{4,}/")

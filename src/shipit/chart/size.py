@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from shipit.chart.yaml import load_yaml
 from shipit.errors import Refused, ShipitError
-from shipit.goyaml import load_yaml
 from shipit.model import HelmVersion, Json
 
 MOST_STORED = 1024 * 1024

@@ -151,7 +151,7 @@ def _wanted(config: Config, migration: Migration, tag: str, folder: Path, number
 
 def _values(config: Config, migration: Migration | None, tag: str, path: Path) -> tuple[Path, ...]:
     """The values files of a rendering, lowest first; the last one is ours and holds `set` and the tag."""
-    from shipit.goyaml import load_yaml
+    from shipit.chart import load_yaml
     from shipit.helm import write_values
 
     ours = write_values(

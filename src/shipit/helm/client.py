@@ -7,8 +7,8 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from shipit.chart import load_yaml
 from shipit.errors import HelmFailed, Refused, ShipitError
-from shipit.goyaml import load_yaml
 from shipit.helm import answers, arguments, flags, words
 from shipit.helm.arguments import Target
 from shipit.helm.process import Command, Process

@@ -8,9 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipit.errors import Refused
-from shipit.goyaml import load_yaml
-from shipit.manifest import (
+from shipit.chart.manifest import (
     Document,
     candidates,
     cluster_scoped,
@@ -22,6 +20,8 @@ from shipit.manifest import (
     without,
     workloads,
 )
+from shipit.chart.yaml import load_yaml
+from shipit.errors import Refused
 from shipit.model import Ref
 
 SHOP = """---

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from shipit.chart.pod_template import as_json, as_list, containers, pod_spec
 from shipit.model import Json
-from shipit.podtemplate import as_json, as_list, containers, pod_spec
 
 Kind = Literal["Secret", "ConfigMap", "ServiceAccount", "PersistentVolumeClaim"]
 

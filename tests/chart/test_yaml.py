@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shipit.chart.yaml import load_yaml
 from shipit.errors import Refused
-from shipit.goyaml import load_yaml
 
 
 @pytest.mark.parametrize(

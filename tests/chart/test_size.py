@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from shipit.chart import MOST_STORED, check_stored_size, freeze_live, stored_size
+from shipit.chart.manifest import Document
 from shipit.errors import Refused
-from shipit.manifest import Document
 from shipit.model import HelmVersion, Ref
 
 

@@ -89,7 +89,7 @@ def deletes_after(hook: Hook, *, succeeded: bool) -> bool:
     return ("hook-succeeded" if succeeded else "hook-failed") in delete_policies(hook)
 
 
-def gives_way(hook: Hook, *, succeeded: bool) -> bool:
+def deletes_before_creation(hook: Hook, *, succeeded: bool) -> bool:
     """Whether an object that is left from an earlier run makes room for a new one.
 
     It is deleted before the new one is created, or should have been at the end of its event: whoever ran it died.

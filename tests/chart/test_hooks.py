@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipit.hooks import (
+from shipit.chart.hooks import (
     INSTALL_ORDER,
     deletes_after,
     deletes_before,

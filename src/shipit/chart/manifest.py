@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from shipit.chart.yaml import load_yaml
 from shipit.errors import Refused
-from shipit.goyaml import load_yaml
 from shipit.model import Json, Ref, Resource
 
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shipit.chart import freeze, freeze_live
 from shipit.chart.frozen import _name_and_version
-from shipit.manifest import Document, split
+from shipit.chart.manifest import Document, split
 from shipit.model import Hook, Ref
 
 MANIFEST = (

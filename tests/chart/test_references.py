@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipit.goyaml import load_yaml
-from shipit.references import Reference, references
+from shipit.chart.references import Reference, references
+from shipit.chart.yaml import load_yaml
 
 MIGRATE = """
 kind: Job

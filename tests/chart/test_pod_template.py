@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipit.podtemplate import Image, held_by_digest, image, images, pod_template, uses_tag
+from shipit.chart.pod_template import Image, held_by_digest, image, images, pod_template, uses_tag
 
 DIGEST = "sha256:" + "a" * 64
 OTHER = "sha256:" + "b" * 64
