@@ -320,5 +320,5 @@ def test_a_password_in_the_servers_address_is_not_shown(api: Api, tmp_path: Path
 
 
 def test_the_kubernetes_client_is_loaded_only_when_a_cluster_is_reached() -> None:
-    code = "import shipit.cluster, shipit.follow, sys; sys.exit('kubernetes' in sys.modules or 'urllib3' in sys.modules)"
+    code = "import shipit.cluster, shipit.logs.follower, sys; sys.exit('kubernetes' in sys.modules or 'urllib3' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

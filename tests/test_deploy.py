@@ -23,8 +23,8 @@ from shipit.errors import (
     UpgradeFailed,
 )
 from shipit.events import LogLine, StepChanged, Warned
-from shipit.follow import Follower
 from shipit.lock.record import lease_ref, record_of
+from shipit.logs.follower import Follower
 from shipit.model import HelmExit, Hook, Identity, MigrationSpec, Ref, Rendered, Request, Revision
 from tests.fakes import NAMESPACE, FakeProcess, Fakes, Script, fakes
 

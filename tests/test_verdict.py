@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shipit.follow import Follower
+from shipit.logs.follower import Follower
 from shipit.model import Job, Ref, Step
 from shipit.verdict import await_verdict
 from tests.fakes import NAMESPACE, Script, fakes

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from shipit.diagnosis import Finding, Restarts, overdue, why_not_ready
 from shipit.errors import ApiError
 from shipit.events import AppLogLine, Emit, RolloutChanged
-from shipit.follow import tail_lines
+from shipit.logs import tail_lines
 from shipit.model import Plan, Pod, Ref, Workload, World
 
 LOOK_EVERY = 1.0

@@ -9,7 +9,7 @@ from shipit.clear import LATE, Subject, pods_of, read
 from shipit.diagnosis import Finding, Observation, diagnose, verdict_of, why_vanished
 from shipit.errors import ApiError, Forbidden
 from shipit.events import Emit, JobChanged, PodChanged, Warned
-from shipit.follow import Follower
+from shipit.logs import Follower
 from shipit.model import Job, Pod, Step, Verdict, World
 
 LOOK_EVERY = 5.0

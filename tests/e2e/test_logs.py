@@ -12,7 +12,7 @@ from sandbox import Sandbox
 from shipit.clock import SystemClock
 from shipit.cluster import KubeCluster, connect
 from shipit.events import Event, LogLine
-from shipit.follow import Follower, tail_lines
+from shipit.logs.follower import Follower, tail_lines
 from shipit.model import Json
 from tests.e2e.kit import Kube
 

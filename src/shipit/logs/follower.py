@@ -9,10 +9,10 @@ from typing import Self
 
 from shipit.errors import ApiError
 from shipit.events import Emit, LogLine, Warned
-from shipit.follow.spool import Spool
-from shipit.follow.stamps import is_stamped, text_of
-from shipit.follow.stitch import gap
-from shipit.follow.tail import LAST, Tail
+from shipit.logs.buffer import Buffer
+from shipit.logs.reader import LAST, LogReader
+from shipit.logs.resume import gap
+from shipit.logs.timestamps import is_stamped, text_of
 from shipit.model import Clock, Cluster, Container, Pod
 
 __all__ = ["Follower", "tail_lines"]
@@ -59,12 +59,12 @@ class Follower:
         self._pace = pace
         self._follow = follow
         self._passed = 0
-        self._spool = Spool()
+        self._buffer = Buffer()
         self._attempts: dict[str, int] = {}
-        self._tails: dict[tuple[str, str], Tail] = {}
-        self._numbered: list[Tail] = []
+        self._tails: dict[tuple[str, str], LogReader] = {}
+        self._numbered: list[LogReader] = []
         self._block: deque[str] = deque()
-        self._block_of: Tail | None = None
+        self._block_of: LogReader | None = None
         self._warned = False
 
     def __enter__(self) -> Self:
@@ -87,13 +87,13 @@ class Follower:
             if uid not in here:
                 tail.vanish()
 
-    def _tail_of(self, pod: Pod, container: Container) -> Tail:
+    def _tail_of(self, pod: Pod, container: Container) -> LogReader:
         found = self._tails.get((pod.uid, container.name))
         if found is None:
-            found = Tail(
+            found = LogReader(
                 self._cluster,
                 self._clock,
-                self._spool,
+                self._buffer,
                 len(self._numbered),
                 pod=pod,
                 container=container.name,
@@ -122,7 +122,7 @@ class Follower:
         return out
 
     def _next_block(self) -> bool:
-        taken = self._spool.take()
+        taken = self._buffer.take()
         if taken is None:
             return False
         number, block = taken
@@ -185,13 +185,13 @@ class Follower:
             if now >= deadline or now - heard >= silence:
                 return
             if not self.pass_on():
-                self._spool.wait(0.1)
+                self._buffer.wait(0.1)
 
-    def _is_left(self, tail: Tail) -> bool:
+    def _is_left(self, tail: LogReader) -> bool:
         """Whether lines of it have arrived that were not emitted."""
         return tail.put != tail.taken or (tail is self._block_of and bool(self._block))
 
-    def _mark(self, tail: Tail, why: str) -> LogLine:
+    def _mark(self, tail: LogReader, why: str) -> LogLine:
         return LogLine(self._step, tail.pod, tail.container, tail.attempt, gap(why).decode())
 
     def last_lines(self) -> tuple[str, ...]:
@@ -206,7 +206,7 @@ class Follower:
         """Stop reading; nothing more is emitted. Doing it twice does no harm."""
         for tail in self._numbered:
             tail.close()
-        self._spool.close()
+        self._buffer.close()
 
 
 def tail_lines(cluster: Cluster, namespace: str, pod: str, container: str, n: int) -> tuple[str, ...]:

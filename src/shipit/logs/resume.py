@@ -18,8 +18,8 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from shipit.follow.seen import OVERLAP, Seen
-from shipit.follow.stamps import USUAL, is_stamped, key_of, keys_of, second_of, text_of
+from shipit.logs.dedup import OVERLAP, SeenLines
+from shipit.logs.timestamps import USUAL, is_stamped, key_of, keys_of, second_of, text_of
 
 LONGEST = 1 << 20
 """Bytes of a line that are kept."""
@@ -35,7 +35,7 @@ def gap(why: str) -> bytes:
     return f"[shipit: some log lines may be missing here: {why}]".encode()
 
 
-class Stitch:
+class ResumedLog:
     """The lines of one container's log in order, once each, without their times; a gap is marked by a line of its own.
 
     `first` is the second of the first line. Of the last stream: `met` when it repeated what is known, `empty` when it
@@ -48,7 +48,7 @@ class Stitch:
         self._size = 0
         self._held = b""
         self._carry = b""
-        self._seen = Seen()
+        self._seen = SeenLines()
         self._clean = True
         self._count = 0
         self._said: set[bytes] = set()

@@ -6,8 +6,8 @@ import pytest
 
 from shipit.errors import Refused, Unknown
 from shipit.events import JobChanged, LogLine, StepChanged
+from shipit.logs.show import describe, newest_job, show_logs
 from shipit.model import Ref
-from shipit.replay import find, how, replay
 from tests.fakes import NAMESPACE, Fakes, Script, fakes
 
 NEW = Ref("batch/v1", "Job", NAMESPACE, "new")
@@ -31,8 +31,8 @@ def world() -> Fakes:
 
 
 def test_the_newest_job_is_shown_until_it_ends(world: Fakes) -> None:
-    job = find(world.cluster, NAMESPACE, "shop", "")
-    seen = replay(job, world.cluster, world.clock, world.told, follow=True)
+    job = newest_job(world.cluster, NAMESPACE, "shop", "")
+    seen = show_logs(job, world.cluster, world.clock, world.told, follow=True)
     assert seen.complete
     assert [event.line for event in world.told.of(LogLine)] == ["line of new"]
     assert [event.state for event in world.told.of(JobChanged)] == ["running", "complete"]
@@ -40,26 +40,26 @@ def test_the_newest_job_is_shown_until_it_ends(world: Fakes) -> None:
 
 
 def test_a_job_is_found_by_its_name(world: Fakes) -> None:
-    job = find(world.cluster, NAMESPACE, "shop", "old")
-    replay(job, world.cluster, world.clock, world.told, follow=False)
+    job = newest_job(world.cluster, NAMESPACE, "shop", "old")
+    show_logs(job, world.cluster, world.clock, world.told, follow=False)
     assert [event.line for event in world.told.of(LogLine)] == ["line of old"]
 
 
 def test_without_following_a_running_job_is_shown_as_far_as_it_has_come(world: Fakes) -> None:
     world.clock.sleep(2)
-    seen = replay(
-        find(world.cluster, NAMESPACE, "shop", ""), world.cluster, world.clock, world.told, follow=False
+    seen = show_logs(
+        newest_job(world.cluster, NAMESPACE, "shop", ""), world.cluster, world.clock, world.told, follow=False
     )
-    assert how(seen) == "running"
+    assert describe(seen) == "running"
     assert [event.line for event in world.told.of(LogLine)] == ["line of new"]
     assert [event.state for event in world.told.of(JobChanged)] == ["running"]
 
 
 def test_of_a_job_that_vanishes_while_it_is_followed_nobody_knows_how_it_ended(world: Fakes) -> None:
     world.clock.later(3, lambda: world.cluster.vanish(NEW))
-    job = find(world.cluster, NAMESPACE, "shop", "")
+    job = newest_job(world.cluster, NAMESPACE, "shop", "")
     with pytest.raises(Unknown, match=r"Job new of .* vanished"):
-        replay(job, world.cluster, world.clock, world.told, follow=True)
+        show_logs(job, world.cluster, world.clock, world.told, follow=True)
     assert [event.state for event in world.told.of(JobChanged)] == ["running", "deleted"]
 
 
@@ -67,20 +67,22 @@ def test_a_job_that_never_started_is_not_waited_for(world: Fakes) -> None:
     body = world.cluster.objects[NEW]
     body["metadata"]["annotations"] = {"shipit/never-started": "true"}
     body["spec"] = {"suspend": True}
-    seen = replay(
-        find(world.cluster, NAMESPACE, "shop", ""), world.cluster, world.clock, world.told, follow=True
+    seen = show_logs(
+        newest_job(world.cluster, NAMESPACE, "shop", ""), world.cluster, world.clock, world.told, follow=True
     )
-    assert how(seen) == "suspended, and no container of it ever started"
+    assert describe(seen) == "suspended, and no container of it ever started"
     assert [event.state for event in world.told.of(JobChanged)] == ["suspended"]
 
 
 def test_a_suspended_job_is_followed_until_it_goes_on_and_ends(world: Fakes) -> None:
     world.cluster.objects[NEW]["spec"] = {"suspend": True}
-    replay(find(world.cluster, NAMESPACE, "shop", ""), world.cluster, world.clock, world.told, follow=True)
+    show_logs(
+        newest_job(world.cluster, NAMESPACE, "shop", ""), world.cluster, world.clock, world.told, follow=True
+    )
     assert [event.state for event in world.told.of(JobChanged)] == ["suspended", "complete"]
 
 
 def test_a_job_that_is_not_there_names_those_that_are(world: Fakes) -> None:
     with pytest.raises(Refused, match="no migration Job nope") as caught:
-        find(world.cluster, NAMESPACE, "shop", "nope")
+        newest_job(world.cluster, NAMESPACE, "shop", "nope")
     assert caught.value.details == ("old", "new")

@@ -17,8 +17,8 @@ import pytest
 
 from shipit.errors import ApiError, Forbidden, Invalid, NotFound, Unreachable
 from shipit.events import Event, LogLine, Warned
-from shipit.follow import Follower, tail_lines
-from shipit.follow.spool import Spool
+from shipit.logs.buffer import Buffer
+from shipit.logs.follower import Follower, tail_lines
 from shipit.model import Cluster, Container, Pod, Termination
 from tests.kubelet import EPOCH, Entry, Log
 
@@ -132,7 +132,7 @@ class Story:
             self.follower.pass_on()
             if done():
                 return
-            self.follower._spool.wait(0.02)
+            self.follower._buffer.wait(0.02)
         raise AssertionError(f"never came to pass; told: {self.told}")
 
 
@@ -608,7 +608,7 @@ def test_a_flood_is_read_ahead_whole_while_nobody_takes_it(story: Story) -> None
     story.follower.watch((pod(ended()),))
     story.follower._numbered[0].join(BOUND * 3)
     assert story.follower._numbered[0].done
-    assert story.follower._spool._held <= 2 << 20
+    assert story.follower._buffer._held <= 2 << 20
     story.follower.finish(BOUND)
     assert story.told == [f"line {n}" for n in range(count)]
 
@@ -622,7 +622,7 @@ def test_the_last_lines_are_had_without_following() -> None:
     assert tail_lines(cluster, "shop", "web-1", "none", 2) == ()
 
 
-def putting_all(spool: Spool, blocks: list[bytes]) -> threading.Thread:
+def putting_all(spool: Buffer, blocks: list[bytes]) -> threading.Thread:
     def put() -> None:
         for block in blocks:
             spool.put(0, block)
@@ -634,7 +634,7 @@ def putting_all(spool: Spool, blocks: list[bytes]) -> threading.Thread:
 
 class TestSpool:
     def test_blocks_come_out_in_the_order_in_which_they_went_in_from_memory_and_from_disk(self) -> None:
-        spool = Spool(in_memory=10)
+        spool = Buffer(in_memory=10)
         for n in range(5):
             spool.put(n, b"%d" % n * 6)
         assert spool.take() == (0, b"000000")
@@ -647,7 +647,7 @@ class TestSpool:
         spool.close()
 
     def test_what_nobody_takes_fills_no_memory(self) -> None:
-        spool = Spool()
+        spool = Buffer()
         tracemalloc.start()
         for _ in range(64):
             spool.put(1, b"x" * (1 << 20))
@@ -662,7 +662,7 @@ class TestSpool:
             raise OSError(errno.ENOSPC, "No space left on device")
 
         monkeypatch.setattr(os, "pwrite", full)
-        spool = Spool(in_memory=4)
+        spool = Buffer(in_memory=4)
         putting = putting_all(spool, [b"%d" % n for n in range(100)])
         taken: list[tuple[int, bytes] | None] = []
         while len(taken) < 100 and spool.wait(BOUND):
@@ -676,7 +676,7 @@ class TestSpool:
             raise OSError(errno.ENOSPC, "No space left on device")
 
         monkeypatch.setattr(os, "pwrite", full)
-        spool = Spool(in_memory=1)
+        spool = Buffer(in_memory=1)
         putting = putting_all(spool, [b"xx"] * 3)
         spool.close()
         putting.join(BOUND)

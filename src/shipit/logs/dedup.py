@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime, timedelta
 
-from shipit.follow.stamps import key_of, second_of
+from shipit.logs.timestamps import key_of, second_of
 
 REMEMBERED = 2000
 """Lines that are remembered one by one; older ones count as seen by their time."""
@@ -17,7 +17,7 @@ OVERLAP = timedelta(seconds=1)
 """Asked for once more than needed: times near the end may stand out of order."""
 
 
-class Seen:
+class SeenLines:
     """The lines of one container's log that have come, and how far a new stream has come in repeating them.
 
     `met`: the stream has repeated a line that is known one by one. `blind`: a line counted as seen by its time alone.

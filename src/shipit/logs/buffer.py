@@ -14,7 +14,7 @@ IN_MEMORY = 2 << 20
 _HEADER = struct.Struct("<II")
 
 
-class Spool:
+class Buffer:
     """First in, first out. When the disk is full, whoever puts has to wait for whoever takes."""
 
     def __init__(self, in_memory: int = IN_MEMORY) -> None:

@@ -9,7 +9,7 @@ from contextlib import closing
 from shipit.clear import pods_of
 from shipit.errors import Refused, Unknown
 from shipit.events import Emit, JobChanged, StepChanged
-from shipit.follow import Follower
+from shipit.logs.follower import Follower
 from shipit.model import RELEASE_LABEL, Clock, Cluster, Job
 
 LOOK_EVERY = 2.0
@@ -18,7 +18,7 @@ PATIENCE = 30.0
 """Seconds that the log may be silent before what has come of it is all that is shown."""
 
 
-def replay(job: Job, cluster: Cluster, clock: Clock, emit: Emit, *, follow: bool) -> Job:
+def show_logs(job: Job, cluster: Cluster, clock: Clock, emit: Emit, *, follow: bool) -> Job:
     """Emit a Job's log from its start; with `follow` until it has ended. Returns the Job as it was last seen.
 
     Raises Unknown when the Job vanishes meanwhile: how it ended can't be told.
@@ -63,12 +63,12 @@ def _looks(job: Job, cluster: Cluster, clock: Clock, logs: Follower) -> Iterator
             changed = changes.wait(GLANCE)
 
 
-def how(job: Job) -> str:
+def describe(job: Job) -> str:
     """How a Job is, in words."""
     return "suspended, and no container of it ever started" if job.idle else job.state
 
 
-def find(cluster: Cluster, namespace: str, release: str, name: str) -> Job:
+def newest_job(cluster: Cluster, namespace: str, release: str, name: str) -> Job:
     """The release's newest Job, or the one called `name`. Raises Refused with those that there are."""
     jobs = sorted(cluster.jobs(namespace, f"{RELEASE_LABEL}={release}"), key=lambda job: job.created)
     found = [job for job in jobs if not name or job.name == name]
