@@ -13,7 +13,7 @@ from shipit.errors import ApiError, Forbidden, Unreachable
 from shipit.events import LogLine, Warned
 from shipit.hiding import hide_secrets_of_job, secret_values
 from shipit.model import Json, Plan, Ref, Resource, Step
-from shipit.render.mask import Mask
+from shipit.output.mask import Mask
 from tests.fakes import NAMESPACE, Fakes, fakes
 
 

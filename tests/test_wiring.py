@@ -15,8 +15,8 @@ from shipit.cli.session import Session
 from shipit.cli.wiring import Flags, configure, deploying
 from shipit.clock import SystemClock
 from shipit.errors import Usage
-from shipit.render import open_output
-from shipit.render.mask import Mask
+from shipit.output import open_output
+from shipit.output.mask import Mask
 from tests.scripted_api import Api, kubeconfig, says, serving
 
 HELM = """\

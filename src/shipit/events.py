@@ -1,6 +1,6 @@
 """What happens during a command, as facts: frozen dataclasses in the past tense, one union, one way to tell them.
 
-Only `render/` turns them into text. The JSON of the contract is made from them by `render/jsonl.py`.
+Only `output/` turns them into text. The JSON of the contract is made from them by `output/jsonl.py`.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from shipit.events import (
     StepChanged,
     Warned,
 )
-from shipit.render import Output
+from shipit.output import Output
 
 
 class StoryClock:

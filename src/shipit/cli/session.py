@@ -22,9 +22,9 @@ from shipit.cli.streams import tell
 from shipit.clock import SystemClock
 from shipit.errors import EXIT_CODES, Interrupted, Outcome, ShipitError, Usage
 from shipit.events import Ended, Event, Failed, MigrationResult, StepChanged
-from shipit.render import Output, open_output
-from shipit.render.jsonl import result
-from shipit.render.mask import Mask
+from shipit.output import Output, open_output
+from shipit.output.jsonl import result
+from shipit.output.mask import Mask
 
 
 @dataclass(slots=True)

@@ -18,11 +18,7 @@ from shipit.events import (
     Warned,
 )
 from shipit.model import Clock
-from shipit.render.clean import one_line, pieces
-from shipit.render.labels import Labels
-from shipit.render.progress import Progress, Silence
-from shipit.render.sink import Sink
-from shipit.render.words import (
+from shipit.output.phrases import (
     PodSigns,
     failure_lines,
     hanging,
@@ -33,6 +29,10 @@ from shipit.render.words import (
     started_words,
     step_words,
 )
+from shipit.output.prefixes import Prefixes
+from shipit.output.progress import Progress, Silence
+from shipit.output.sanitize import one_line, pieces
+from shipit.output.sink import Sink
 
 
 class Plain:
@@ -42,7 +42,7 @@ class Plain:
         self._out = out
         self._err = err
         self._clock = clock
-        self._labels = Labels(verbose=verbose)
+        self._prefixes = Prefixes(verbose=verbose)
         self._signs = PodSigns()
         self._progress = Progress()
         self._silence = Silence(clock.monotonic())
@@ -62,7 +62,7 @@ class Plain:
     def _lines(self, event: Event, at: float) -> list[str]:
         match event:
             case LogLine() | AppLogLine():
-                label = self._labels.of(event)
+                label = self._prefixes.of(event)
                 return [f"{label} | {piece}" for piece in pieces(event.line)]
             case Started():
                 return [started_words(event)]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shipit.render import Kind, open_output
+from shipit.output import Kind, open_output
 from tests.golden.stories import STORIES, StoryClock, play
 
 GOLDEN = Path(__file__).parent / "golden"

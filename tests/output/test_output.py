@@ -13,7 +13,7 @@ from typing import NoReturn
 import pytest
 
 from shipit.events import Ended, LogLine, StepChanged, Warned
-from shipit.render import Kind, open_output
+from shipit.output import Kind, open_output
 from tests.golden.stories import STORIES, StoryClock, play
 from tests.golden.terminal import Terminal
 
@@ -42,7 +42,7 @@ def test_auto_takes_what_the_surroundings_can_show(
 
 def test_json_and_plain_need_no_rich() -> None:
     code = (
-        "import sys, io; from shipit.render import open_output\n"
+        "import sys, io; from shipit.output import open_output\n"
         "for kind in ('json', 'plain', 'github'):\n"
         "    open_output(kind, stdout=io.StringIO(), stderr=io.StringIO(), environ={}, run='', clock=__import__('time'))\n"
         "sys.exit('rich' in sys.modules)"
@@ -120,7 +120,7 @@ def test_both_streams_may_break() -> None:
 CHILD = """
 import sys
 from shipit.events import LogLine
-from shipit.render import open_output
+from shipit.output import open_output
 from tests.golden.stories import StoryClock
 with open_output("{kind}", stdout=sys.stdout, stderr=sys.stderr, environ={{}}, clock=StoryClock(), run="r") as output:
     for number in range(20000):

@@ -28,12 +28,7 @@ from shipit.events import (
     Warned,
 )
 from shipit.model import Clock
-from shipit.render.clean import one_line, pieces, scalars
-from shipit.render.labels import Labels
-from shipit.render.progress import Progress, Silence
-from shipit.render.sink import Sink
-from shipit.render.summary import LIMIT, Account
-from shipit.render.words import (
+from shipit.output.phrases import (
     PodSigns,
     failure_lines,
     hanging,
@@ -44,6 +39,11 @@ from shipit.render.words import (
     started_words,
     step_words,
 )
+from shipit.output.prefixes import Prefixes
+from shipit.output.progress import Progress, Silence
+from shipit.output.sanitize import one_line, pieces, scalars
+from shipit.output.sink import Sink
+from shipit.output.summary import LIMIT, Account
 
 ANNOTATIONS = 10
 """GitHub shows about ten of a kind per step; one is kept for the error."""
@@ -68,7 +68,7 @@ class GitHub:
         self._clock = clock
         self._summary_file = environ.get("GITHUB_STEP_SUMMARY", "")
         self._output_file = environ.get("GITHUB_OUTPUT", "")
-        self._labels = Labels(verbose=verbose)
+        self._prefixes = Prefixes(verbose=verbose)
         self._signs = PodSigns()
         self._progress = Progress()
         self._silence = Silence(clock.monotonic())
@@ -101,7 +101,7 @@ class GitHub:
     def _write(self, event: Event, at: float) -> None:
         match event:
             case LogLine() | AppLogLine():
-                label = self._labels.of(event)
+                label = self._prefixes.of(event)
                 self._foreign(f"{label} | {piece}" for piece in pieces(event.line))
             case Started():
                 self._plainly(started_words(event))

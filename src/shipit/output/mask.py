@@ -8,8 +8,8 @@ from functools import cache
 from typing import Any, TypeVar, cast
 
 from shipit.events import Emit, Event
-from shipit.render.clean import visible, visible_at
-from shipit.render.forms import SHORTEST, forms
+from shipit.output.sanitize import visible, visible_at
+from shipit.output.secret_encodings import SHORTEST, forms
 
 _E = TypeVar("_E", bound=Event)
 _Span = tuple[int, int]

@@ -24,8 +24,8 @@ from shipit.events import (
     Warned,
 )
 from shipit.model import Clock
-from shipit.render.clean import scalars
-from shipit.render.sink import Sink
+from shipit.output.sanitize import scalars
+from shipit.output.sink import Sink
 
 Fields = dict[str, Any]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from shipit.events import Ended, Event, Failed, Started, Warned
-from shipit.render.clean import pieces
-from shipit.render.words import brief
+from shipit.output.phrases import brief
+from shipit.output.sanitize import pieces
 
 LIMIT = 1024 * 1024
 """Bytes that GitHub takes per step; above it drops the whole summary."""

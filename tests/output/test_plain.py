@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 from shipit.events import AppLogLine, Ended, Event, Failed, LogLine, PodChanged, StepChanged, Warned
-from shipit.render import open_output
+from shipit.output import open_output
 from tests.golden.stories import STORIES, Story, StoryClock, play
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterator
 from urllib.parse import quote, quote_plus, unquote
 
-from shipit.render.clean import visible
+from shipit.output.sanitize import visible
 
 SHORTEST = 6
 """A shorter form is no secret worth the damage: `true`, `5432`, `admin` would blank out half of every log."""

@@ -26,11 +26,7 @@ from shipit.events import (
     Warned,
 )
 from shipit.model import Clock
-from shipit.render.clean import one_line, pieces
-from shipit.render.labels import Labels
-from shipit.render.progress import Progress, Silence
-from shipit.render.sink import Sink
-from shipit.render.words import (
+from shipit.output.phrases import (
     PodSigns,
     failure_lines,
     hanging,
@@ -41,6 +37,10 @@ from shipit.render.words import (
     started_words,
     step_words,
 )
+from shipit.output.prefixes import Prefixes
+from shipit.output.progress import Progress, Silence
+from shipit.output.sanitize import one_line, pieces
+from shipit.output.sink import Sink
 
 BATCH = 500
 """Pieces of log lines per print: each print draws the footer anew."""
@@ -99,7 +99,7 @@ class Rich:
         self._console = _console(out, environ, no_color=no_color)
         self._errors = _console(err, environ, no_color=no_color)
         self._clock = clock
-        self._labels = Labels(verbose=verbose)
+        self._prefixes = Prefixes(verbose=verbose)
         self._signs = PodSigns()
         self._progress = Progress()
         self._silence = Silence(clock.monotonic())
@@ -168,7 +168,7 @@ class Rich:
         match event:
             case LogLine() | AppLogLine():
                 label = Segment(
-                    f"{self._labels.of(event)} | ", _LOG if isinstance(event, LogLine) else _APP_LOG
+                    f"{self._prefixes.of(event)} | ", _LOG if isinstance(event, LogLine) else _APP_LOG
                 )
                 return [part for piece in pieces(event.line) for part in (label, Segment(f"{piece}\n"))]
             case Started():

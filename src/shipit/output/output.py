@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from shipit.events import Ended, Event, Failed, Warned
-from shipit.render.sink import Sink
+from shipit.output.sink import Sink
 
 
 class Renderer(Protocol):

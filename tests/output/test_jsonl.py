@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipit.events import AppLogLine, Ended, Event, Failed, LogLine, MigrationResult, StepChanged, Warned
-from shipit.render import open_output
+from shipit.output import open_output
 from tests.golden.stories import STORIES, StoryClock, play
 
 

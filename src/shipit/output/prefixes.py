@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from shipit.events import AppLogLine, LogLine
-from shipit.render.clean import one_line
+from shipit.output.sanitize import one_line
 
 
-class Labels:
+class Prefixes:
     """`migrate`; `migrate/init` once a second container of the step has spoken; `migrate#2` from the second pod on.
 
     Verbose, each label names its pod and container: `migrate/shop-migrate-x2k7/init#2`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shipit.events import Event, JobChanged, PodChanged, RolloutChanged, StepChanged
-from shipit.render.words import GONE, brief, job_words, pod_words, rollout_words
+from shipit.output.phrases import GONE, brief, job_words, pod_words, rollout_words
 
 SILENCE = 30.0
 """Seconds without a line after which a heartbeat is due."""

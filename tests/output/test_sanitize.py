@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shipit.render.clean import one_line, pieces, scalars
-from shipit.render.words import brief
+from shipit.output.phrases import brief
+from shipit.output.sanitize import one_line, pieces, scalars
 
 ACTING = {chr(code) for code in (*range(9), *range(10, 32), *range(127, 160))}
 TURNING = set("\u061c\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")

@@ -24,9 +24,9 @@ from shipit.events import (
     StepChanged,
     Warned,
 )
-from shipit.render import open_output
-from shipit.render.github import inert
-from shipit.render.summary import LIMIT, Account
+from shipit.output import open_output
+from shipit.output.github import inert
+from shipit.output.summary import LIMIT, Account
 from tests.golden.stories import STORIES, StoryClock
 
 ENDED = Ended("deployed", 0, "shop", "prod", "v2", 12, 51.25)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shipit.events import Ended, Failed, JobChanged, PodChanged, RolloutChanged, Started, StepChanged
-from shipit.render.clean import one_line, pieces
+from shipit.output.sanitize import one_line, pieces
 
 # What PodChanged says of a pod that won't run again: the pod's last phase or the reason of its containers' end.
 GONE = frozenset(

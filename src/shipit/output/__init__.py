@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Literal, TextIO, assert_never
 
 from shipit.model import Clock
-from shipit.render.output import Output, Renderer
-from shipit.render.sink import Sink
+from shipit.output.output import Output, Renderer
+from shipit.output.sink import Sink
 
 __all__ = ["Kind", "Output", "open_output"]
 
@@ -61,19 +61,19 @@ def _renderer(
     # Imported where they are used: rich costs 40 ms, and a script that reads JSON doesn't need it.
     match kind:
         case "json":
-            from shipit.render.jsonl import JsonLines
+            from shipit.output.jsonl import JsonLines
 
             return JsonLines(out, clock=clock, run=run)
         case "plain":
-            from shipit.render.plain import Plain
+            from shipit.output.plain import Plain
 
             return Plain(out, err, clock=clock, verbose=verbose)
         case "github":
-            from shipit.render.github import GitHub
+            from shipit.output.github import GitHub
 
             return GitHub(out, environ=environ, clock=clock, run=run, verbose=verbose)
         case "rich":
-            from shipit.render.live import Rich
+            from shipit.output.live import Rich
 
             return Rich(out, err, environ=environ, clock=clock, verbose=verbose, no_color=no_color)
         case _:

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shipit.events import AppLogLine, Ended, Event, Failed, LogLine, MigrationResult, PodChanged, StepChanged
-from shipit.render import open_output
-from shipit.render.clean import visible
-from shipit.render.forms import forms
-from shipit.render.mask import MASK, Mask
+from shipit.output import open_output
+from shipit.output.mask import MASK, Mask
+from shipit.output.sanitize import visible
+from shipit.output.secret_encodings import forms
 from tests.fakes import FakeClock
 
 

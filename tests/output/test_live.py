@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from shipit.events import Ended, Failed, JobChanged, LogLine, PodChanged, RolloutChanged, StepChanged, Warned
-from shipit.render import Output, open_output
-from shipit.render.live import BATCH, Footer
-from shipit.render.progress import Progress
+from shipit.output import Output, open_output
+from shipit.output.live import BATCH, Footer
+from shipit.output.progress import Progress
 from tests.golden.stories import STORIES, StoryClock, play
 from tests.golden.terminal import Terminal
 
@@ -246,7 +246,7 @@ CHILD = """
 import os, signal, sys, threading
 sys.path[:0] = sys.argv[1:]
 from shipit.events import StepChanged
-from shipit.render import open_output
+from shipit.output import open_output
 from tests.golden.stories import StoryClock
 try:
     with open_output("auto", stdout=sys.stdout, stderr=sys.stderr, environ={"TERM": "xterm"}, clock=StoryClock(), run="r") as o:
