@@ -6,37 +6,33 @@ from shipit.chart import deletes_before_creation
 from shipit.dressing import RELEASE_NAME_ANNOTATION
 from shipit.errors import ApiError, Busy, Conflict, MigrationFailed, Refused
 from shipit.events import Emit, JobChanged, StepChanged
-from shipit.model import RELEASE_LABEL, Cluster, Job, Plan, Pod, Ref, Step, World
+from shipit.model import (
+    LATE,
+    RELEASE_LABEL,
+    Job,
+    JobOrPod,
+    Plan,
+    Pod,
+    Ref,
+    Step,
+    World,
+    get_job_or_pod,
+    is_active,
+    pods_of,
+)
 
 GONE_WITHIN = 300.0
 """Seconds that a deleted object and its pods get to go: twice the patience of a pod that ignores SIGTERM."""
-LATE = 3.0
-"""Seconds past its deadline that a last look may take when the API server is silent."""
 POLL = 0.5
 HOOK_ANNOTATION = "helm.sh/hook"
 ANOTHER_NAME = "give the migration another name in one of the two charts"
-
-Subject = Job | Pod
-
-
-def read(cluster: Cluster, ref: Ref) -> Subject | None:
-    """The Job or Pod of that name as it is now."""
-    return cluster.pod(ref.namespace, ref.name) if ref.kind == "Pod" else cluster.job(ref.namespace, ref.name)
-
-
-def pods_of(cluster: Cluster, subject: Subject) -> tuple[Pod, ...]:
-    """The pods of a Job, by its UID, oldest first; a bare Pod is its own."""
-    if isinstance(subject, Pod):
-        return (subject,)
-    found = cluster.pods(subject.namespace, f"controller-uid={subject.uid}")
-    return tuple(sorted((pod for pod in found if pod.owner_uid == subject.uid), key=lambda pod: pod.created))
 
 
 def refuse_running(plan: Plan, world: World) -> None:
     """Stop before anything changes when a Job of this release runs that is not this very deploy's. Raises Busy."""
     ours = {(plan.tag, step.hash) for step in (plan.after if plan.resumes else plan.before)}
     for subject in _subjects(plan, world):
-        if runs(subject) and (subject.tag, subject.hash) not in ours and not plan.replace_running:
+        if is_active(subject) and (subject.tag, subject.hash) not in ours and not plan.replace_running:
             raise _busy(subject, plan)
 
 
@@ -61,43 +57,38 @@ def _is_kept(step: Step, plan: Plan, world: World) -> bool:
         return world.cluster.get(step.ref) is not None and not deletes_before_creation(
             step.hook, succeeded=True
         )
-    found = read(world.cluster, step.ref)
+    found = get_job_or_pod(world.cluster, step.ref)
     if found is None or found.deleting or is_ours(found, step, plan):
         return False
     return found.finished and not deletes_before_creation(step.hook, succeeded=found.complete)
 
 
-def _subjects(plan: Plan, world: World) -> tuple[Subject, ...]:
+def _subjects(plan: Plan, world: World) -> tuple[JobOrPod, ...]:
     """The Jobs of this release, and whatever has the name of a step. Raises Refused for another release's."""
     found = {subject.uid: subject for subject in _labelled(plan, world)}
     for ref in (*(step.ref for step in (*plan.before, *plan.after) if step.watched), *plan.foreign):
-        subject = read(world.cluster, ref)
+        subject = get_job_or_pod(world.cluster, ref)
         if subject is not None:
             found[subject.uid] = _owned(subject, plan)
     return tuple(found.values())
 
 
-def runs(subject: Subject) -> bool:
-    """True for what is, or could come, to life: not finished, and not proven to have never started."""
-    return not subject.finished and not (isinstance(subject, Job) and subject.idle)
-
-
-def _owned(subject: Subject, plan: Plan) -> Subject:
+def _owned(subject: JobOrPod, plan: Plan) -> JobOrPod:
     if not _is_this_release_s(subject, plan):
         raise Refused(_anothers(subject), hint=ANOTHER_NAME)
     return subject
 
 
-def _is_this_release_s(subject: Subject, plan: Plan) -> bool:
+def _is_this_release_s(subject: JobOrPod, plan: Plan) -> bool:
     return subject.annotations.get(RELEASE_NAME_ANNOTATION, plan.release) == plan.release
 
 
-def _anothers(subject: Subject) -> str:
+def _anothers(subject: JobOrPod) -> str:
     owner = subject.annotations[RELEASE_NAME_ANNOTATION]
     return f"{_kind(subject)} {subject.name} belongs to the release {owner}"
 
 
-def _busy(subject: Subject, plan: Plan) -> Busy:
+def _busy(subject: JobOrPod, plan: Plan) -> Busy:
     whose = f"of {subject.tag} (run {subject.run})" if subject.tag else "that shipit did not start"
     state = "is suspended" if isinstance(subject, Job) and subject.suspended else "still runs"
     return Busy(
@@ -108,7 +99,7 @@ def _busy(subject: Subject, plan: Plan) -> Busy:
     )
 
 
-def clear(step: Step, plan: Plan, world: World, emit: Emit) -> Subject | None:
+def clear(step: Step, plan: Plan, world: World, emit: Emit) -> JobOrPod | None:
     """None when there is room for the step, else what this very deploy already made: running or complete.
 
     Raises Busy for anything else that runs, MigrationFailed when what was there doesn't go.
@@ -121,7 +112,7 @@ def clear(step: Step, plan: Plan, world: World, emit: Emit) -> Subject | None:
     if not found.deleting:
         if is_ours(found, step, plan):
             return found
-        if runs(found) and not plan.replace_running:
+        if is_active(found) and not plan.replace_running:
             raise _busy(found, plan)
         if (
             step.hook is not None
@@ -137,7 +128,7 @@ def clear(step: Step, plan: Plan, world: World, emit: Emit) -> Subject | None:
     return None
 
 
-def _under_another_name(step: Step, plan: Plan, world: World) -> Subject | None:
+def _under_another_name(step: Step, plan: Plan, world: World) -> JobOrPod | None:
     """The same Job of an earlier try of this deploy, where the chart gives it a new name with every rendering."""
     names = {other.ref.name for other in (*plan.before, *plan.after)}
     return next(
@@ -150,12 +141,12 @@ def _under_another_name(step: Step, plan: Plan, world: World) -> Subject | None:
     )
 
 
-def current(step: Step, plan: Plan, world: World) -> Subject | None:
+def current(step: Step, plan: Plan, world: World) -> JobOrPod | None:
     """What there is of a step now: under its name, or under the one that an earlier try of this deploy gave it."""
-    return read(world.cluster, step.ref) or _under_another_name(step, plan, world)
+    return get_job_or_pod(world.cluster, step.ref) or _under_another_name(step, plan, world)
 
 
-def _labelled(plan: Plan, world: World) -> tuple[Subject, ...]:
+def _labelled(plan: Plan, world: World) -> tuple[JobOrPod, ...]:
     """The Jobs and bare Pods that shipit has made for this release."""
     selector = f"{RELEASE_LABEL}={plan.release}"
     pods = (pod for pod in world.cluster.pods(plan.namespace, selector) if not pod.owner_uid)
@@ -171,7 +162,7 @@ def clear_stale(plan: Plan, world: World, emit: Emit, *, anew: bool) -> None:
     """
     steps = (*plan.before, *plan.after)
     for subject in _subjects(plan, world):
-        if runs(subject):
+        if is_active(subject):
             stale = plan.replace_running
         else:
             stale = RELEASE_LABEL in subject.labels and (
@@ -185,17 +176,17 @@ def clear_stale(plan: Plan, world: World, emit: Emit, *, anew: bool) -> None:
             remove("clear", _ref(subject), subject, world, emit)
 
 
-def is_ours(found: Subject, step: Step, plan: Plan) -> bool:
+def is_ours(found: JobOrPod, step: Step, plan: Plan) -> bool:
     """This very deploy's: same tag, same rendered object; done with and not yet followed by its upgrade, or running."""
     if (found.tag, found.hash) != (plan.tag, step.hash):
         return False
-    if runs(found):
+    if is_active(found):
         return not plan.replace_running
     return found.complete and plan.counts_from <= found.revision <= plan.revision and not plan.rerun
 
 
 def remove(
-    name: str, ref: Ref, found: Subject, world: World, emit: Emit, *, within: float = GONE_WITHIN
+    name: str, ref: Ref, found: JobOrPod, world: World, emit: Emit, *, within: float = GONE_WITHIN
 ) -> None:
     """Delete a Job or Pod by its UID, in the foreground, and wait so many seconds until it and its pods are gone."""
     emit(StepChanged("clear", "started", f"deleting {ref.kind} {ref.name}", timeout=within))
@@ -216,11 +207,11 @@ def remove(
     emit(StepChanged("clear", "done", f"{ref.kind} {ref.name} is gone"))
 
 
-def _rest(world: World, ref: Ref, found: Subject, deadline: float) -> str | None:
+def _rest(world: World, ref: Ref, found: JobOrPod, deadline: float) -> str | None:
     """What is still there of it, in words; None when nothing is. Silence of the API server is not absence."""
     try:
         with world.cluster.within(max(0.0, deadline - world.clock.monotonic()) + LATE):
-            now = read(world.cluster, ref)
+            now = get_job_or_pod(world.cluster, ref)
             if now is not None and now.uid == found.uid:
                 held = f", held by finalizers {', '.join(now.finalizers)}" if now.finalizers else ""
                 return f"it is being deleted{held}"
@@ -234,11 +225,11 @@ def _look(ref: Ref) -> str:
     return f"kubectl get {ref.kind.lower()} {ref.name} -n {ref.namespace} -o yaml"
 
 
-def _ref(subject: Subject) -> Ref:
+def _ref(subject: JobOrPod) -> Ref:
     if isinstance(subject, Pod):
         return Ref("v1", "Pod", subject.namespace, subject.name)
     return Ref("batch/v1", "Job", subject.namespace, subject.name)
 
 
-def _kind(subject: Subject) -> str:
+def _kind(subject: JobOrPod) -> str:
     return "Pod" if isinstance(subject, Pod) else "Job"

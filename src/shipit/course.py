@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shipit.clear import current, runs
+from shipit.clear import current
 from shipit.errors import Interrupted, ShipitError
-from shipit.model import Plan, Request, Step, World
+from shipit.model import Plan, Request, Step, World, is_active
 from shipit.upgrade import untouched, where_it_stands
 
 LAST_LOOK = 5.0
@@ -68,4 +68,4 @@ class Course:
         what = f"{step.ref.kind} {found.name}"
         if (found.tag, found.hash) != (plan.tag, step.hash):
             return f"{what} of {found.tag or 'another deploy'} is still there, that of {plan.tag} was not created"
-        return f"{what} still runs" if runs(found) else f"{what} has ended"
+        return f"{what} still runs" if is_active(found) else f"{what} has ended"

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shipit.clear import Subject, remove
+from shipit.clear import remove
 from shipit.errors import ApiError, Busy, Unknown
 from shipit.events import Emit, JobChanged, Warned
-from shipit.model import NEVER_STARTED_ANNOTATION, RUN_ANNOTATION, Job, Pod, Step, Verdict, World
+from shipit.model import NEVER_STARTED_ANNOTATION, RUN_ANNOTATION, Job, JobOrPod, Pod, Step, Verdict, World
 
 PROOF_WITHIN = 60.0
 """Seconds that the pods of a suspended Job get to go, their last status telling whether a container ever ran."""
 
 
-def give_up(step: Step, subject: Subject, verdict: Verdict, world: World, emit: Emit) -> Verdict:
+def give_up(step: Step, subject: JobOrPod, verdict: Verdict, world: World, emit: Emit) -> Verdict:
     """Suspend the Job and mark it as never started once its pods' last status proves it; a bare Pod is deleted.
 
     The API lags behind the kubelet: a container may have started at the very moment. Then the verdict says so, and

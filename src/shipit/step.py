@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from shipit.chart import deletes_after, deletes_before_creation
-from shipit.clear import Subject, clear, pods_of, read, remove, runs
+from shipit.clear import clear, remove
 from shipit.errors import (
     AfterFailed,
     AlreadyExists,
@@ -22,7 +22,7 @@ from shipit.errors import (
 )
 from shipit.events import Emit, JobChanged, MigrationResult, StepChanged, Warned
 from shipit.giveup import give_up
-from shipit.model import Plan, Ref, Step, Verdict, World
+from shipit.model import JobOrPod, Plan, Ref, Step, Verdict, World, get_job_or_pod, is_active, pods_of
 from shipit.verdict import await_verdict
 
 POLL = 0.2
@@ -78,10 +78,10 @@ def _run(step: Step, plan: Plan, world: World, emit: Emit) -> Verdict:
     return _settle(step, found, await_verdict(step, found, world, emit), world, emit)
 
 
-def _start(step: Step, plan: Plan, world: World) -> Subject:
+def _start(step: Step, plan: Plan, world: World) -> JobOrPod:
     """Create, never apply: of two that try, one succeeds."""
     _create(step, plan, world)
-    found = read(world.cluster, step.ref)
+    found = get_job_or_pod(world.cluster, step.ref)
     if found is None or found.run != plan.run:
         raise Unknown(
             f"{step.ref.kind} {step.ref.name} vanished or was replaced right after it was created; {_app(step, plan)}",
@@ -130,13 +130,13 @@ def _make(step: Step, plan: Plan, world: World, *, keep: bool) -> Verdict:
     return Verdict("succeeded")
 
 
-def _settle(step: Step, found: Subject, verdict: Verdict, world: World, emit: Emit) -> Verdict:
+def _settle(step: Step, found: JobOrPod, verdict: Verdict, world: World, emit: Emit) -> Verdict:
     """What has to be done about an object that shipit no longer waits for."""
     if not verdict.still_running:
         return verdict
     try:
         with world.cluster.within(SETTLED_WITHIN):
-            subject = read(world.cluster, step.ref)
+            subject = get_job_or_pod(world.cluster, step.ref)
             pods = pods_of(world.cluster, subject) if subject is not None else ()
     except ApiError as error:
         emit(Warned(f"how {step.ref.kind} {step.ref.name} goes on is not known: {error.message}"))
@@ -161,7 +161,7 @@ def _settle(step: Step, found: Subject, verdict: Verdict, world: World, emit: Em
     return verdict
 
 
-def _ended_at_last(step: Step, subject: Subject, verdict: Verdict, emit: Emit) -> Verdict:
+def _ended_at_last(step: Step, subject: JobOrPod, verdict: Verdict, emit: Emit) -> Verdict:
     """It ended at the very moment in which it was given up: then that is its end."""
     what = f"{step.ref.kind} {step.ref.name}"
     emit(
@@ -238,8 +238,8 @@ def sweep(steps: Sequence[Step], *, succeeded: bool, world: World, emit: Emit) -
 def _ended(step: Step, world: World) -> str | None:
     """The UID of what is there of a hook, None when nothing is or it still runs."""
     if step.watched:
-        subject = read(world.cluster, step.ref)
-        return None if subject is None or runs(subject) else subject.uid
+        subject = get_job_or_pod(world.cluster, step.ref)
+        return None if subject is None or is_active(subject) else subject.uid
     found = world.cluster.get(step.ref)
     return str(found["metadata"]["uid"]) if found is not None else None
 
@@ -249,7 +249,7 @@ def goes_on(step: Step, world: World) -> bool:
     if not step.watched:
         return False
     try:
-        subject = read(world.cluster, step.ref)
+        subject = get_job_or_pod(world.cluster, step.ref)
     except ApiError:
         return True
-    return subject is not None and runs(subject)
+    return subject is not None and is_active(subject)

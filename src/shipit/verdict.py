@@ -5,12 +5,11 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import replace
 
-from shipit.clear import LATE, Subject, pods_of, read
 from shipit.diagnosis import Finding, Observation, diagnose, verdict_of, why_vanished
 from shipit.errors import ApiError, Forbidden
 from shipit.events import Emit, JobChanged, PodChanged, Warned
 from shipit.logs import Follower
-from shipit.model import Job, Pod, Step, Verdict, World
+from shipit.model import LATE, Job, JobOrPod, Pod, Step, Verdict, World, get_job_or_pod, pods_of
 
 LOOK_EVERY = 5.0
 """Seconds between looks at the truth when the watch says nothing."""
@@ -22,7 +21,7 @@ LOGS_LATE = 5.0
 """Seconds past the step's timeout that the last log lines may take to arrive once the Job has ended."""
 
 
-def await_verdict(step: Step, found: Subject, world: World, emit: Emit) -> Verdict:
+def await_verdict(step: Step, found: JobOrPod, world: World, emit: Emit) -> Verdict:
     """Wait until the object has ended, cannot end well any more, or has used up its time.
 
     Only an observed `Complete` of this very UID is success. Silence of the API server is waited out until the
@@ -60,7 +59,7 @@ def await_verdict(step: Step, found: Subject, world: World, emit: Emit) -> Verdi
 class Watch:
     """What is known of one Job or Pod, look by look; tells what changed, once each."""
 
-    def __init__(self, step: Step, found: Subject, world: World, emit: Emit) -> None:
+    def __init__(self, step: Step, found: JobOrPod, world: World, emit: Emit) -> None:
         self._step = step
         self._found = found
         self._cluster = world.cluster
@@ -81,7 +80,7 @@ class Watch:
         """Look at the truth. None as long as it may still end well; `born` is when it began, by our clock."""
         elapsed = self._clock.monotonic() - born
         try:
-            subject = read(self._cluster, self._step.ref)
+            subject = get_job_or_pod(self._cluster, self._step.ref)
             state = verdict_of(subject, self._found.uid)
             if subject is None or state == "vanished":
                 return self._vanished()
@@ -92,7 +91,7 @@ class Watch:
         self._tell(subject, seen)
         return _judge(state, diagnose(seen), elapsed, self._step.timeout, seen)
 
-    def _observe(self, subject: Subject, elapsed: float) -> Observation:
+    def _observe(self, subject: JobOrPod, elapsed: float) -> Observation:
         """The object, its pods, and the Events where those don't say enough.
 
         Every pod is kept as it was last seen: a Job's end takes its pods, and the reason with them.
@@ -132,7 +131,7 @@ class Watch:
         what = f"{self._step.ref.kind} {self._step.ref.name}"
         return Verdict("unknown", f"what became of {what} is not known: {error.message}", error.hint)
 
-    def _tell(self, subject: Subject, seen: Observation) -> None:
+    def _tell(self, subject: JobOrPod, seen: Observation) -> None:
         if isinstance(subject, Job):
             self._once(subject.uid, _job_event(self._step, subject))
         pods = sorted((*seen.gone, *seen.pods), key=lambda pod: pod.created)

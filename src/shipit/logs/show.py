@@ -6,11 +6,10 @@ import math
 from collections.abc import Iterator
 from contextlib import closing
 
-from shipit.clear import pods_of
 from shipit.errors import Refused, Unknown
 from shipit.events import Emit, JobChanged, StepChanged
 from shipit.logs.follower import Follower
-from shipit.model import RELEASE_LABEL, Clock, Cluster, Job
+from shipit.model import RELEASE_LABEL, Clock, Cluster, Job, pods_of
 
 LOOK_EVERY = 2.0
 GLANCE = 0.2

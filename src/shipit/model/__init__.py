@@ -22,10 +22,12 @@ from shipit.model.kubernetes import (
     Termination,
     Workload,
 )
+from shipit.model.lookup import LATE, JobOrPod, get_job_or_pod, is_active, pods_of
 from shipit.model.request import MigrationSpec, Request
 
 __all__ = [
     "HASH_ANNOTATION",
+    "LATE",
     "NEVER_STARTED_ANNOTATION",
     "RELEASE_LABEL",
     "REVISION_ANNOTATION",
@@ -44,6 +46,7 @@ __all__ = [
     "Hook",
     "Identity",
     "Job",
+    "JobOrPod",
     "Json",
     "KubeEvent",
     "Marked",
@@ -61,4 +64,7 @@ __all__ = [
     "Verdict",
     "Workload",
     "World",
+    "get_job_or_pod",
+    "is_active",
+    "pods_of",
 ]
