@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, TypeVar
 
-from shipit.cluster.answers import Answer, Lost, NotSent, result_of
-from shipit.cluster.bounded import Attempt, Deadline
 from shipit.cluster.calls import Call
+from shipit.cluster.deadlines import Attempt, Deadline
+from shipit.cluster.http import exchange, moment_of, open_stream
 from shipit.cluster.renewal import Credentials, Session
-from shipit.cluster.wire import exchange, moment_of, open_stream
+from shipit.cluster.responses import Answer, Lost, NotSent, result_of
 from shipit.errors import ApiError, Unauthorized, Unreachable
 from shipit.model import Clock, Json
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shipit.cluster.bounded import current_attempt
+from shipit.cluster.deadlines import current_attempt
 
 
 class _Seized:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from shipit.cluster.bounded import Deadline, OutOfTime, bounded
 from shipit.cluster.connections import make_severable
+from shipit.cluster.deadlines import Deadline, OutOfTime, bounded
 from shipit.cluster.plugin import Plugin
 from shipit.cluster.renewal import Session
 from shipit.errors import Refused, ShipitError, Unauthorized, Unreachable, Usage

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from shipit.cluster.bounded import POLL, Deadline
+from shipit.cluster.deadlines import POLL, Deadline
 from shipit.errors import ApiError, ShipitError, Unauthorized, Unreachable
 
 

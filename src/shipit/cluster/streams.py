@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
-from shipit.cluster.answers import Lost
 from shipit.cluster.api import Api
-from shipit.cluster.bounded import Attempt
 from shipit.cluster.calls import Call
-from shipit.cluster.wire import chunks_of
+from shipit.cluster.deadlines import Attempt
+from shipit.cluster.http import chunks_of
+from shipit.cluster.responses import Lost
 from shipit.errors import Unreachable
 from shipit.model import Json
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from shipit.config import names
+from shipit.config import validators
 from shipit.config.files import values_problem
 from shipit.config.settings import Overrides
 from shipit.config.strvals import Assignment, parse_set
@@ -18,15 +18,15 @@ Check = Callable[[str], str]
 def over_release(flags: Overrides) -> Json:
     """The keys of [release] that flags replace. Raises Usage, naming the flag."""
     return _given(
-        namespace=_checked("--namespace", flags.namespace, names.namespace),
-        context=_checked("--context", flags.context, names.not_empty),
-        timeout=_checked("--upgrade-timeout", flags.upgrade_timeout, names.positive_duration),
+        namespace=_checked("--namespace", flags.namespace, validators.namespace),
+        context=_checked("--context", flags.context, validators.not_empty),
+        timeout=_checked("--upgrade-timeout", flags.upgrade_timeout, validators.positive_duration),
     )
 
 
 def over_migrations(flags: Overrides) -> Json:
     """The keys of every [migration] that flags replace. Raises Usage, naming the flag."""
-    return _given(timeout=_checked("--timeout", flags.migration_timeout, names.positive_duration))
+    return _given(timeout=_checked("--timeout", flags.migration_timeout, validators.positive_duration))
 
 
 def values(flags: Overrides, cwd: Path) -> tuple[Path, ...]:

@@ -5,8 +5,8 @@ One line to delete for each as it comes.
 
 from __future__ import annotations
 
-from shipit.config.sections import Layer
 from shipit.config.structure import MigrationTable, OnTable, ReleaseTable
+from shipit.config.tables import Layer
 
 _LATER = {
     ReleaseTable: ("version",),

@@ -13,11 +13,11 @@ from msgspec import UNSET, UnsetType
 from shipit.config import files, flags, source
 from shipit.config.durations import parse_duration
 from shipit.config.later import SEVERAL, refuse_later
-from shipit.config.names import nearest, shown
 from shipit.config.overlay import overlaid, overlaid_migrations, step_name
-from shipit.config.sections import Layer, Section, base_layer, environment_layer, environment_names
 from shipit.config.settings import Config, Migration, On, Overrides, Release
 from shipit.config.structure import MigrationTable, OnTable, ReleaseTable
+from shipit.config.tables import Layer, Section, base_layer, environment_layer, environment_names
+from shipit.config.validators import nearest, shown
 from shipit.errors import Usage
 from shipit.model import Json
 

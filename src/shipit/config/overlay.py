@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from shipit.config.sections import Section
+from shipit.config.tables import Section
 from shipit.model import Json
 
 _APPENDED = frozenset({"values", "prerequisites", "helm_args"})

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from shipit.config import names
+from shipit.config import validators
 from shipit.config.durations import ALLOWED as DURATION
 from shipit.config.durations import PATTERN
 from shipit.config.strvals import tag_keys
@@ -49,32 +49,32 @@ Table = dict[str, Any]
 class ReleaseTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The Helm release that is deployed."""
 
-    name: Annotated[Text | UnsetType, about("The release's name.", TEXT, names.release_name)] = UNSET
+    name: Annotated[Text | UnsetType, about("The release's name.", TEXT, validators.release_name)] = UNSET
     chart: Annotated[
         Text | UnsetType, about('A folder, relative to this file; "repo/chart"; or "oci://…".', TEXT)
     ] = UNSET
     version: Annotated[Text | UnsetType, about("The version of a chart that is not a folder.", TEXT)] = UNSET
     namespace: Annotated[
-        Text | UnsetType, about("Where to deploy; the context's by default.", TEXT, names.namespace)
+        Text | UnsetType, about("Where to deploy; the context's by default.", TEXT, validators.namespace)
     ] = UNSET
     context: Annotated[
         Text | UnsetType, about("The kubeconfig's context; the current one by default.", TEXT)
     ] = UNSET
     values: Annotated[Texts, about("Values files, relative to this file.", TEXTS)] = ()
-    set: Annotated[Table, about("Values, as a table.", TABLE, names.json_values)] = {}
+    set: Annotated[Table, about("Values, as a table.", TABLE, validators.json_values)] = {}
     tag_key: Annotated[
         Text | Texts,
         about("The value, or values, that receive the tag.", f"{TEXT}, or {TEXTS}", tag_keys),
     ] = "image.tag"
-    timeout: Annotated[Text, about("helm upgrade's timeout.", DURATION, names.positive_duration, _TIME)] = (
-        "5m"
-    )
+    timeout: Annotated[
+        Text, about("helm upgrade's timeout.", DURATION, validators.positive_duration, _TIME)
+    ] = "5m"
     rollback_on_failure: Annotated[
         bool, about("Roll back a failed upgrade, after showing why; never a first install.", TRUTH)
     ] = False
     create_namespace: Annotated[bool, about("Create the namespace when it isn't there.", TRUTH)] = False
     helm_args: Annotated[
-        Texts, about("Options that are passed to helm upgrade as they are.", TEXTS, names.helm_args)
+        Texts, about("Options that are passed to helm upgrade as they are.", TEXTS, validators.helm_args)
     ] = ()
 
 
@@ -82,20 +82,22 @@ class MigrationTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A migration: a Job of a chart, or one made from a workload of the chart."""
 
     name: Annotated[
-        Text | UnsetType, about("Its name; its template's file stem by default.", TEXT, names.step_name)
+        Text | UnsetType, about("Its name; its template's file stem by default.", TEXT, validators.step_name)
     ] = UNSET
     template: Annotated[
         Text | UnsetType,
-        about("Its template in the chart; the chart's only migration Job by default.", TEXT, names.template),
+        about(
+            "Its template in the chart; the chart's only migration Job by default.", TEXT, validators.template
+        ),
     ] = UNSET
     chart: Annotated[Text | UnsetType, about("Its chart; the release's by default.", TEXT)] = UNSET
     values: Annotated[Texts, about("Values files, on top of the release's.", TEXTS)] = ()
-    set: Annotated[Table, about("Values, on top of the release's.", TABLE, names.json_values)] = {}
+    set: Annotated[Table, about("Values, on top of the release's.", TABLE, validators.json_values)] = {}
     prerequisites: Annotated[
         Texts, about("Templates that are applied before the Job, like its ConfigMap or Secret.", TEXTS)
     ] = ()
     from_: Annotated[
-        Text | UnsetType, about("The workload of which the Job is made.", TEXT, names.workload)
+        Text | UnsetType, about("The workload of which the Job is made.", TEXT, validators.workload)
     ] = UNSET
     container: Annotated[
         Text | UnsetType,
@@ -104,11 +106,16 @@ class MigrationTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     command: Annotated[Texts, about("What the container runs instead of its own command.", TEXTS)] = ()
     timeout: Annotated[
         Text,
-        about("How long it may take, from creation to completion.", DURATION, names.positive_duration, _TIME),
+        about(
+            "How long it may take, from creation to completion.",
+            DURATION,
+            validators.positive_duration,
+            _TIME,
+        ),
     ] = "15m"
     start_timeout: Annotated[
         Text,
-        about("How long until a container has started.", DURATION, names.positive_duration, _TIME),
+        about("How long until a container has started.", DURATION, validators.positive_duration, _TIME),
     ] = "5m"
     phase: Annotated[
         Literal["before", "after"] | UnsetType,

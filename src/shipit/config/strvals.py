@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from shipit.config.names import MOST_EXACT
+from shipit.config.validators import MOST_EXACT
 from shipit.errors import Usage
 from shipit.model import Json
 

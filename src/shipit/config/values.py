@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from shipit.config.names import shown
 from shipit.config.overlay import merged
 from shipit.config.settings import Config, Migration
 from shipit.config.strvals import Assignment, assign, key_path
+from shipit.config.validators import shown
 from shipit.errors import Usage
 from shipit.model import Json
 

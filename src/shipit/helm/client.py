@@ -9,7 +9,7 @@ from pathlib import Path
 
 from shipit.chart import load_yaml
 from shipit.errors import HelmFailed, Refused, ShipitError
-from shipit.helm import answers, arguments, flags, words
+from shipit.helm import arguments, flags, responses, stderr
 from shipit.helm.arguments import Target
 from shipit.helm.process import Command, Process
 from shipit.model import HelmExit, HelmVersion, Rendered, Revision
@@ -42,12 +42,12 @@ class HelmCli:
     def render(self, chart: str, values: Sequence[Path]) -> Rendered:
         args = arguments.render_args(self._target, self._helm_args, chart, values)
         doing = f"rendering release {self._target.release}"
-        return answers.rendered(self._read(args, doing, chart=chart, values=values))
+        return responses.rendered(self._read(args, doing, chart=chart, values=values))
 
     def history(self, *, within: float | None = None) -> tuple[Revision, ...]:
         args = arguments.history_args(self._target, self._helm_args)
         try:
-            return answers.history(self._read(args, "reading the history", within=within))
+            return responses.history(self._read(args, "reading the history", within=within))
         except HelmFailed as error:
             if error.reason == "no-release":
                 return ()
@@ -101,11 +101,11 @@ class HelmCli:
         values: Sequence[Path] = (),
         within: float | None = None,
     ) -> str:
-        """What helm prints. Raises HelmFailed with the cause, when one can be read from its words."""
+        """What helm prints. Raises HelmFailed with the cause, when one can be read from its stderr."""
         target = self._target
         ended, text = read(self._command, args, doing, within=within or self._read_within, values=values)
         if ended.code:
-            raise words.failure(
+            raise stderr.failure(
                 ended.stderr, doing, release=target.release, namespace=target.namespace, chart=chart
             )
         return text
@@ -150,7 +150,7 @@ def start(
     keep_output: bool = False,
 ) -> Process:
     def clean(text: str) -> tuple[str, ...]:
-        return words.clean(text, _secrets(values)) if text.strip() else ()
+        return stderr.clean(text, _secrets(values)) if text.strip() else ()
 
     whole = Command(command.binary, args, command.environ, command.folder)
     try:
@@ -193,7 +193,7 @@ def _version(command: Command, within: float) -> HelmVersion:
     if ended.code:
         said = ended.stderr[0] if ended.stderr else f"exit code {ended.code}"
         raise Refused(f"{command.binary} does not say its version: {said}", details=ended.stderr)
-    return answers.version(text)
+    return responses.version(text)
 
 
 def _secrets(values: Sequence[Path]) -> tuple[str, ...]:
@@ -201,5 +201,5 @@ def _secrets(values: Sequence[Path]) -> tuple[str, ...]:
     found: list[str] = []
     for path in values:
         with contextlib.suppress(OSError, UnicodeError, ShipitError):
-            found.extend(words.secrets_in(load_yaml(path.read_text(encoding="utf-8"))))
+            found.extend(stderr.secrets_in(load_yaml(path.read_text(encoding="utf-8"))))
     return tuple(found)

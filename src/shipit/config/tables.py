@@ -9,8 +9,8 @@ from typing import Annotated, Any, get_args, get_origin
 import msgspec
 
 from shipit.config import structure
-from shipit.config.names import nearest, shown
 from shipit.config.structure import EnvironmentTable, FileTable, MigrationTable, OnTable, ReleaseTable
+from shipit.config.validators import nearest, shown
 from shipit.config.variables import Unset, expand
 from shipit.errors import Usage
 from shipit.model import Json

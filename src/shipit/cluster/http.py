@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from shipit.cluster.answers import Answer, Lost, NotSent
-from shipit.cluster.bounded import Attempt, Deadline, GivenUp, OutOfTime, bounded
 from shipit.cluster.calls import Call
+from shipit.cluster.deadlines import Attempt, Deadline, GivenUp, OutOfTime, bounded
+from shipit.cluster.responses import Answer, Lost, NotSent
 
 CONNECT = 5.0
 """Seconds to connect."""

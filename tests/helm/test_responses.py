@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from shipit.errors import HelmFailed
-from shipit.helm import answers
+from shipit.helm import responses
 from shipit.model import HelmVersion, Hook, Revision
 
 
@@ -23,18 +23,18 @@ from shipit.model import HelmVersion, Hook, Revision
     ],
 )
 def test_a_version_is_read_in_all_its_spellings(text: str, version: tuple[int, int, int]) -> None:
-    assert answers.version(text) == HelmVersion(*version)
+    assert responses.version(text) == HelmVersion(*version)
 
 
 @pytest.mark.parametrize("text", ["", "hello", "version.BuildInfo{}"])
 def test_what_is_no_version_is_said_so(text: str) -> None:
     with pytest.raises(HelmFailed, match="did not say its version"):
-        answers.version(text)
+        responses.version(text)
 
 
 def test_a_first_install_by_helm_3() -> None:
     """No `hooks` when there are none, and no `apply_method`."""
-    rendered = answers.rendered(
+    rendered = responses.rendered(
         json.dumps({"name": "shop", "info": {"status": "pending-install"}, "manifest": "---\n", "version": 1})
     )
 
@@ -57,7 +57,7 @@ def test_an_upgrade_by_helm_4_with_hooks() -> None:
         ],
     }  # fmt: skip
 
-    rendered = answers.rendered(json.dumps(release))
+    rendered = responses.rendered(json.dumps(release))
 
     assert (rendered.revision, rendered.install, rendered.server_side) == (8, False, True)
     assert rendered.notes == "hello"
@@ -74,7 +74,7 @@ def test_a_history_is_told_oldest_first_with_gos_long_fractions() -> None:
         {"revision": 1, "updated": "", "status": "superseded"},
     ]  # fmt: skip
 
-    assert answers.history(json.dumps(lines)) == (
+    assert responses.history(json.dumps(lines)) == (
         Revision(1, "superseded"),
         Revision(
             2,
@@ -90,10 +90,10 @@ def test_a_history_is_told_oldest_first_with_gos_long_fractions() -> None:
 @pytest.mark.parametrize("text", ["", "no json", "[]", '"text"', '{"info": []}'])
 def test_an_answer_that_is_none_is_refused_without_showing_it(text: str) -> None:
     if text == '{"info": []}':
-        assert answers.rendered(text).manifest == ""
+        assert responses.rendered(text).manifest == ""
         return
     with pytest.raises(HelmFailed, match="is not the JSON that it should be") as failed:
-        answers.rendered(text)
+        responses.rendered(text)
 
     assert failed.value.details == ()
     assert "SHIPIT_HELM" in failed.value.hint

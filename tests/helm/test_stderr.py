@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipit.errors import HelmReason
-from shipit.helm import words
+from shipit.helm import stderr
 
 
 def test_what_says_nothing_about_the_failure_is_left_out() -> None:
@@ -24,7 +24,7 @@ def test_what_says_nothing_about_the_failure_is_left_out() -> None:
         "Use --debug flag to render out invalid YAML\n"
     )
 
-    assert words.clean(text) == ("template: shop/templates/a.yaml:3:5: executing",)
+    assert stderr.clean(text) == ("template: shop/templates/a.yaml:3:5: executing",)
 
 
 @pytest.mark.parametrize(
@@ -44,24 +44,24 @@ def test_what_says_nothing_about_the_failure_is_left_out() -> None:
     ],
 )
 def test_what_looks_like_a_secret_is_cut_out_and_the_rest_stays(text: str, shown: str) -> None:
-    assert words.hide(text) == shown
+    assert stderr.hide(text) == shown
 
 
 def test_secrets_of_the_values_are_cut_out_wherever_they_stand() -> None:
     values = {"db": {"password": "hunter2!", "host": "db.local"}, "tokens": ["abcdef", "x"], "pin": 123456}
-    secrets = tuple(words.secrets_in(values))
+    secrets = tuple(stderr.secrets_in(values))
 
     encoded = base64.b64encode(b"hunter2!").decode()
-    shown = words.hide(f"'hunter2!' does not match; {encoded}; abcdef; x; db.local; 123456", secrets)
+    shown = stderr.hide(f"'hunter2!' does not match; {encoded}; abcdef; x; db.local; 123456", secrets)
 
     assert shown == "'***' does not match; ***; ***; x; db.local; 123456"
 
 
 @given(st.text(min_size=6), st.text(), st.text())
 def test_no_secret_of_six_signs_and_more_comes_through(secret: str, before: str, after: str) -> None:
-    shown = words.hide(before + secret + after, [secret])
+    shown = stderr.hide(before + secret + after, [secret])
 
-    assert secret not in shown or secret in words.HIDDEN * 3
+    assert secret not in shown or secret in stderr.HIDDEN * 3
 
 
 # As they were first written, at any word's beginning: quadratic on a long run of words with hyphens
@@ -81,10 +81,10 @@ KEYS = ["password", "PWD", "token", "secret", "api-key", "dsn", "pass"]
 def test_beginning_at_a_run_of_letters_finds_the_same_secrets(text: str) -> None:
     expected = text
     for pattern in PLAIN:
-        expected = pattern.sub(rf"\g<kept>{words.HIDDEN}", expected)
+        expected = pattern.sub(rf"\g<kept>{stderr.HIDDEN}", expected)
     found = text
-    for pattern in words._SECRETS[-2:]:
-        found = pattern.sub(rf"\g<kept>{words.HIDDEN}", found)
+    for pattern in stderr._SECRETS[-2:]:
+        found = pattern.sub(rf"\g<kept>{stderr.HIDDEN}", found)
 
     assert found == expected
 
@@ -106,17 +106,17 @@ def test_beginning_at_a_run_of_letters_finds_the_same_secrets(text: str) -> None
 )
 def test_256_kib_without_a_break_take_no_time(text: str) -> None:
     began = time.process_time()
-    lines = words.clean(text)
-    words.reason(lines)
+    lines = stderr.clean(text)
+    stderr.reason(lines)
 
     assert time.process_time() - began < 2
 
 
 def test_a_long_line_is_cut_after_its_secrets() -> None:
     secret = "s3cret-of-the-values"
-    (line,) = words.clean("x" * (words.LONGEST_LINE - 5) + secret + "y" * 100, [secret])
+    (line,) = stderr.clean("x" * (stderr.LONGEST_LINE - 5) + secret + "y" * 100, [secret])
 
-    assert line == "x" * (words.LONGEST_LINE - 5) + "***y…"
+    assert line == "x" * (stderr.LONGEST_LINE - 5) + "***y…"
 
 
 SAID: list[tuple[str, HelmReason]] = [
@@ -160,24 +160,24 @@ SAID: list[tuple[str, HelmReason]] = [
 
 @pytest.mark.parametrize(("text", "reason"), SAID)
 def test_the_cause_is_read_from_the_words(text: str, reason: HelmReason) -> None:
-    failed = words.failure(
-        words.clean(text), "rendering release shop", release="shop", namespace="prod", chart="c"
+    failed = stderr.failure(
+        stderr.clean(text), "rendering release shop", release="shop", namespace="prod", chart="c"
     )
 
     assert failed.reason == reason
-    assert words.clean(text)[0].rstrip(":") in failed.message
+    assert stderr.clean(text)[0].rstrip(":") in failed.message
 
 
 def test_a_cause_that_is_known_says_what_to_type() -> None:
-    lines = words.clean("Error: found in Chart.yaml, but missing in charts/ directory: db")
+    lines = stderr.clean("Error: found in Chart.yaml, but missing in charts/ directory: db")
 
-    failed = words.failure(lines, "rendering", release="shop", namespace="prod", chart="/app/chart")
+    failed = stderr.failure(lines, "rendering", release="shop", namespace="prod", chart="/app/chart")
 
     assert failed.hint == "helm dependency build /app/chart"
     assert failed.message.startswith("the chart's dependencies are missing: ")
 
 
 def test_a_single_line_is_not_said_twice() -> None:
-    assert words.failure(("one",), "x").details == ()
-    assert words.failure(("one", "two"), "x").details == ("one", "two")
-    assert words.failure((), "rendering").message == "helm failed while rendering: it said nothing"
+    assert stderr.failure(("one",), "x").details == ()
+    assert stderr.failure(("one", "two"), "x").details == ("one", "two")
+    assert stderr.failure((), "rendering").message == "helm failed while rendering: it said nothing"
