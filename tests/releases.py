@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from shipit.draw import PROBE_TAG
 from shipit.lock.record import UpgradeRecord
 from shipit.model import Hook, Identity, Json, Plan, Rendered, Request, Revision
-from shipit.prepare import prepare
+from shipit.plan.prepare import prepare
+from shipit.plan.rendering import PROBE_TAG
 from tests.fakes import NAMESPACE, Fakes, fakes
 
 

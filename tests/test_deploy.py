@@ -158,24 +158,24 @@ def test_a_migration_that_runs_past_its_timeout_is_left_running_and_picked_up_ag
 ) -> None:
     world.cluster.scripts["migrate"] = Script(ends=3600)
     with pytest.raises(MigrationTimedOut, match="still runs"):
-        go(replace(request_, wanted=(MigrationSpec(timeout=30),)), world)
+        go(replace(request_, migrations=(MigrationSpec(timeout=30),)), world)
     assert world.clock.seconds < 45
     uid = world.cluster.objects[MIGRATE]["metadata"]["uid"]
-    assert go(again(request_, world, wanted=(MigrationSpec(timeout=7200),)), world) == 2
+    assert go(again(request_, world, migrations=(MigrationSpec(timeout=7200),)), world) == 2
     assert world.cluster.objects[MIGRATE]["metadata"]["uid"] == uid
 
 
 def test_a_timeout_may_delete_the_job(world: Fakes, request_: Request) -> None:
     world.cluster.scripts["migrate"] = Script(ends=3600)
     with pytest.raises(MigrationTimedOut, match="was deleted"):
-        go(replace(request_, wanted=(MigrationSpec(timeout=30, on_timeout="delete"),)), world)
+        go(replace(request_, migrations=(MigrationSpec(timeout=30, on_timeout="delete"),)), world)
     assert MIGRATE not in world.cluster.objects
 
 
 def test_a_migration_that_another_deploy_started_is_left_alone(world: Fakes, request_: Request) -> None:
     world.cluster.scripts["migrate"] = Script(ends=3600)
     with pytest.raises(MigrationTimedOut):
-        go(replace(request_, wanted=(MigrationSpec(timeout=30),)), world)
+        go(replace(request_, migrations=(MigrationSpec(timeout=30),)), world)
     world.helm.rendered = rendering("v3", 2)
     with pytest.raises(Busy, match=r"Job migrate of v2 \(run run-1\) still runs"):
         go(again(request_, world, tag="v3"), world)
@@ -297,7 +297,7 @@ def test_an_api_server_that_falls_silent_ends_as_unknown_at_the_timeout(
 
     world.cluster.broken = silent
     with pytest.raises(Unknown, match="is not known: the API server is gone"):
-        go(replace(request_, wanted=(MigrationSpec(timeout=40),)), world)
+        go(replace(request_, migrations=(MigrationSpec(timeout=40),)), world)
     assert world.clock.seconds < 50
 
 
@@ -424,7 +424,7 @@ def test_a_job_whose_pod_once_ran_is_never_called_one_that_never_started(
 
     world.clock.later(20, drained)
     with pytest.raises(MigrationTimedOut, match="it still runs"):
-        go(replace(request_, wanted=(MigrationSpec(timeout=120, start_timeout=60),)), world)
+        go(replace(request_, migrations=(MigrationSpec(timeout=120, start_timeout=60),)), world)
     job = world.cluster.job(NAMESPACE, "migrate")
     assert job is not None
     assert not job.suspended
@@ -460,7 +460,7 @@ def test_a_job_that_ends_as_its_time_is_up_has_ended(
     monkeypatch.setattr(Follower, "finish", slow)
     world.cluster.scripts["migrate"] = Script(starts=1, ends=29.1)
     wanted = (MigrationSpec(timeout=30, on_timeout=on_timeout),)  # type: ignore[arg-type]
-    assert go(replace(request_, wanted=wanted), world) == 2
+    assert go(replace(request_, migrations=wanted), world) == 2
     assert MIGRATE in world.cluster.objects
     assert any("ended as shipit gave up on it" in event.message for event in world.told.of(Warned))
 
@@ -469,7 +469,7 @@ def test_a_deletion_at_the_deadline_is_not_waited_for_beyond_it(world: Fakes, re
     world.cluster.scripts["migrate"] = Script(ends=3600)
     world.cluster.delete = lambda ref, **how: None  # type: ignore[method-assign]
     with pytest.raises(MigrationTimedOut, match=r"it is being deleted, and has not ended yet; .*untouched"):
-        go(replace(request_, wanted=(MigrationSpec(timeout=30, on_timeout="delete"),)), world)
+        go(replace(request_, migrations=(MigrationSpec(timeout=30, on_timeout="delete"),)), world)
     assert world.clock.seconds < 40
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from shipit.chart import deletes_before_creation
-from shipit.dressing import RELEASE_NAME_ANNOTATION
 from shipit.errors import ApiError, Busy, Conflict, MigrationFailed, Refused
 from shipit.events import Emit, JobChanged, StepChanged
 from shipit.model import (
@@ -20,6 +19,7 @@ from shipit.model import (
     is_active,
     pods_of,
 )
+from shipit.plan import RELEASE_NAME_ANNOTATION
 
 GONE_WITHIN = 300.0
 """Seconds that a deleted object and its pods get to go: twice the patience of a pod that ignores SIGTERM."""

@@ -23,7 +23,7 @@ from shipit.errors import (
 from shipit.events import Emit, StepChanged, Warned
 from shipit.lock import Lease, LockLost, LockRecord, UpgradeRecord, fenced, lease_ref
 from shipit.model import Plan, Ref, Request, Step, Verdict, World
-from shipit.prepare import prepare
+from shipit.plan import prepare
 from shipit.step import goes_on, run, sweep
 from shipit.upgrade import await_rollout, newest_revision, refuse_moved, upgrade, warn_of_moved_tag
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from shipit.chart import digest, resources, split
+from shipit.chart import resources, split
 from shipit.errors import Busy, Conflict
 from shipit.events import Emit, Warned
 from shipit.lock import UpgradeRecord
 from shipit.model import Json, Ref, Request, Revision, World
+from shipit.plan import is_handover, is_upgrade
 
 ANOTHERS = 3
 """How many of helm's timeouts somebody else's helm gets: it counts one for its hooks before, the upgrade, those after."""
@@ -80,18 +81,6 @@ def _is_ours(newest: Revision, owed: UpgradeRecord, request: Request, world: Wor
         or (newest.status == "pending-rollback" and newest.number == owed.revision + 1)
         or is_upgrade(newest, owed, request, world)
     )
-
-
-def is_upgrade(newest: Revision, owed: UpgradeRecord, request: Request, world: World) -> bool:
-    """Whether that deploy made the revision: by its number, and by what it holds."""
-    if newest.number != owed.revision:
-        return False
-    return digest(split(world.helm.manifest(newest.number), request.namespace)) == owed.digest
-
-
-def is_handover(newest: Revision, owed: UpgradeRecord) -> bool:
-    """Whether that deploy made the revision, as the one before its upgrade."""
-    return owed.handover and newest.number == owed.revision - 1
 
 
 def _age(stored: Json, world: World) -> float:

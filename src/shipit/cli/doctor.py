@@ -25,8 +25,7 @@ def doctor(
     def work(session: Session) -> Done:
         from shipit.cli.wiring import Flags, configure, deploying
         from shipit.config import check_tag
-        from shipit.doctor import examine
-        from shipit.draw import PROBE_TAG
+        from shipit.plan import PROBE_TAG, examine
 
         config = configure(session)
         with deploying(session, config, check_tag(tag or PROBE_TAG), Flags(), command="doctor") as (

@@ -22,13 +22,13 @@ def logs(
 
     def work(session: Session) -> Done:
         from shipit.cli.wiring import configure, reached
-        from shipit.hiding import hide_secrets_of_job
         from shipit.logs import describe, newest_job, show_logs
+        from shipit.plan import mask_secrets_of_job
 
         config = configure(session)
         with reached(session, config) as cluster:
             job = newest_job(cluster, session.namespace, config.release.name, name)
-            hide_secrets_of_job(job, cluster, session.mask, session.emit, release=config.release.name)
+            mask_secrets_of_job(job, cluster, session.mask, session.emit, release=config.release.name)
             job = show_logs(job, cluster, session.clock, session.emit, follow=follow)
         return Done(f"Job {job.name} of {job.tag or 'an unknown tag'} is {describe(job)}")
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from shipit.cli.session import Session
 from shipit.config import Config, Migration, Overrides, load, overlay_values, values_files
-from shipit.draw import PROBE_TAG
 from shipit.errors import refusing
 from shipit.events import Started
 from shipit.lock import LEASE_DURATION
 from shipit.model import Identity, MigrationSpec, Request, World
+from shipit.plan import PROBE_TAG
 
 if TYPE_CHECKING:
     from shipit.cluster import KubeCluster
@@ -120,7 +120,7 @@ def _request(session: Session, config: Config, tag: str, flags: Flags, folder: P
         probe=_values(config, None, PROBE_TAG, folder / "probe.json"),
         workdir=folder,
         identity=identity(os.environ, flags.message),
-        wanted=tuple(_wanted(config, each, tag, folder, n) for n, each in enumerate(config.migrations)),
+        migrations=tuple(_spec(config, each, tag, folder, n) for n, each in enumerate(config.migrations)),
         tag_key=release.tag_key,
         timeout=release.timeout,
         rollback_on_failure=release.rollback_on_failure,
@@ -132,7 +132,7 @@ def _request(session: Session, config: Config, tag: str, flags: Flags, folder: P
     )
 
 
-def _wanted(config: Config, migration: Migration, tag: str, folder: Path, number: int) -> MigrationSpec:
+def _spec(config: Config, migration: Migration, tag: str, folder: Path, number: int) -> MigrationSpec:
     own = bool(migration.chart or migration.values or migration.set)
     return MigrationSpec(
         name=migration.name or "",

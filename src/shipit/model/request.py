@@ -48,7 +48,7 @@ class Request:
     probe: tuple[Path, ...]
     workdir: Path
     identity: Identity
-    wanted: tuple[MigrationSpec, ...] = (MigrationSpec(),)
+    migrations: tuple[MigrationSpec, ...] = (MigrationSpec(),)
     tag_key: tuple[str, ...] = ("image.tag",)
     timeout: float = 300.0
     rollback_on_failure: bool = False

@@ -1,18 +1,18 @@
-"""Everything that can be known before anything changes: rendered once, chosen, checked, frozen into a Plan."""
+"""Everything that can be known before anything changes: rendered once, selected, checked, frozen into a Plan."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from shipit.chart import digest
-from shipit.checks import check_permissions, check_references, dry_run_app, dry_run_step
-from shipit.draw import Drawing, draw
 from shipit.errors import Refused, refusing
 from shipit.events import Emit, StepChanged, Warned
 from shipit.lock import UpgradeRecord
 from shipit.model import Plan, Request, Step, World
-from shipit.pending import is_handover, is_upgrade
-from shipit.plan import plan_of
+from shipit.plan.build import build_plan
+from shipit.plan.noted_upgrade import is_handover, is_upgrade
+from shipit.plan.preflight import check_permissions, check_references, dry_run_app, dry_run_step
+from shipit.plan.rendering import ReleaseRendering, render_release
 
 
 def prepare(request: Request, world: World, noted: UpgradeRecord | None, emit: Emit) -> Plan:
@@ -25,45 +25,49 @@ def prepare(request: Request, world: World, noted: UpgradeRecord | None, emit: E
     owed = noted if noted is not None and not noted.over else None
     emit(StepChanged("prepare", "started", f"rendering {request.release} with {request.tag}"))
     with refusing():
-        drawing = draw(request, world)
-        if noted is not None and noted.owes_install and 0 < drawing.newest <= noted.revision:
-            drawing = replace(drawing, rendered=replace(drawing.rendered, owes_install=True))
-        plan = _resumed(request, world, drawing, owed) or plan_of(
-            request, world, drawing, counts_from=_interrupted(request, world, drawing, owed)
+        rendering = render_release(request, world)
+        if noted is not None and noted.owes_install and 0 < rendering.newest <= noted.revision:
+            rendering = replace(rendering, rendered=replace(rendering.rendered, owes_install=True))
+        plan = _resumed(request, world, rendering, owed) or build_plan(
+            request, world, rendering, counts_from=_interrupted(request, world, rendering, owed)
         )
-        _check(plan, world, drawing, emit)
+        _check(plan, world, rendering, emit)
     emit(StepChanged("prepare", "done", _summary(plan)))
     return plan
 
 
-def _resumed(request: Request, world: World, drawing: Drawing, owed: UpgradeRecord | None) -> Plan | None:
+def _resumed(
+    request: Request, world: World, rendering: ReleaseRendering, owed: UpgradeRecord | None
+) -> Plan | None:
     """The plan that finishes what a dead deploy owes: its upgrade has come, and it is the one that we would make."""
     if owed is None or (owed.tag, owed.revision, owed.revision) != (
         request.tag,
-        drawing.deployed,
-        drawing.newest,
+        rendering.deployed,
+        rendering.newest,
     ):
         return None
-    if digest(drawing.live) != owed.digest:
+    if digest(rendering.live) != owed.digest:
         return None  # somebody else made that revision
-    rendered = replace(drawing.rendered, install=owed.install, revision=owed.revision)
-    plan = plan_of(request, world, replace(drawing, rendered=rendered, live=()))
+    rendered = replace(rendering.rendered, install=owed.install, revision=owed.revision)
+    plan = build_plan(request, world, replace(rendering, rendered=rendered, live=()))
     return replace(plan, resumes=True) if plan.digest == owed.digest else None
 
 
-def _interrupted(request: Request, world: World, drawing: Drawing, owed: UpgradeRecord | None) -> int:
+def _interrupted(
+    request: Request, world: World, rendering: ReleaseRendering, owed: UpgradeRecord | None
+) -> int:
     """The oldest revision whose migration counts, when a dead deploy of this tag had begun this upgrade, 0 otherwise.
 
     Its helm was stopped with it, and marked the revision as failed; an upgrade that failed by itself is noted as over.
     """
-    newest = drawing.history[-1] if drawing.history else None
+    newest = rendering.history[-1] if rendering.history else None
     if newest is None or newest.status != "failed" or owed is None or owed.made or owed.tag != request.tag:
         return 0
     ours = is_upgrade(newest, owed, request, world) or is_handover(newest, owed)
     return owed.counts_from if ours else 0
 
 
-def _check(plan: Plan, world: World, drawing: Drawing, emit: Emit) -> None:
+def _check(plan: Plan, world: World, rendering: ReleaseRendering, emit: Emit) -> None:
     steps = (*plan.before, *plan.after)
     check_permissions(world.cluster, plan.namespace, steps)
     check_references(world, plan)
@@ -71,7 +75,7 @@ def _check(plan: Plan, world: World, drawing: Drawing, emit: Emit) -> None:
         _refuse_manual_selector(step)
         dry_run_step(world.cluster, step)
         _warn(step, emit)
-    unknown = dry_run_app(world.cluster, plan, drawing.live, server_side=drawing.rendered.server_side)
+    unknown = dry_run_app(world.cluster, plan, rendering.live, server_side=rendering.rendered.server_side)
     if unknown:
         emit(
             Warned(

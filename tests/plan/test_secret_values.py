@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from shipit.checks import check_references
 from shipit.errors import ApiError, Forbidden, Unreachable
 from shipit.events import LogLine, Warned
-from shipit.hiding import hide_secrets_of_job, secret_values
 from shipit.model import Json, Plan, Ref, Resource, Step
 from shipit.output.mask import Mask
+from shipit.plan.preflight import check_references
+from shipit.plan.secret_values import mask_secrets_of_job, secret_values
 from tests.fakes import NAMESPACE, Fakes, fakes
 
 
@@ -40,7 +40,7 @@ def resource(body: Json) -> Resource:
     return Resource(Ref(body["apiVersion"], body["kind"], meta["namespace"], meta["name"]), body, "t.yaml")
 
 
-def plan_of(*app: Json, before: tuple[Json, ...] = ()) -> Plan:
+def build_plan(*app: Json, before: tuple[Json, ...] = ()) -> Plan:
     steps = [Step(one.ref.name, one.ref, one.body, "before", 1, 1, "h") for one in map(resource, before)]
     return Plan(
         release="mastodon", namespace=NAMESPACE, run="r", tag="v1.2.3", revision=1, live=0, install=True,
@@ -62,7 +62,7 @@ def denied(call: str) -> ApiError | None:
 
 
 def test_a_deploy_hides_what_its_steps_and_its_app_take(world: Fakes) -> None:
-    plan = plan_of(runs("Deployment", "web", "stripe"), before=(runs("Job", "migrate", "db"),))
+    plan = build_plan(runs("Deployment", "web", "stripe"), before=(runs("Job", "migrate", "db"),))
     check_references(world.world, plan)
     assert world.mask.hidden == {"value of db", "value of stripe"}
 
@@ -70,14 +70,18 @@ def test_a_deploy_hides_what_its_steps_and_its_app_take(world: Fakes) -> None:
 def test_the_secrets_of_the_chart_are_hidden_without_being_read(world: Fakes) -> None:
     rendered = {**secret("app", "by the chart"), "stringData": {"other": "as a string", "port": 5432}}
     hook = secret("hook", "by a hook")
-    check_references(world.world, plan_of(rendered, runs("Deployment", "web", "app", "hook"), before=(hook,)))
+    check_references(
+        world.world, build_plan(rendered, runs("Deployment", "web", "app", "hook"), before=(hook,))
+    )
     assert world.mask.hidden == {"by the chart", "as a string", "5432", "by a hook"}
     assert world.cluster.calls == []
 
 
 def test_secrets_of_the_app_that_may_not_be_read_refuse_no_deploy(world: Fakes) -> None:
     world.cluster.broken = denied
-    check_references(world.world, plan_of(runs("Deployment", "web", "stripe"), secret("app", "by the chart")))
+    check_references(
+        world.world, build_plan(runs("Deployment", "web", "stripe"), secret("app", "by the chart"))
+    )
     assert world.mask.hidden == {"by the chart"}
 
 
@@ -89,7 +93,7 @@ def test_a_value_that_is_the_name_of_the_release_or_its_tag_is_not_hidden(world:
         "place": NAMESPACE,
         "password": "hunter22",
     }
-    check_references(world.world, plan_of({**secret("app", "mastodon"), "stringData": texts}))
+    check_references(world.world, build_plan({**secret("app", "mastodon"), "stringData": texts}))
     assert world.mask.hidden == {"hunter22"}
 
 
@@ -98,7 +102,7 @@ def test_a_log_is_masked_for_the_secrets_of_its_job(world: Fakes) -> None:
     world.cluster.create(runs("Job", "migrate", "db", "stripe"))
     job = world.cluster.job(NAMESPACE, "migrate")
     assert job is not None
-    hide_secrets_of_job(job, world.cluster, mask, world.told, release="mastodon")
+    mask_secrets_of_job(job, world.cluster, mask, world.told, release="mastodon")
     mask(LogLine("migrate", "p", "c", 1, "with value of db and value of stripe, not value of other"))
     assert [each.line for each in world.told.of(LogLine)] == ["with *** and ***, not value of other"]
     assert world.told.of(Warned) == []
@@ -109,7 +113,7 @@ def test_who_may_not_read_secrets_is_told_once_and_sees_the_log(world: Fakes) ->
     world.cluster.broken = denied
     job = world.cluster.job(NAMESPACE, "migrate")
     assert job is not None
-    hide_secrets_of_job(job, world.cluster, world.mask, world.told, release="mastodon")
+    mask_secrets_of_job(job, world.cluster, world.mask, world.told, release="mastodon")
     (warned,) = world.told.of(Warned)
     assert warned.message == (
         "this log is not masked for the Secrets that can't be read: db (not allowed), stripe (not allowed)"
@@ -121,7 +125,7 @@ def test_a_secret_that_is_gone_is_named_unless_the_pod_starts_without_it(world: 
         world.cluster.create(runs("Job", name, "db", "gone", optional=optional))
         job = world.cluster.job(NAMESPACE, name)
         assert job is not None
-        hide_secrets_of_job(job, world.cluster, world.mask, world.told, release="mastodon")
+        mask_secrets_of_job(job, world.cluster, world.mask, world.told, release="mastodon")
     assert world.mask.hidden == {"value of db"}
     assert [each.message.rpartition(": ")[2] for each in world.told.of(Warned)] == [
         "gone (not there any more)"
@@ -134,7 +138,7 @@ def test_a_secret_that_is_there_and_could_not_be_read_shows_no_log(world: Fakes)
     assert job is not None
     world.cluster.broken = lambda call: Unreachable("reset") if "Secret" in call else None
     with pytest.raises(Unreachable):
-        hide_secrets_of_job(job, world.cluster, world.mask, world.told, release="mastodon")
+        mask_secrets_of_job(job, world.cluster, world.mask, world.told, release="mastodon")
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import json
 import pytest
 
 from shipit.chart.manifest import split
-from shipit.choose import Chosen, check_tag, choose
 from shipit.errors import Refused
 from shipit.model import Hook, MigrationSpec, Rendered
+from shipit.plan.selection import SelectedObject, check_tag, select_objects
 
 
 def job(name: str, image: str = "shop:v2", template: str = "migrate") -> str:
@@ -43,16 +43,16 @@ def hook(
 def chosen(
     manifest: str = "",
     *hooks: Hook,
-    wanted: tuple[MigrationSpec, ...] = (MigrationSpec(),),
+    specs: tuple[MigrationSpec, ...] = (MigrationSpec(),),
     install: bool = False,
     own: str | None = None,
-) -> tuple[Chosen, ...]:
+) -> tuple[SelectedObject, ...]:
     rendered = Rendered(manifest, hooks, 2, install=install, server_side=True)
-    renderings = [None if own is None else split(own)] * len(wanted)
-    return choose(wanted, rendered, split(manifest), renderings)
+    renderings = [None if own is None else split(own)] * len(specs)
+    return select_objects(specs, rendered, split(manifest), renderings)
 
 
-def names(found: tuple[Chosen, ...], phase: str = "") -> list[str]:
+def names(found: tuple[SelectedObject, ...], phase: str = "") -> list[str]:
     return [one.name for one in found if phase in ("", one.phase)]
 
 
@@ -111,11 +111,11 @@ def test_several_jobs_are_refused_with_the_candidates() -> None:
         "shop/templates/cleanup.yaml: Job other",
     )
     with pytest.raises(Refused, match=r"templates/migrate\.yaml renders 2 Jobs"):
-        chosen(TWO, wanted=(MigrationSpec(template="templates/migrate.yaml"),))
+        chosen(TWO, specs=(MigrationSpec(template="templates/migrate.yaml"),))
 
 
 @pytest.mark.parametrize(
-    ("wanted", "job"),
+    ("specs", "job"),
     [
         (MigrationSpec(name="migrate"), "shop-migrate"),
         (MigrationSpec(name="shop-seed"), "shop-seed"),
@@ -125,18 +125,18 @@ def test_several_jobs_are_refused_with_the_candidates() -> None:
         (MigrationSpec(name="anything", template="templates/cleanup.yaml"), "other"),
     ],
 )
-def test_a_name_or_a_template_makes_it_clear(wanted: MigrationSpec, job: str) -> None:
-    (found,) = chosen(TWO, wanted=(wanted,))
+def test_a_name_or_a_template_makes_it_clear(specs: MigrationSpec, job: str) -> None:
+    (found,) = chosen(TWO, specs=(specs,))
     assert found.body["metadata"]["name"] == job
-    assert found.name == (wanted.name or "cleanup")
+    assert found.name == (specs.name or "cleanup")
 
 
 def test_a_migration_that_names_a_hook_s_template_lends_it_name_and_timeouts() -> None:
     mine = MigrationSpec(name="schema", template="templates/db.yaml", timeout=5)
     found = chosen(
-        "", hook("db", "pre-upgrade", template="db"), hook("mail", "pre-upgrade"), wanted=(mine, MigrationSpec(timeout=7))
+        "", hook("db", "pre-upgrade", template="db"), hook("mail", "pre-upgrade"), specs=(mine, MigrationSpec(timeout=7))
     )  # fmt: skip
-    assert [(one.name, one.wanted.timeout, one.migration) for one in found] == [
+    assert [(one.name, one.spec.timeout, one.migration) for one in found] == [
         ("schema", 5, True),
         ("mail", 7, False),
     ]
@@ -144,29 +144,29 @@ def test_a_migration_that_names_a_hook_s_template_lends_it_name_and_timeouts() -
 
 def test_a_template_that_renders_nothing_yet_runs_nothing_on_a_first_install_only() -> None:
     upgrades_only = MigrationSpec(template="templates/migrate.yaml")
-    assert chosen("", wanted=(upgrades_only,), install=True) == ()
+    assert chosen("", specs=(upgrades_only,), install=True) == ()
     with pytest.raises(Refused, match="renders no Job"):
-        chosen("", wanted=(upgrades_only,))
+        chosen("", specs=(upgrades_only,))
 
 
 def test_a_job_of_a_rendering_of_its_own_is_found_there() -> None:
-    (found,) = chosen("", wanted=(MigrationSpec(chart="db", values=()),), own=job("up"))
+    (found,) = chosen("", specs=(MigrationSpec(chart="db", values=()),), own=job("up"))
     assert (found.name, found.body["metadata"]["name"]) == ("migrate", "up")
     with pytest.raises(Refused, match="chart db renders no Job"):
-        chosen(job("here"), wanted=(MigrationSpec(chart="db", values=()),), own=config_map("x"))
+        chosen(job("here"), specs=(MigrationSpec(chart="db", values=()),), own=config_map("x"))
 
 
 def test_a_hook_that_only_borrows_the_timeouts_of_a_table_does_not_stand_for_its_migration() -> None:
     mine = MigrationSpec(values=(), timeout=5)
-    found = chosen("", hook("certificates", "pre-upgrade"), wanted=(mine,), own=job("up"))
-    assert [(one.name, one.wanted.timeout, one.migration) for one in found] == [
+    found = chosen("", hook("certificates", "pre-upgrade"), specs=(mine,), own=job("up"))
+    assert [(one.name, one.spec.timeout, one.migration) for one in found] == [
         ("certificates", 5, False),
         ("migrate", 5, True),
     ]
 
 
 def test_the_phase_of_a_plain_job_is_the_table_s() -> None:
-    assert names(chosen(job("a"), wanted=(MigrationSpec(phase="after"),)), "after") == ["migrate"]
+    assert names(chosen(job("a"), specs=(MigrationSpec(phase="after"),)), "after") == ["migrate"]
 
 
 def test_the_tag_must_be_in_an_image_of_each_migration() -> None:
@@ -181,9 +181,9 @@ def test_of_several_hooks_one_may_run_another_image() -> None:
     wait = hook("wait", "pre-upgrade", image="busybox:1", template="db")
     check_tag(chosen("", wait, hook("up", "pre-upgrade", template="db")), "v2", ["image.tag"])
     mine = MigrationSpec(template="templates/db.yaml")
-    check_tag(chosen("", wait, hook("up", "pre-upgrade", template="db"), wanted=(mine,)), "v2", ["image.tag"])
+    check_tag(chosen("", wait, hook("up", "pre-upgrade", template="db"), specs=(mine,)), "v2", ["image.tag"])
     with pytest.raises(Refused) as refused:
-        check_tag(chosen("", wait, hook("up", "pre-upgrade"), wanted=(mine,)), "v2", ["image.tag"])
+        check_tag(chosen("", wait, hook("up", "pre-upgrade"), specs=(mine,)), "v2", ["image.tag"])
     assert refused.value.details == ("Job wait: busybox:1",)
 
 
@@ -198,20 +198,20 @@ def test_a_digest_beside_the_tag_is_told() -> None:
 
 def test_a_chart_without_a_migration_may_have_none_when_none_is_asked_for() -> None:
     rendered = Rendered("", (), 2, install=False, server_side=True)
-    assert choose((MigrationSpec(),), rendered, (), [None], optional=True) == ()
+    assert select_objects((MigrationSpec(),), rendered, (), [None], optional=True) == ()
     with pytest.raises(Refused, match="renders no Job"):
-        choose((MigrationSpec(),), rendered, (), [None])
+        select_objects((MigrationSpec(),), rendered, (), [None])
 
 
 def test_a_named_plain_job_runs_beside_the_chart_s_hooks_whatever_they_are() -> None:
     secret = hook("database", "pre-install,pre-upgrade", kind="Secret")
     waits = hook("wait", "pre-install,pre-upgrade", image="busybox:1")
-    wanted = (MigrationSpec(template="templates/migrate.yaml", timeout=7),)
+    specs = (MigrationSpec(template="templates/migrate.yaml", timeout=7),)
     for install in (True, False):
-        found = chosen(job("shop-migrate"), secret, waits, wanted=wanted, install=install)
+        found = chosen(job("shop-migrate"), secret, waits, specs=specs, install=install)
         assert [(one.name, one.migration) for one in found] == [
             ("database", False),
             ("wait", False),
             ("migrate", True),
         ]
-        assert found[-1].wanted.timeout == 7
+        assert found[-1].spec.timeout == 7

@@ -13,7 +13,7 @@ from shipit.events import Emit, Warned
 from shipit.model import Cluster, Job, Json, Mask, Plan, Ref, World
 
 
-def hide_secrets(plan: Plan, world: World) -> dict[Ref, Json | None]:
+def mask_secrets(plan: Plan, world: World) -> dict[Ref, Json | None]:
     """Hide what the Secrets of the chart hold, its hooks' included, and those that the app's pods take.
 
     A failing rollout shows the app's last lines. A Secret that the caller may not read can't be masked: that is no
@@ -34,7 +34,7 @@ def hide_secrets(plan: Plan, world: World) -> dict[Ref, Json | None]:
     return read
 
 
-def hide_secrets_of_job(job: Job, cluster: Cluster, mask: Mask, emit: Emit, *, release: str) -> None:
+def mask_secrets_of_job(job: Job, cluster: Cluster, mask: Mask, emit: Emit, *, release: str) -> None:
     """Hide what the Secrets hold that a Job's pods take; one warning names those that can't be read any more."""
     mask.spare((release, job.namespace, job.tag, cluster.context))
     body = cluster.get(Ref("batch/v1", "Job", job.namespace, job.name)) or {}

@@ -25,7 +25,7 @@ HASH_DIGITS = 16
 # What the same Job may differ in from one render to the next: its place, what dresses it, and its name, which
 # charts make from random characters or the date.
 _UNHASHED = ("name", "generateName", "namespace", "labels", "annotations")
-_DRESSING = frozenset(
+_OWN_METADATA = frozenset(
     {
         MANAGED_BY_LABEL,
         RELEASE_NAME_ANNOTATION,
@@ -35,7 +35,7 @@ _DRESSING = frozenset(
 )
 
 
-def dressed(
+def with_metadata(
     body: Json, *, release: str, namespace: str, run: str, tag: str, hash: str, revision: int
 ) -> Json:
     """A Job or Pod as it is created; any other hook's object only gets its namespace.
@@ -84,14 +84,14 @@ def placed(body: Json, namespace: str) -> Json:
 
 
 def job_hash(body: Json) -> str:
-    """Names what a Job or Pod does, as 16 hexadecimal digits; the same before and after it was dressed.
+    """Names what a Job or Pod does, as 16 hexadecimal digits; the same before and after it was with_metadata.
 
     Its name doesn't count. Of two steps that do the very same, each Job is still one step's only.
     """
     metadata = as_json(body.get("metadata"))
     kept = {key: value for key, value in metadata.items() if key not in _UNHASHED}
     for part in ("labels", "annotations"):
-        own = {k: v for k, v in as_json(metadata.get(part)).items() if not _is_dressing(str(k))}
+        own = {k: v for k, v in as_json(metadata.get(part)).items() if not _is_metadata_of_shipit(str(k))}
         kept |= {part: own} if own else {}
     plain = {key: value for key, value in body.items() if key not in ("metadata", "status")} | {
         "metadata": kept
@@ -99,5 +99,5 @@ def job_hash(body: Json) -> str:
     return hashlib.sha256(canonical(plain).encode("utf-8", "surrogatepass")).hexdigest()[:HASH_DIGITS]
 
 
-def _is_dressing(key: str) -> bool:
-    return key in _DRESSING or key.startswith("shipit/")
+def _is_metadata_of_shipit(key: str) -> bool:
+    return key in _OWN_METADATA or key.startswith("shipit/")

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from shipit.chart import Document, split, uses_tag
-from shipit.choose import Chosen, check_tag, choose
 from shipit.errors import HelmFailed, Refused
 from shipit.model import MigrationSpec, Rendered, Request, Revision, World
+from shipit.plan.selection import SelectedObject, check_tag, select_objects
 
 PROBE_TAG = "shipit-probe"
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
+class ReleaseRendering:
     """The one rendering, beside the release as it is: `live` is the manifest that Helm compares with."""
 
     rendered: Rendered
@@ -34,29 +34,33 @@ class Drawing:
         return next((each.number for each in reversed(self.history) if each.status == "deployed"), 0)
 
 
-def draw(request: Request, world: World) -> Drawing:
+def render_release(request: Request, world: World) -> ReleaseRendering:
     """Render the release with the tag, once, and read what Helm has of it."""
     history = world.helm.history()
     rendered = world.helm.render(request.chart, request.values)
     if history:  # after `uninstall --keep-history` Helm renders revision 1, but goes on counting
         rendered = replace(rendered, revision=max(rendered.revision, history[-1].number + 1))
-    drawing = Drawing(rendered, split(rendered.manifest, request.namespace), history, ())
-    number = drawing.deployed or drawing.newest
-    return replace(drawing, live=split(world.helm.manifest(number), request.namespace)) if number else drawing
+    rendering = ReleaseRendering(rendered, split(rendered.manifest, request.namespace), history, ())
+    number = rendering.deployed or rendering.newest
+    return (
+        replace(rendering, live=split(world.helm.manifest(number), request.namespace))
+        if number
+        else rendering
+    )
 
 
-def pick(
+def select_checked(
     request: Request, world: World, rendered: Rendered, documents: Sequence[Document]
-) -> tuple[Chosen, ...]:
+) -> tuple[SelectedObject, ...]:
     """What runs around the upgrade, checked: the templates are there, the tag is in the image because we set it."""
-    own = [_own_rendering(entry, entry.values, request, world) for entry in request.wanted]
-    chosen = choose(request.wanted, rendered, documents, own, optional=request.skip_migration)
-    for entry in request.wanted:
-        _check_template(entry, request, chosen)
+    own = [_own_rendering(entry, entry.values, request, world) for entry in request.migrations]
+    selected = select_objects(request.migrations, rendered, documents, own, optional=request.skip_migration)
+    for entry in request.migrations:
+        _check_template(entry, request, selected)
     if not request.skip_migration:
-        check_tag(chosen, request.tag, request.tag_key)
-        _check_coincidence(request, world, chosen)
-    return chosen
+        check_tag(selected, request.tag, request.tag_key)
+        _check_coincidence(request, world, selected)
+    return selected
 
 
 def _own_rendering(
@@ -68,10 +72,10 @@ def _own_rendering(
     return split(world.helm.render(entry.chart or request.chart, values).manifest, request.namespace)
 
 
-def _check_template(entry: MigrationSpec, request: Request, chosen: Sequence[Chosen]) -> None:
+def _check_template(entry: MigrationSpec, request: Request, selected: Sequence[SelectedObject]) -> None:
     """A template that renders nothing on a first install must at least be there."""
     folder = Path(entry.chart or request.chart)
-    if not entry.template or any(one.wanted is entry for one in chosen) or (folder / entry.template).exists():
+    if not entry.template or any(one.spec is entry for one in selected) or (folder / entry.template).exists():
         return
     there = sorted(str(path.relative_to(folder)) for path in folder.glob("templates/**/*.y*ml"))
     raise Refused(
@@ -81,20 +85,20 @@ def _check_template(entry: MigrationSpec, request: Request, chosen: Sequence[Cho
     )
 
 
-def _check_coincidence(request: Request, world: World, chosen: Sequence[Chosen]) -> None:
+def _check_coincidence(request: Request, world: World, selected: Sequence[SelectedObject]) -> None:
     """The tag may stand in the image because the chart writes it there, not because we set it: render with another.
 
     Only asked when the chart or the values hold that very text: then a coincidence is possible.
     """
-    tagged = [one for one in chosen if one.migration and uses_tag(one.body, request.tag)]
+    tagged = [one for one in selected if one.migration and uses_tag(one.body, request.tag)]
     if not tagged or not _written(request):
         return
     try:
         probed = world.helm.render(request.chart, request.probe)
-        own = [_own_rendering(entry, entry.probe, request, world) for entry in request.wanted]
+        own = [_own_rendering(entry, entry.probe, request, world) for entry in request.migrations]
     except HelmFailed:
         return  # the chart looks at the tag, and takes only some: it does reach it
-    again = choose(request.wanted, probed, split(probed.manifest, request.namespace), own)
+    again = select_objects(request.migrations, probed, split(probed.manifest, request.namespace), own)
     if any(one.migration and uses_tag(one.body, request.tag) for one in again) and not any(
         one.migration and uses_tag(one.body, PROBE_TAG) for one in again
     ):
@@ -107,7 +111,7 @@ def _check_coincidence(request: Request, world: World, chosen: Sequence[Chosen])
 
 def _written(request: Request) -> bool:
     """Whether a chart or values hold the tag beside where we set it, but for an apiVersion; a packed chart may."""
-    own = [(entry.chart or request.chart, entry.values) for entry in request.wanted if entry.values]
+    own = [(entry.chart or request.chart, entry.values) for entry in request.migrations if entry.values]
     sources = [(request.chart, request.values), *own]
     ours = {values[-1] for _, values in sources}
     places = {Path(chart) for chart, _ in sources} | {path for _, values in sources for path in values}

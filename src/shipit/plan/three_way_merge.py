@@ -7,7 +7,7 @@ import copy
 from shipit.model import Json
 
 
-def three_way(old: Json | None, live: Json, new: Json) -> Json:
+def three_way_merge(old: Json | None, live: Json, new: Json) -> Json:
     """The live object with what changes from `old` to `new`: the body of a PUT with `dryRun=All`.
 
     Maps are merged; lists and a Deployment's `strategy` are replaced whole; what `old` had and `new` hasn't is

@@ -18,24 +18,24 @@ from shipit.chart import (
     without,
     workloads,
 )
-from shipit.choose import Chosen
-from shipit.draw import Drawing, pick
-from shipit.dressing import dressed, job_hash
 from shipit.model import Json, Plan, Request, Resource, Step, World
+from shipit.plan.job_metadata import job_hash, with_metadata
+from shipit.plan.rendering import ReleaseRendering, select_checked
+from shipit.plan.selection import SelectedObject
 
 
-def plan_of(request: Request, world: World, drawing: Drawing, *, counts_from: int = 0) -> Plan:
+def build_plan(request: Request, world: World, rendering: ReleaseRendering, *, counts_from: int = 0) -> Plan:
     """What a deploy of that rendering would do. Raises Refused when the migration or the tag isn't there.
 
     `counts_from` is the oldest revision whose migration counts for it, 0 for its own.
     """
-    rendered = drawing.rendered
-    chosen = pick(request, world, rendered, drawing.documents)
-    app = _app(drawing.documents, chosen)
-    retired = _retired(chosen, app, drawing.live, request.namespace)
-    handover = bool(retired and drawing.deployed)
+    rendered = rendering.rendered
+    selected = select_checked(request, world, rendered, rendering.documents)
+    app = _app(rendering.documents, selected)
+    retired = _retired(selected, app, rendering.live, request.namespace)
+    handover = bool(retired and rendering.deployed)
     revision = rendered.revision + (1 if handover else 0)
-    steps = [(one, _step(one, request, revision)) for one in chosen]
+    steps = [(one, _step(one, request, revision)) for one in selected]
     kept = [step for one, step in steps if not (request.skip_migration and one.migration)]
     owes_install = rendered.install or rendered.owes_install
     named = digest(app)
@@ -49,7 +49,7 @@ def plan_of(request: Request, world: World, drawing: Drawing, *, counts_from: in
         run=request.run,
         tag=request.tag,
         revision=revision,
-        live=drawing.newest,
+        live=rendering.newest,
         install=rendered.install,
         before=tuple(step for step in kept if step.phase == "before"),
         after=tuple(step for step in kept if step.phase == "after"),
@@ -59,8 +59,8 @@ def plan_of(request: Request, world: World, drawing: Drawing, *, counts_from: in
         app=tuple(resources(app)),
         workloads=workloads(app),
         timeout=request.timeout,
-        handover=_handover(request, world, drawing, retired) if handover else None,
-        back_to=_before(drawing, handover=handover),
+        handover=_handover(request, world, rendering, retired) if handover else None,
+        back_to=_before(rendering, handover=handover),
         rolls_back=request.rollback_on_failure,
         foreign=tuple(resource.ref for resource in retired),
         rerun=request.rerun,
@@ -72,11 +72,11 @@ def plan_of(request: Request, world: World, drawing: Drawing, *, counts_from: in
     )
 
 
-def _app(documents: Sequence[Document], chosen: Sequence[Chosen]) -> tuple[Document, ...]:
+def _app(documents: Sequence[Document], selected: Sequence[SelectedObject]) -> tuple[Document, ...]:
     """What Helm gets: the rendering without the migrations that are no hooks."""
-    taken = {one.resource.ref for one in chosen if one.resource is not None}
-    for one in chosen:
-        if one.resource is not None and one.wanted.values is not None and not one.wanted.chart:
+    taken = {one.resource.ref for one in selected if one.resource is not None}
+    for one in selected:
+        if one.resource is not None and one.spec.values is not None and not one.spec.chart:
             # the chart was rendered twice: the same Job may have got another name
             same = [each.ref for each in candidates(documents) if each.source == one.resource.source]
             taken |= set(same if len(same) == 1 else ())
@@ -84,14 +84,14 @@ def _app(documents: Sequence[Document], chosen: Sequence[Chosen]) -> tuple[Docum
 
 
 def _retired(
-    chosen: Sequence[Chosen], app: Sequence[Document], live: Sequence[Document], namespace: str
+    selected: Sequence[SelectedObject], app: Sequence[Document], live: Sequence[Document], namespace: str
 ) -> tuple[Resource, ...]:
     """The migration Jobs that the live revision lists, because bare Helm made it.
 
     By name, or by template where the chart names them anew each time: but not a Job that the app keeps.
     """
-    refs = {ref_of(one.body, namespace) for one in chosen}
-    sources = {one.resource.source for one in chosen if one.resource is not None}
+    refs = {ref_of(one.body, namespace) for one in selected}
+    sources = {one.resource.source for one in selected if one.resource is not None}
     kept = {each.ref for each in resources(app)}
     return tuple(
         each
@@ -100,26 +100,28 @@ def _retired(
     )
 
 
-def _before(drawing: Drawing, *, handover: bool) -> int:
+def _before(rendering: ReleaseRendering, *, handover: bool) -> int:
     """The revision to go back to: the handover's rather than bare Helm's, which would run the old migration again."""
-    return drawing.rendered.revision if handover else drawing.deployed
+    return rendering.rendered.revision if handover else rendering.deployed
 
 
-def _handover(request: Request, world: World, drawing: Drawing, retired: Sequence[Resource]) -> Path:
+def _handover(
+    request: Request, world: World, rendering: ReleaseRendering, retired: Sequence[Resource]
+) -> Path:
     """The live revision without its migration Jobs, its hooks kept: `helm rollback` to it must work as before."""
-    live = next(each for each in drawing.history if each.number == drawing.deployed)
-    rest = without(drawing.live, {resource.ref for resource in retired})
+    live = next(each for each in rendering.history if each.number == rendering.deployed)
+    rest = without(rendering.live, {resource.ref for resource in retired})
     hooks = split(world.helm.hooks(live.number), request.namespace)
     folder = request.workdir / "handover"
     return freeze_live((*rest, *hooks), folder, chart=live.chart, app_version=live.app_version)
 
 
-def _step(one: Chosen, request: Request, revision: int) -> Step:
+def _step(one: SelectedObject, request: Request, revision: int) -> Step:
     watched = one.kind in ("Job", "Pod")
     body = _lasting(one.body) if one.kind == "Job" else one.body
     # the same object of a pre- and a post- hook is two steps: what the one has done, the other has not
     hash = job_hash(one.body) + ("-after" if one.phase == "after" else "") if watched else ""  # noqa: A001
-    manifest = dressed(
+    manifest = with_metadata(
         body,
         release=request.release,
         namespace=request.namespace,
@@ -133,12 +135,12 @@ def _step(one: Chosen, request: Request, revision: int) -> Step:
         ref=ref_of(manifest, request.namespace),
         manifest=manifest,
         phase=one.phase,
-        timeout=one.wanted.timeout,
-        start_timeout=one.wanted.start_timeout,
+        timeout=one.spec.timeout,
+        start_timeout=one.spec.start_timeout,
         hash=hash,
         hook=one.hook,
         migration=one.migration,
-        on_timeout=one.wanted.on_timeout,
+        on_timeout=one.spec.on_timeout,
     )
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from shipit.chart import Document, pod_template, references, resources
 from shipit.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, NotFound, Refused
-from shipit.hiding import hide_secrets, secret_values
-from shipit.merge import three_way
 from shipit.model import Cluster, Json, Plan, Ref, Step, World
+from shipit.plan.secret_values import mask_secrets, secret_values
+from shipit.plan.three_way_merge import three_way_merge
 
 Rules = tuple[tuple[str, str, tuple[str, ...]], ...]
 """API group, resource, verbs."""
@@ -52,7 +52,7 @@ def check_references(world: World, plan: Plan) -> None:
     The values of these Secrets, the app's and the chart's are masked from here on. Raises Refused with all that is
     missing.
     """
-    there = hide_secrets(plan, world)
+    there = mask_secrets(plan, world)
     missing = _missing(world, plan.before, {}, there)
     made = {(each.ref.kind, each.ref.name): each.manifest for each in plan.before}
     made |= {(each.ref.kind, each.ref.name): each.body for each in plan.app}
@@ -167,7 +167,7 @@ def _dry_run(cluster: Cluster, ref: Ref, body: Json, old: Json | None, *, server
     if live is None:
         cluster.create(new, dry_run=True)
     else:
-        cluster.replace(three_way(old, live, new), dry_run=True)
+        cluster.replace(three_way_merge(old, live, new), dry_run=True)
 
 
 def _refused(what: str, source: str, error: ApiError) -> Refused:

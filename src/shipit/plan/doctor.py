@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from shipit import lock
-from shipit.checks import check_references, dry_run_app, dry_run_step, missing_verbs
-from shipit.draw import Drawing, draw
 from shipit.errors import Refused, ShipitError, refusing
 from shipit.events import Emit, StepChanged, Warned
 from shipit.lock import lease_ref, record_of
 from shipit.model import Plan, Request, World
-from shipit.plan import plan_of
+from shipit.plan.build import build_plan
+from shipit.plan.preflight import check_references, dry_run_app, dry_run_step, missing_verbs
+from shipit.plan.rendering import ReleaseRendering, render_release
 
 
 def examine(request: Request, world: World, emit: Emit) -> None:
     """Go through everything, a failure not stopping the rest. Raises Refused when something is wrong."""
-    known: list[tuple[Plan, Drawing]] = []
+    known: list[tuple[Plan, ReleaseRendering]] = []
 
     def render() -> str:
-        drawing = draw(request, world)
-        plan = plan_of(request, world, drawing)
-        known.append((plan, drawing))
+        rendering = render_release(request, world)
+        plan = build_plan(request, world, rendering)
+        known.append((plan, rendering))
         return f"{len(plan.app)} objects, to become revision {plan.revision}"
 
     checks: list[tuple[str, Callable[[], str]]] = [
@@ -80,7 +80,7 @@ def _lock(request: Request, world: World) -> str:
     return f"held: {holder}" if holder.run else "free"
 
 
-def _known(known: Sequence[tuple[Plan, Drawing]]) -> tuple[Plan, Drawing]:
+def _known(known: Sequence[tuple[Plan, ReleaseRendering]]) -> tuple[Plan, ReleaseRendering]:
     if not known:
         raise Refused("not known: the chart could not be rendered")
     return known[0]
@@ -97,10 +97,10 @@ def _references(plan: Plan, world: World) -> str:
     return "every Secret, ConfigMap, ServiceAccount and PVC that is named is there"
 
 
-def _dry_run(plan: Plan, drawing: Drawing, world: World) -> str:
+def _dry_run(plan: Plan, rendering: ReleaseRendering, world: World) -> str:
     for step in (*plan.before, *plan.after):
         dry_run_step(world.cluster, step)
-    unknown = dry_run_app(world.cluster, plan, drawing.live, server_side=drawing.rendered.server_side)
+    unknown = dry_run_app(world.cluster, plan, rendering.live, server_side=rendering.rendered.server_side)
     return "the API server accepts all of it" + (
         f", but can't judge {', '.join(unknown)} yet" if unknown else ""
     )

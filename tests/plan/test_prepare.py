@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from shipit.draw import PROBE_TAG
 from shipit.errors import AlreadyExists, Forbidden, HelmFailed, Invalid, NotFound, Refused
 from shipit.events import Warned
 from shipit.model import MigrationSpec, Ref, Rendered, Request
-from shipit.prepare import prepare
+from shipit.plan.prepare import prepare
+from shipit.plan.rendering import PROBE_TAG
 from tests.fakes import NAMESPACE, FakeHelm, Fakes
 from tests.releases import a_release, a_request, config_map, hook, job, manifest, planned, rendered
 
@@ -96,7 +96,7 @@ def test_a_job_that_the_app_keeps_stays_in_the_handover(asked: Request, world: F
     seed = job("seed", "fixed")
     world.helm.manifests = {1: manifest(job("migrate-abc", "v1"), seed)}
     world.helm.rendered = rendered(manifest(job("migrate-xyz"), seed))
-    plan = planned(replace(asked, wanted=(MigrationSpec(name="migrate-xyz"),)), world)
+    plan = planned(replace(asked, migrations=(MigrationSpec(name="migrate-xyz"),)), world)
     assert [ref.name for ref in plan.foreign] == ["migrate-abc"]
     assert [each.ref.name for each in plan.app] == ["seed"]
 
@@ -115,7 +115,10 @@ def test_a_job_that_is_rendered_again_with_its_own_values_is_not_left_to_helm(
     world.helm.rendered = rendered(manifest(job("migrate-one"), config_map("beside")))
     mine = replace(own_chart(asked), chart="")
     plan = prepare(
-        replace(asked, wanted=(mine,)), replace(world.world, helm=_with(world.helm, chart)), None, world.told
+        replace(asked, migrations=(mine,)),
+        replace(world.world, helm=_with(world.helm, chart)),
+        None,
+        world.told,
     )
     assert [step.ref.name for step in plan.before] == ["migrate-two"]
     assert [each.ref.name for each in plan.app] == ["beside"]
@@ -159,7 +162,7 @@ def test_a_coincidence_is_looked_for_wherever_it_can_be(asked: Request, world: F
     match place:
         case "a chart of its own":
             (folder / "db/values.yaml").write_text("image: {tag: v2}\n")
-            asked = replace(asked, wanted=(own_chart(asked),))
+            asked = replace(asked, migrations=(own_chart(asked),))
         case "the values that we set":
             asked.values[-1].write_text(json.dumps({"image": {"tag": "v2"}, "migrate": {"tag": "v2"}}))
         case _:

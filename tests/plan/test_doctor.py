@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from shipit.doctor import examine
 from shipit.errors import HelmFailed, Refused
 from shipit.events import StepChanged, Warned
 from shipit.model import Request
+from shipit.plan.doctor import examine
 from tests.fakes import Fakes
 from tests.test_deploy import request_, world
 

@@ -24,13 +24,13 @@ Phase = Literal["before", "after"]
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class SelectedObject:
     """An object that shipit runs: a hook, or a plain Job, which is left out of what Helm gets."""
 
     name: str
     body: Json
     phase: Phase
-    wanted: MigrationSpec
+    spec: MigrationSpec
     migration: bool
     hook: Hook | None = None
     resource: Resource | None = None
@@ -40,23 +40,23 @@ class Chosen:
         return str(self.body.get("kind", ""))
 
 
-def choose(
-    wanted: tuple[MigrationSpec, ...],
+def select_objects(
+    specs: tuple[MigrationSpec, ...],
     rendered: Rendered,
     documents: Sequence[Document],
     own: Sequence[Sequence[Document] | None],
     *,
     optional: bool = False,
-) -> tuple[Chosen, ...]:
-    """What runs before and after, each in its order. `own` holds, for each `wanted`, its own rendering's documents.
+) -> tuple[SelectedObject, ...]:
+    """What runs before and after, each in its order. `own` holds, for each of `specs`, its own rendering's documents.
 
     Raises Refused with the candidates listed when the migration isn't there (unless `optional`) or isn't clear.
     """
-    hooks = _hooks(wanted, rendered)
+    hooks = _hooks(specs, rendered)
     hooked = [entry for entry in hooks if entry.migration]
-    plain: list[Chosen] = []
-    for entry, rendering in zip(wanted, own, strict=True):
-        if entry.named and any(chosen.wanted is entry for chosen in hooked):
+    plain: list[SelectedObject] = []
+    for entry, rendering in zip(specs, own, strict=True):
+        if entry.named and any(selected.spec is entry for selected in hooked):
             continue
         if not entry.named and (hooked or _only_elsewhere(rendered, documents)):
             continue
@@ -70,14 +70,14 @@ def choose(
     return (*before, *after)
 
 
-def _hooks(wanted: tuple[MigrationSpec, ...], rendered: Rendered) -> list[Chosen]:
+def _hooks(specs: tuple[MigrationSpec, ...], rendered: Rendered) -> list[SelectedObject]:
     """The chart's hooks of this operation in Helm's order, each with the `[migration]` that names its template.
 
     Those of an install that are still owed come after an upgrade's own, unless they are among these.
     """
     event = "install" if rendered.install else "upgrade"
-    named = [entry for entry in wanted if entry.named]
-    found: list[Chosen] = []
+    named = [entry for entry in specs if entry.named]
+    found: list[SelectedObject] = []
     phases: list[tuple[Phase, Sequence[Hook]]] = [
         ("before", for_event(rendered.hooks, f"pre-{event}")),
         ("after", for_event(rendered.hooks, f"post-{event}")),
@@ -91,10 +91,10 @@ def _hooks(wanted: tuple[MigrationSpec, ...], rendered: Rendered) -> list[Chosen
         for hook in hooks:
             mine = next((entry for entry in named if from_template(hook.path, entry.template)), None)
             runs = hook.kind in ("Job", "Pod")
-            entry = mine or _unnamed(wanted)
+            entry = mine or _unnamed(specs)
             title = entry.name if mine and runs and entry.name else hook.name
             found.append(
-                Chosen(
+                SelectedObject(
                     title,
                     load_yaml(hook.manifest, hook.path),
                     phase,
@@ -113,12 +113,12 @@ def _only_elsewhere(rendered: Rendered, documents: Sequence[Document]) -> bool:
     return any(hooks) and not candidates(documents)
 
 
-def _unnamed(wanted: tuple[MigrationSpec, ...]) -> MigrationSpec:
+def _unnamed(specs: tuple[MigrationSpec, ...]) -> MigrationSpec:
     """The timeouts for what no `[migration]` names: those of a table that names nothing, else of the first."""
-    return next((entry for entry in wanted if not entry.named), replace(wanted[0], name="", template=""))
+    return next((entry for entry in specs if not entry.named), replace(specs[0], name="", template=""))
 
 
-def _plain(entry: MigrationSpec, documents: Sequence[Document], rendered: Rendered) -> Chosen | None:
+def _plain(entry: MigrationSpec, documents: Sequence[Document], rendered: Rendered) -> SelectedObject | None:
     jobs = candidates(documents)
     if entry.template:
         jobs = tuple(job for job in jobs if from_template(job.source, entry.template))
@@ -129,7 +129,9 @@ def _plain(entry: MigrationSpec, documents: Sequence[Document], rendered: Render
     if len(jobs) != 1:
         raise _unclear(entry, jobs, documents, rendered)
     name = entry.name or PurePosixPath(jobs[0].source).stem
-    return Chosen(name, jobs[0].body, entry.phase or "before", entry, migration=True, resource=jobs[0])
+    return SelectedObject(
+        name, jobs[0].body, entry.phase or "before", entry, migration=True, resource=jobs[0]
+    )
 
 
 def _called(name: str, jobs: Sequence[Resource]) -> tuple[Resource, ...]:
@@ -163,14 +165,14 @@ def _unclear(
     return Refused(text, hint=hint, details=tuple(everything) or ("the rendering holds no Job and no hook",))
 
 
-def check_tag(chosen: Sequence[Chosen], tag: str, tag_key: Sequence[str]) -> None:
+def check_tag(selected: Sequence[SelectedObject], tag: str, tag_key: Sequence[str]) -> None:
     """The tag must be in an image of what each `[migration]` runs: of several hooks, one may only wait for a port.
 
     Raises Refused with the images that there are.
     """
-    migrations = [entry for entry in chosen if entry.migration]
-    reached = [entry.wanted for entry in migrations if uses_tag(entry.body, tag)]
-    untagged = [entry for entry in migrations if entry.wanted not in reached]
+    migrations = [entry for entry in selected if entry.migration]
+    reached = [entry.spec for entry in migrations if uses_tag(entry.body, tag)]
+    untagged = [entry for entry in migrations if entry.spec not in reached]
     if not untagged:
         return
     pinned = tuple(text for entry in untagged for text in held_by_digest(entry.body, tag))

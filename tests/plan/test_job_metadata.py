@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shipit.dressing import dressed, job_hash, placed
+from shipit.plan.job_metadata import job_hash, placed, with_metadata
 
 JOB: dict[str, Any] = {
     "apiVersion": "batch/v1",
@@ -29,7 +29,7 @@ def dress(body: dict[str, Any], **changed: Any) -> dict[str, Any]:
         "hash": job_hash(body),
         "revision": 7,
     }
-    return dressed(body, **(as_usual | changed))
+    return with_metadata(body, **(as_usual | changed))
 
 
 def test_a_job_says_whose_it_is() -> None:

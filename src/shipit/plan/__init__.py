@@ -1,0 +1,18 @@
+"""Everything that can be known before anything changes: rendered, selected, checked, frozen into a Plan."""
+
+from shipit.plan.doctor import examine
+from shipit.plan.job_metadata import RELEASE_NAME_ANNOTATION
+from shipit.plan.noted_upgrade import is_handover, is_upgrade
+from shipit.plan.prepare import prepare
+from shipit.plan.rendering import PROBE_TAG
+from shipit.plan.secret_values import mask_secrets_of_job
+
+__all__ = [
+    "PROBE_TAG",
+    "RELEASE_NAME_ANNOTATION",
+    "examine",
+    "is_handover",
+    "is_upgrade",
+    "mask_secrets_of_job",
+    "prepare",
+]
