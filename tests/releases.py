@@ -7,7 +7,7 @@ from pathlib import Path
 
 from shipit.lock.record import UpgradeRecord
 from shipit.model import Hook, Identity, Json, Plan, Rendered, Request, Revision
-from shipit.plan.prepare import prepare
+from shipit.plan.preparation import prepare
 from shipit.plan.rendering import PROBE_TAG
 from tests.fakes import NAMESPACE, Fakes, fakes
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipit.chart.pod_template import Image, held_by_digest, image, images, pod_template, uses_tag
+from shipit.chart.pod_template import Image, held_by_digest, image, images, pod_template_of, uses_tag
 
 DIGEST = "sha256:" + "a" * 64
 OTHER = "sha256:" + "b" * 64
@@ -79,7 +79,7 @@ def test_every_kind_that_runs_pods_has_its_template() -> None:
     for kind in ("Job", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"):
         assert images({"kind": kind, "spec": {"template": pod}}) == ("a:1",)
     assert images({"kind": "CronJob", "spec": {"jobTemplate": {"spec": {"template": pod}}}}) == ("a:1",)
-    assert pod_template({"kind": "Secret"}) is None
+    assert pod_template_of({"kind": "Secret"}) is None
     assert images({"kind": "Secret"}) == ()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipit.chart.references import Reference, references
+from shipit.chart.references import Reference, references_of
 from shipit.chart.yaml import load_yaml
 
 MIGRATE = """
@@ -53,7 +53,7 @@ def job(spec: Any) -> dict[str, Any]:
 
 
 def test_every_way_to_name_something_is_found() -> None:
-    assert references(load_yaml(MIGRATE)) == (
+    assert references_of(load_yaml(MIGRATE)) == (
         Reference("ServiceAccount", "migrator", where="serviceAccountName"),
         Reference("Secret", "registry", optional=True, where="imagePullSecrets"),
         Reference("Secret", "tls", where="volume tls"),
@@ -76,19 +76,19 @@ def test_every_way_to_name_something_is_found() -> None:
 
 def test_what_is_named_twice_is_told_once_with_who_needs_it_first() -> None:
     container = {"envFrom": [{"secretRef": {"name": "db"}}]}
-    found = references(job({"containers": [{"name": "a", **container}, {"name": "b", **container}]}))
+    found = references_of(job({"containers": [{"name": "a", **container}, {"name": "b", **container}]}))
     assert found == (Reference("Secret", "db", where="container a, envFrom"),)
 
 
 def test_needing_it_somewhere_counts_beside_an_optional_mention() -> None:
     sources = [{"secretRef": {"name": "db", "optional": True}}, {"secretRef": {"name": "db"}}]
-    found = references(job({"containers": [{"name": "a", "envFrom": sources}]}))
+    found = references_of(job({"containers": [{"name": "a", "envFrom": sources}]}))
     assert [each.optional for each in found] == [True, False]
 
 
 def test_the_default_account_is_not_looked_for() -> None:
-    assert references(job({"serviceAccountName": "default"})) == ()
-    assert references(job({"serviceAccount": "old-style"}))[0].name == "old-style"
+    assert references_of(job({"serviceAccountName": "default"})) == ()
+    assert references_of(job({"serviceAccount": "old-style"}))[0].name == "old-style"
 
 
 def test_it_reads_well_in_a_sentence() -> None:
@@ -117,4 +117,4 @@ _json = st.recursive(
 
 @given(_json)
 def test_whatever_a_chart_writes_is_looked_through(spec: Any) -> None:
-    assert all(each.name for each in references(job(spec)))
+    assert all(each.name for each in references_of(job(spec)))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from shipit.clock import SystemClock
+from shipit.cli.clock import SystemClock
 from shipit.cluster import connect
 from shipit.cluster.kubeconfig import find_source
 from shipit.errors import Refused, ShipitError, Unauthorized, Unreachable, Usage
@@ -273,7 +273,7 @@ def test_a_plugin_that_still_runs_when_shipit_ends_does_not_outlive_it(tmp_path:
     path = kubeconfig(tmp_path, "http://x", plugin(tmp_path, f"echo $$ > {tmp_path}/pid; exec sleep 600"))
     code = f"""
 import pathlib, threading, time
-from shipit.clock import SystemClock
+from shipit.cli.clock import SystemClock
 from shipit.cluster import connect
 how = {{"kubeconfig": {str(path)!r}, "context": None, "clock": SystemClock()}}
 threading.Thread(target=connect, kwargs=how, daemon=True).start()

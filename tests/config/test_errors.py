@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shipit.config import Overrides, load
+from shipit.config import Overrides, load_config
 from shipit.errors import Usage
 
 BASE = '[release]\nname = "shop"\nchart = "chart"\n'
@@ -29,7 +29,7 @@ def refused(
     """The message for that file, its folder written as `.`; it must be one line."""
     (project / "shipit.toml").write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(Usage) as caught:
-        load(None, environment, project, {}, overrides or Overrides())
+        load_config(None, environment, project, {}, overrides or Overrides())
     message = caught.value.message.replace(str(project), ".")
     assert message.isprintable(), "one line, without control characters"
     assert caught.value.exit_code == 2
@@ -196,7 +196,7 @@ def test_a_migration_that_only_an_environment_has_is_not_supported_yet(project: 
 
 def test_a_folder_that_cannot_be_looked_at_is_named(tmp_path: Path) -> None:
     with pytest.raises(Usage, match=r"x/shipit\.toml: can't be looked at: File name too long$"):
-        load(None, None, tmp_path / ("x" * 300), {}, Overrides())
+        load_config(None, None, tmp_path / ("x" * 300), {}, Overrides())
 
 
 def test_an_environment_cannot_lay_a_nameless_table_over_several_migrations(project: Path) -> None:
@@ -232,7 +232,7 @@ def test_no_file_upward_says_where_it_looked(tmp_path: Path) -> None:
     with pytest.raises(
         Usage, match=rf"^no shipit\.toml in {re.escape(str(tmp_path))} or any folder above it$"
     ):
-        load(None, None, tmp_path, {}, Overrides())
+        load_config(None, None, tmp_path, {}, Overrides())
 
 
 def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
@@ -243,7 +243,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         "loop.toml": "loop.toml: can't be read: Too many levels of symbolic links",
     }.items():
         with pytest.raises(Usage) as caught:
-            load(Path(name), None, tmp_path, {}, Overrides())
+            load_config(Path(name), None, tmp_path, {}, Overrides())
         assert caught.value.message == problem
 
 
@@ -256,4 +256,4 @@ def test_a_file_without_read_permission_is_named(project: Path, monkeypatch: pyt
         Path, "open", denied
     )  # root may read everything: a mode would stop nobody in a container
     with pytest.raises(Usage, match=r"^shipit\.toml: can't be read: Permission denied$"):
-        load(None, None, project, {}, Overrides())
+        load_config(None, None, project, {}, Overrides())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shipit.config import Assignment, Config, Migration, Overrides, load
+from shipit.config import Assignment, Config, Migration, Overrides, load_config
 from shipit.errors import Usage
 
 BASE = '[release]\nname = "shop"\nchart = "chart"\n'
@@ -28,7 +28,7 @@ def loaded(
     **environ: str,
 ) -> Config:
     (project / "shipit.toml").write_bytes(text if isinstance(text, bytes) else text.encode())
-    return load(None, environment, project, environ, overrides or Overrides())
+    return load_config(None, environment, project, environ, overrides or Overrides())
 
 
 def test_a_name_and_a_chart_are_enough(project: Path) -> None:
@@ -70,14 +70,14 @@ def test_the_nearest_file_upward_is_found(project: Path) -> None:
     loaded(project, BASE)
     below = project / "a" / "b"
     below.mkdir(parents=True)
-    config = load(None, None, below, {}, Overrides())
+    config = load_config(None, None, below, {}, Overrides())
     assert config.path == project / "shipit.toml"
     assert config.release.chart == str(project / "chart")
 
 
 def test_a_file_that_is_named_is_relative_to_the_working_folder(project: Path) -> None:
     (project / "other.toml").write_text(BASE)
-    assert load(Path("other.toml"), None, project, {}, Overrides()).path == project / "other.toml"
+    assert load_config(Path("other.toml"), None, project, {}, Overrides()).path == project / "other.toml"
 
 
 def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(project: Path) -> None:

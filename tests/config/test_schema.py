@@ -11,10 +11,10 @@ import jsonschema  # type: ignore[import-untyped]
 import msgspec
 import pytest
 
-from shipit.config import Overrides, load, schema
+from shipit.config import Overrides, load_config, schema
 from shipit.config.structure import EnvironmentTable, FileTable, MigrationTable, OnTable, ReleaseTable
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / "shipit.toml.example").read_text(encoding="utf-8")
 TABLES = (FileTable, EnvironmentTable, ReleaseTable, MigrationTable, OnTable)
 
@@ -78,7 +78,7 @@ def test_the_example_loads(tmp_path: Path) -> None:
     (tmp_path / "chart").mkdir()
     (tmp_path / "values.yaml").touch()
     (tmp_path / "shipit.toml").write_text(EXAMPLE, encoding="utf-8")
-    config = load(None, "production", tmp_path, {}, Overrides())
+    config = load_config(None, "production", tmp_path, {}, Overrides())
     assert (config.release.namespace, config.release.context) == ("shop-prod", "prod-eu")
     assert (config.confirm, config.migrations[0].timeout) == (True, 3600)
 
@@ -86,7 +86,7 @@ def test_the_example_loads(tmp_path: Path) -> None:
 def test_the_notes_example_loads_and_is_valid() -> None:
     folder = ROOT / "examples" / "notes"
     assert problems(tomllib.loads((folder / "shipit.toml").read_text(encoding="utf-8"))) == []
-    assert load(None, None, folder, {}, Overrides()).release.namespace == "shipit-demo"
+    assert load_config(None, None, folder, {}, Overrides()).release.namespace == "shipit-demo"
 
 
 @pytest.mark.parametrize(

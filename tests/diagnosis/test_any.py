@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipit.diagnosis import Observation, diagnose, verdict_of, why_not_ready, why_vanished
+from shipit.diagnosis import Observation, diagnose, outcome_of, why_not_ready, why_vanished
 from shipit.diagnosis.causes import MOST_WORDS, ended, last_line, shortened
 from shipit.diagnosis.waits import cant_pull, held_up
 from shipit.model import Condition, Container, Job, KubeEvent, Pod, Ref, Termination, Workload
@@ -155,7 +155,7 @@ def test_what_ended_is_never_waited_for_and_what_is_done_is_never_fatal(seen: Ob
 
 @given(st.none() | jobs | pods)
 def test_success_is_never_guessed(found: Job | Pod | None) -> None:
-    verdict = verdict_of(found, "j")
+    verdict = outcome_of(found, "j")
     if verdict == "succeeded":
         assert isinstance(found, Job)
         assert any(c.type == "Complete" and c.status == "True" for c in found.conditions)

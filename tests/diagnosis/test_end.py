@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 
-from shipit.diagnosis import Finding, Observation, diagnose, verdict_of, why_vanished
+from shipit.diagnosis import Finding, Observation, diagnose, outcome_of, why_vanished
 from shipit.model import Condition, Job
 from tests.captured import looks, observation, told, watched
 
@@ -227,28 +227,28 @@ def test_a_bare_pod_is_judged_like_a_jobs() -> None:
 def test_only_complete_and_failed_count(name: str, look: int, verdict: str) -> None:
     job = looks(name)[look].job
     assert job
-    assert verdict_of(job, job.uid) == verdict
-    assert verdict_of(job, "another") == "vanished"
+    assert outcome_of(job, job.uid) == verdict
+    assert outcome_of(job, "another") == "vanished"
 
 
 def test_a_bare_pod_counts_by_its_phase() -> None:
     (failed,), (done,), (running,) = (looks(name)[-1].pods for name in ("exit-1", "complete", "running"))
-    assert [verdict_of(pod, pod.uid) for pod in (failed, done, running)] == ["failed", "succeeded", "running"]
-    assert verdict_of(None, "1") == "vanished"
+    assert [outcome_of(pod, pod.uid) for pod in (failed, done, running)] == ["failed", "succeeded", "running"]
+    assert outcome_of(None, "1") == "vanished"
 
 
 def test_a_job_that_is_both_has_failed() -> None:
     job = looks("complete")[-1].job
     assert job
     both = replace(job, conditions=(*job.conditions, Condition("Failed", "True")))
-    assert verdict_of(both, both.uid) == "failed"
+    assert outcome_of(both, both.uid) == "failed"
 
 
 def test_success_criteria_met_is_not_yet_complete() -> None:
     job = looks("complete")[0].job
     assert job
     early: Job = replace(job, succeeded=1, conditions=(Condition("SuccessCriteriaMet", "True"),))
-    assert verdict_of(early, early.uid) == "running"
+    assert outcome_of(early, early.uid) == "running"
 
 
 # ── gone ─────────────────────────────────────────────────────────────────────────────────────────

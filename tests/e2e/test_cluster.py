@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import Sandbox
-from shipit.clock import SystemClock
+from shipit.cli.clock import SystemClock
 from shipit.cluster import KubeCluster, connect
 from shipit.errors import AlreadyExists, Conflict, Forbidden, Invalid, NotFound, Unauthorized, Unreachable
 from shipit.model import Json, Pod, Ref

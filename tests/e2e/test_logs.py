@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from sandbox import Sandbox
-from shipit.clock import SystemClock
+from shipit.cli.clock import SystemClock
 from shipit.cluster import KubeCluster, connect
 from shipit.events import Event, LogLine
 from shipit.logs.follower import Follower, tail_lines

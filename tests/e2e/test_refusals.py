@@ -1,7 +1,7 @@
 """Bad input: one clear line, the right exit code, no traceback, and proof that nothing was written.
 
 All of the projects share one namespace: nothing of theirs can meet there. What needs neither helm nor a cluster to be
-found out is in tests/test_cli.py.
+found out is in tests/cli/test_app.py.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ FAULT = "SIGSTOP past the lease, then CONT; clock an hour off; lease renewals cu
 CLOCK = """\
 import datetime
 
-from shipit.clock import SystemClock
+from shipit.cli.clock import SystemClock
 
 right = SystemClock.now
 SystemClock.now = lambda self: right(self) + datetime.timedelta(hours={hours})

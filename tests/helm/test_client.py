@@ -14,7 +14,7 @@ from shipit.errors import HelmFailed, Refused, Usage
 from shipit.helm import HelmCli, connect, write_values
 from shipit.model import HelmVersion
 
-FAKE = Path(__file__).parent / "data" / "fake-helm"
+FAKE = Path(__file__).parents[1] / "data" / "fake-helm"
 
 
 class Desk:

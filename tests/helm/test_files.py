@@ -108,7 +108,7 @@ def test_a_folder_that_was_only_just_made_is_left_alone_for_a_while(
 def test_a_killed_shipit_lets_go_of_its_folder(tmp_path: Path) -> None:
     code = "import sys, time\nfrom pathlib import Path\nfrom shipit.helm.files import private_folder\n"
     code += "with private_folder(Path(sys.argv[1])) as f:\n    print(f, flush=True)\n    time.sleep(60)\n"
-    src = str(Path(__file__).parent.parent / "src")
+    src = str(Path(__file__).parents[2] / "src")
     with subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path)],
         env={**os.environ, "PYTHONPATH": src},

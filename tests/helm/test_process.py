@@ -15,8 +15,8 @@ import pytest
 
 from shipit.helm.process import Command, Patience, Process
 
-FAKE = Path(__file__).parent / "data" / "fake-helm"
-SRC = Path(__file__).parent.parent / "src"
+FAKE = Path(__file__).parents[1] / "data" / "fake-helm"
+SRC = Path(__file__).parents[2] / "src"
 BRIEF = Patience(interrupt=0.3, terminate=0.3)
 LONG = 15.0
 

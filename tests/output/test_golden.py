@@ -1,4 +1,4 @@
-"""Whole screens. `UPDATE_GOLDEN=1 pytest tests/test_render_golden.py` writes them anew: read the diff."""
+"""Whole screens. `UPDATE_GOLDEN=1 pytest tests/output/test_golden.py` writes them anew: read the diff."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from shipit.output import Kind, open_output
 from tests.golden.stories import STORIES, StoryClock, play
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 class Screen(io.StringIO):

@@ -8,8 +8,8 @@ from shipit.errors import HelmFailed, Refused
 from shipit.events import StepChanged, Warned
 from shipit.model import Request
 from shipit.plan.doctor import examine
+from tests.deploy.test_sequence import request_, world
 from tests.fakes import Fakes
-from tests.test_deploy import request_, world
 
 __all__ = ["request_", "world"]
 

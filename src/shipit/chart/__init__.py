@@ -14,8 +14,8 @@ from shipit.chart.manifest import (
     without,
     workloads,
 )
-from shipit.chart.pod_template import as_json, held_by_digest, images, pod_template, uses_tag
-from shipit.chart.references import references
+from shipit.chart.pod_template import as_json, held_by_digest, images, pod_template_of, uses_tag
+from shipit.chart.references import references_of
 from shipit.chart.size import MOST_STORED, check_stored_size, stored_size
 from shipit.chart.yaml import load_yaml
 
@@ -36,9 +36,9 @@ __all__ = [
     "held_by_digest",
     "images",
     "load_yaml",
-    "pod_template",
+    "pod_template_of",
     "ref_of",
-    "references",
+    "references_of",
     "resources",
     "split",
     "stored_size",

@@ -15,7 +15,7 @@ class Image(NamedTuple):
     digest: str
 
 
-def pod_template(body: Json) -> Json | None:
+def pod_template_of(body: Json) -> Json | None:
     """The pod (`metadata`, `spec`) that a Job, CronJob, workload or Pod would run; None for any other kind."""
     match body.get("kind"):
         case "Pod":
@@ -30,7 +30,7 @@ def pod_template(body: Json) -> Json | None:
 
 def pod_spec(body: Json) -> Json:
     """The pod's spec; empty for a kind that runs no pods."""
-    return as_json((pod_template(body) or {}).get("spec"))
+    return as_json((pod_template_of(body) or {}).get("spec"))
 
 
 def containers(body: Json) -> tuple[Json, ...]:

@@ -29,7 +29,7 @@ class Reference:
         return f"{self.kind} {self.name}" + (f", key {self.key}" if self.key else "")
 
 
-def references(body: Json) -> tuple[Reference, ...]:
+def references_of(body: Json) -> tuple[Reference, ...]:
     """Everything that a Job, CronJob, workload or Pod names, each once, in the order of its template.
 
     The account `default` is there in every namespace and isn't named. A missing `imagePullSecrets` entry is

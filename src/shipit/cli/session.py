@@ -16,15 +16,13 @@ from typing import Any
 
 import typer
 
+from shipit.cli.clock import SystemClock
 from shipit.cli.options import Common, OutputKind
 from shipit.cli.signals import Signals
 from shipit.cli.streams import tell
-from shipit.clock import SystemClock
 from shipit.errors import EXIT_CODES, Interrupted, Outcome, ShipitError, Usage
 from shipit.events import Ended, Event, Failed, MigrationResult, StepChanged
-from shipit.output import Output, open_output
-from shipit.output.jsonl import result
-from shipit.output.mask import Mask
+from shipit.output import Mask, Output, open_output, result
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shipit.cli.session import Session
-from shipit.config import Config, Migration, Overrides, load, overlay_values, values_files
+from shipit.config import Config, Migration, Overrides, load_config, overlay_values, values_files
 from shipit.errors import refusing
 from shipit.events import Started
 from shipit.lock import LEASE_DURATION
@@ -38,7 +38,7 @@ def configure(session: Session, overrides: Overrides | None = None) -> Config:
     """Load `shipit.toml`; the flags that every command has are added to `overrides`. Raises Usage."""
     common = session.common
     said = replace(overrides or Overrides(), namespace=common.namespace, context=common.context)
-    config = load(common.config, common.env, Path.cwd(), os.environ, said)
+    config = load_config(common.config, common.env, Path.cwd(), os.environ, said)
     session.release = config.release.name
     return config
 

@@ -5,7 +5,7 @@
 """
 
 from shipit.config.durations import format_duration, parse_duration
-from shipit.config.load import load
+from shipit.config.load import load_config
 from shipit.config.settings import Config, Migration, On, Overrides, Release
 from shipit.config.structure import schema
 from shipit.config.strvals import Assignment, parse_set
@@ -21,7 +21,7 @@ __all__ = [
     "Release",
     "check_tag",
     "format_duration",
-    "load",
+    "load_config",
     "overlay_values",
     "parse_duration",
     "parse_set",

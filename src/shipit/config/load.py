@@ -24,7 +24,7 @@ from shipit.model import Json
 _T = TypeVar("_T")
 
 
-def load(
+def load_config(
     path: Path | None,
     environment: str | None,
     cwd: Path,

@@ -1,7 +1,7 @@
 """Jobs, pods and Events in, a sentence and a hint out: why something fails, and when waiting on can't help. Pure."""
 
 from shipit.diagnosis.finding import Finding, Observation
-from shipit.diagnosis.job import State, diagnose, verdict_of, why_vanished
+from shipit.diagnosis.job import State, diagnose, outcome_of, why_vanished
 from shipit.diagnosis.rollout import Restarts, overdue, why_not_ready
 
 __all__ = [
@@ -10,8 +10,8 @@ __all__ = [
     "Restarts",
     "State",
     "diagnose",
+    "outcome_of",
     "overdue",
-    "verdict_of",
     "why_not_ready",
     "why_vanished",
 ]

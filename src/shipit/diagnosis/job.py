@@ -17,7 +17,7 @@ LAST_TRY_ENDS = 30.0
 """Seconds that the other containers of a pod get to end after the one that failed, when no pod follows."""
 
 
-def verdict_of(found: Job | Pod | None, uid: str) -> State:
+def outcome_of(found: Job | Pod | None, uid: str) -> State:
     """What became of the object with that UID. Only a Job's `Complete` or `Failed`, only a Pod's phase, count.
 
     `SuccessCriteriaMet`, `FailureTarget` and the counts in a Job's status come earlier and may not come true.

@@ -1,6 +1,6 @@
 """The shapes that everything speaks of: what the cluster shows, what Helm answers, what a deploy is asked and decides."""
 
-from shipit.model.deploy import Identity, Plan, Step, Verdict
+from shipit.model.deploy import Identity, Plan, Step, StepResult
 from shipit.model.helm import HelmExit, HelmVersion, Hook, Rendered, Revision
 from shipit.model.interfaces import Changes, Clock, Cluster, Departures, Helm, HelmProcess, Mask, World
 from shipit.model.kubernetes import (
@@ -60,8 +60,8 @@ __all__ = [
     "Resource",
     "Revision",
     "Step",
+    "StepResult",
     "Termination",
-    "Verdict",
     "Workload",
     "World",
     "get_job_or_pod",

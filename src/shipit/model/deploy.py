@@ -113,7 +113,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class StepResult:
     """What became of a step. `reason` is in the cluster's own words, `details` are its last log lines.
 
     `never_started`: no container ever ran, proven; `ever_started`: one was seen to run; `suspended`: it is, unproven.

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Literal, TextIO, assert_never
 
 from shipit.model import Clock
+from shipit.output.jsonl import result
+from shipit.output.mask import Mask
 from shipit.output.output import Output, Renderer
 from shipit.output.sink import Sink
 
-__all__ = ["Kind", "Output", "open_output"]
+__all__ = ["Kind", "Mask", "Output", "open_output", "result"]
 
 Kind = Literal["auto", "rich", "plain", "json", "github"]
 

@@ -3,7 +3,7 @@
 from shipit.plan.doctor import examine
 from shipit.plan.job_metadata import RELEASE_NAME_ANNOTATION
 from shipit.plan.noted_upgrade import is_handover, is_upgrade
-from shipit.plan.prepare import prepare
+from shipit.plan.preparation import prepare
 from shipit.plan.rendering import PROBE_TAG
 from shipit.plan.secret_values import mask_secrets_of_job
 

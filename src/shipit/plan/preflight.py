@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shipit.chart import Document, pod_template, references, resources
+from shipit.chart import Document, pod_template_of, references_of, resources
 from shipit.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, NotFound, Refused
 from shipit.model import Cluster, Json, Plan, Ref, Step, World
 from shipit.plan.secret_values import mask_secrets, secret_values
@@ -77,7 +77,7 @@ def _missing(
         if not step.watched:
             made[step.ref.kind, step.ref.name] = step.manifest
             continue
-        for reference in references(step.manifest):
+        for reference in references_of(step.manifest):
             ref = Ref("v1", reference.kind, step.ref.namespace, reference.name)
             found = made.get((reference.kind, reference.name))
             if found is None and ref not in there:
@@ -109,7 +109,7 @@ def dry_run_step(cluster: Cluster, step: Step) -> None:
 
 def _dry_run_pod(cluster: Cluster, step: Step) -> None:
     """Quota and PodSecurity refuse pods, not Jobs: ask for the Job's pod as well."""
-    template = pod_template(step.manifest) or {}
+    template = pod_template_of(step.manifest) or {}
     meta = dict(template.get("metadata") or {})
     meta |= {"name": f"{step.ref.name[:50]}-dry-run", "namespace": step.ref.namespace}
     spec = dict(template.get("spec") or {})

@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Iterator
 from contextlib import suppress
 
-from shipit.chart import as_json, references
+from shipit.chart import as_json, references_of
 from shipit.errors import Forbidden
 from shipit.events import Emit, Warned
 from shipit.model import Cluster, Job, Json, Mask, Plan, Ref, World
@@ -71,7 +71,7 @@ def _is_secret(body: Json) -> bool:
 def _taken(body: Json, namespace: str) -> dict[Ref, bool]:
     """The Secrets that a pod template names, and whether the pod also starts without."""
     found: dict[Ref, bool] = {}
-    for each in references(body):
+    for each in references_of(body):
         if each.kind == "Secret":
             ref = Ref("v1", "Secret", namespace, each.name)
             found[ref] = each.optional and found.get(ref, True)

@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from shipit.deploy.rollout import LOOK_EVERY, Rollout
 from shipit.diagnosis import Finding
 from shipit.errors import HelmFailed, Stopped
 from shipit.events import Emit, Warned
 from shipit.model import HelmExit, HelmProcess, Plan, World
-from shipit.rollout import LOOK_EVERY, Rollout
 
 SLACK = 30.0
 """Seconds that helm gets beyond its own timeout, which counts each operation, before it is stopped."""
@@ -24,7 +24,7 @@ _WAITED_IN_VAIN = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class HelmOutcome:
     """How helm ended. `finding` is what the cluster says about it, None when helm's own words say why it failed."""
 
     code: int
@@ -48,9 +48,9 @@ class Ending:
         return tuple(line for line in self.said if line != self.reason)
 
 
-def carry_out(
+def run_helm(
     start: Callable[[], HelmProcess], plan: Plan, world: World, emit: Emit, rollout: Rollout | None = None
-) -> Ending:
+) -> HelmOutcome:
     """Run helm to its end, watching the rollout while it waits; one that can't be started has ended as well.
 
     It is stopped when the rollout can't succeed, when it hangs, and on whatever ends the deploy meanwhile.
@@ -58,7 +58,7 @@ def carry_out(
     try:
         process = start()
     except HelmFailed as error:
-        return Ending(1, (error.message, *error.details))
+        return HelmOutcome(1, (error.message, *error.details))
     try:
         end, stopped = _watched(process, plan, world, rollout)
     except BaseException as end_of_all:
@@ -69,7 +69,7 @@ def carry_out(
             process.stop()
         raise
     found = _culprit(rollout, end, stopped=stopped) if rollout and end.code else None
-    return Ending(end.code, end.stderr, found)
+    return HelmOutcome(end.code, end.stderr, found)
 
 
 def _watched(

@@ -5,9 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from shipit import lock, pending
-from shipit.clear import clear_stale, current, is_ours, refuse_kept, refuse_running
-from shipit.course import Course
+from shipit import lock
+from shipit.deploy.existing import clear_stale, find_existing, is_this_deploys, refuse_kept, refuse_running
+from shipit.deploy.interrupted import DeployState
+from shipit.deploy.pending_release import recover_pending_release
+from shipit.deploy.step import apply_delete_policies, may_still_run, run
+from shipit.deploy.upgrade import await_rollout, newest_revision, refuse_moved, upgrade, warn_of_moved_tag
 from shipit.errors import (
     AfterFailed,
     AlreadyExists,
@@ -22,10 +25,8 @@ from shipit.errors import (
 )
 from shipit.events import Emit, StepChanged, Warned
 from shipit.lock import Lease, LockLost, LockRecord, UpgradeRecord, fenced, lease_ref
-from shipit.model import Plan, Ref, Request, Step, Verdict, World
+from shipit.model import Plan, Ref, Request, Step, StepResult, World
 from shipit.plan import prepare
-from shipit.step import goes_on, run, sweep
-from shipit.upgrade import await_rollout, newest_revision, refuse_moved, upgrade, warn_of_moved_tag
 
 LAST_LOOK = 3.0
 """Seconds for the look at what helm leaves, on the way out."""
@@ -44,30 +45,30 @@ def deploy(request: Request, world: World, emit: Emit) -> Deployed:
 
     Raises the error of `errors.py` that says how it ended otherwise; `Interrupted` says what still runs.
     """
-    course = Course(request, world)
+    state = DeployState(request, world)
     try:
         ensure_namespace(request, world, emit)
         record = LockRecord(request.run, request.tag, request.identity)
         ref = lease_ref(request.namespace, request.release)
         with lock.held(world, ref, record, emit, wait=request.lock_wait) as lease:
-            return _deploy(request, fenced(world, lease), lease, course, emit)
+            return _deploy(request, fenced(world, lease), lease, state, emit)
     except Stopped as stop:
         if stop.again:
             raise
-        raise course.interrupted(stop.signum) from stop
+        raise state.interrupted(stop.signum) from stop
     except LockLost as lost:
-        raise Busy(course.so_far(lost.message, ours=False), hint=lost.hint) from lost
+        raise Busy(state.so_far(lost.message, ours=False), hint=lost.hint) from lost
     except (Unknown, HelmFailed) as error:  # past prepare nothing is a refusal
-        raise Unknown(course.so_far(error.message), hint=error.hint, details=error.details) from error
+        raise Unknown(state.so_far(error.message), hint=error.hint, details=error.details) from error
 
 
-def _deploy(request: Request, world: World, lease: Lease, course: Course, emit: Emit) -> Deployed:
+def _deploy(request: Request, world: World, lease: Lease, state: DeployState, emit: Emit) -> Deployed:
     with refusing():
-        pending.recover(request, world, lease.inherited, emit, dead=lease.helm_is_gone)
+        recover_pending_release(request, world, lease.inherited, emit, dead=lease.helm_is_gone)
         plan = prepare(request, world, lease.noted, emit)
         refuse_running(plan, world)
         refuse_kept(plan, world)
-    course.plan = plan
+    state.plan = plan
     for name in plan.skipped:
         emit(StepChanged(name, "skipped", "--skip-migration"))
     if plan.resumes:
@@ -75,23 +76,23 @@ def _deploy(request: Request, world: World, lease: Lease, course: Course, emit: 
         if plan.replace_running:
             clear_stale(plan, world, emit, anew=False)
     else:
-        _migrate_and_upgrade(plan, world, lease, course, emit)
-    _finish(plan, world, lease, course, emit)
+        _migrate_and_upgrade(plan, world, lease, state, emit)
+    _finish(plan, world, lease, state, emit)
     return Deployed(plan.tag, plan.revision)
 
 
-def _migrate_and_upgrade(plan: Plan, world: World, lease: Lease, course: Course, emit: Emit) -> None:
+def _migrate_and_upgrade(plan: Plan, world: World, lease: Lease, state: DeployState, emit: Emit) -> None:
     """What comes before, then the upgrade; the lock says how far we are for whoever comes after us."""
     anew = counts_anew(plan, lease)
     clear_stale(plan, world, emit, anew=anew)
     if anew:
         lease.note(None)
-    verdicts = run_all(plan.before, plan, world, course, emit)
+    results = run_all(plan.before, plan, world, state, emit)
     lease.prove()
     refuse_moved(plan, world, emit)
     begun = progress_of(plan)
     lease.note(begun)
-    course.stage = "upgrade"
+    state.stage = "upgrade"
     try:
         upgrade(plan, world, emit)
     except UpgradeFailed:
@@ -102,28 +103,30 @@ def _migrate_and_upgrade(plan: Plan, world: World, lease: Lease, course: Course,
             note(lease, left(begun, plan, world, failed=False), emit)
         raise
     note(lease, replace(begun, made=True), emit)
-    sweep_workloads(plan.before, world, emit)
-    warn_of_moved_tag(plan, dict(each for verdict in verdicts for each in verdict.images), world, emit)
+    apply_workload_policies(plan.before, world, emit)
+    warn_of_moved_tag(plan, dict(each for result in results for each in result.images), world, emit)
 
 
-def _finish(plan: Plan, world: World, lease: Lease, course: Course, emit: Emit) -> None:
+def _finish(plan: Plan, world: World, lease: Lease, state: DeployState, emit: Emit) -> None:
     """What comes after the upgrade. Once it is done or has failed nothing is owed any more, but what an install does."""
-    course.stage = "after"
+    state.stage = "after"
     over = replace(progress_of(plan), over=True)
     try:
-        run_all(plan.after, plan, world, course, emit)
+        run_all(plan.after, plan, world, state, emit)
         if not plan.waits:
             await_rollout(plan, world, emit)
     except AfterFailed:
         note(lease, over, emit)
         raise
-    sweep_workloads(plan.after, world, emit)
+    apply_workload_policies(plan.after, world, emit)
     note(lease, replace(over, owes_install=False), emit)
 
 
-def sweep_workloads(steps: tuple[Step, ...], world: World, emit: Emit) -> None:
+def apply_workload_policies(steps: tuple[Step, ...], world: World, emit: Emit) -> None:
     """The Jobs and Pods of an event that went well, newest first as Helm does, by their hooks' delete policies."""
-    sweep([step for step in reversed(steps) if step.watched], succeeded=True, world=world, emit=emit)
+    apply_delete_policies(
+        [step for step in reversed(steps) if step.watched], succeeded=True, world=world, emit=emit
+    )
 
 
 def progress_of(plan: Plan) -> UpgradeRecord:
@@ -179,28 +182,30 @@ def ensure_namespace(request: Request, world: World, emit: Emit) -> None:
     emit(StepChanged("namespace", "done", f"namespace {request.namespace} was created"))
 
 
-def run_all(steps: tuple[Step, ...], plan: Plan, world: World, course: Course, emit: Emit) -> list[Verdict]:
+def run_all(
+    steps: tuple[Step, ...], plan: Plan, world: World, state: DeployState, emit: Emit
+) -> list[StepResult]:
     """Run steps one after the other, and treat hooks by their delete policies at the end of their event.
 
     Jobs and Pods that succeeded stay until what comes next is done: a deploy that dies in between finds them, and
     doesn't run them again.
     """
-    verdicts: list[Verdict] = []
+    results: list[StepResult] = []
     resumed = last_resumed(steps, plan, world)
     for number, step in enumerate(steps):
-        course.step = step
+        state.step = step
         try:
-            verdicts.append(run(step, plan, world, emit, keep=number < resumed))
+            results.append(run(step, plan, world, emit, keep=number < resumed))
         except (MigrationFailed, MigrationTimedOut, AfterFailed):
-            sweep((step,), succeeded=False, world=world, emit=emit)
-            if not goes_on(step, world):  # else it may still need what the hooks before it made
-                sweep(steps[:number], succeeded=True, world=world, emit=emit)
+            apply_delete_policies((step,), succeeded=False, world=world, emit=emit)
+            if not may_still_run(step, world):  # else it may still need what the hooks before it made
+                apply_delete_policies(steps[:number], succeeded=True, world=world, emit=emit)
             raise
-    course.step = None
+    state.step = None
     clashing = {resource.ref for resource in plan.app}
     early = tuple(step for step in steps if not step.watched or step.ref in clashing)
-    sweep(early[::-1], succeeded=True, world=world, emit=emit)
-    return verdicts
+    apply_delete_policies(early[::-1], succeeded=True, world=world, emit=emit)
+    return results
 
 
 def last_resumed(steps: tuple[Step, ...], plan: Plan, world: World) -> int:
@@ -213,6 +218,8 @@ def last_resumed(steps: tuple[Step, ...], plan: Plan, world: World) -> int:
     ours = (
         number
         for number, step in enumerate(steps)
-        if step.watched and (found := current(step, plan, world)) is not None and is_ours(found, step, plan)
+        if step.watched
+        and (found := find_existing(step, plan, world)) is not None
+        and is_this_deploys(found, step, plan)
     )
     return max(ours, default=0)

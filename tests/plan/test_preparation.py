@@ -11,7 +11,7 @@ import pytest
 from shipit.errors import AlreadyExists, Forbidden, HelmFailed, Invalid, NotFound, Refused
 from shipit.events import Warned
 from shipit.model import MigrationSpec, Ref, Rendered, Request
-from shipit.plan.prepare import prepare
+from shipit.plan.preparation import prepare
 from shipit.plan.rendering import PROBE_TAG
 from tests.fakes import NAMESPACE, FakeHelm, Fakes
 from tests.releases import a_release, a_request, config_map, hook, job, manifest, planned, rendered

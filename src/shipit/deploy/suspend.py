@@ -4,43 +4,43 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shipit.clear import remove
+from shipit.deploy.existing import remove
 from shipit.errors import ApiError, Busy, Unknown
 from shipit.events import Emit, JobChanged, Warned
-from shipit.model import NEVER_STARTED_ANNOTATION, RUN_ANNOTATION, Job, JobOrPod, Pod, Step, Verdict, World
+from shipit.model import NEVER_STARTED_ANNOTATION, RUN_ANNOTATION, Job, JobOrPod, Pod, Step, StepResult, World
 
 PROOF_WITHIN = 60.0
 """Seconds that the pods of a suspended Job get to go, their last status telling whether a container ever ran."""
 
 
-def give_up(step: Step, subject: JobOrPod, verdict: Verdict, world: World, emit: Emit) -> Verdict:
+def suspend_unstarted(
+    step: Step, subject: JobOrPod, result: StepResult, world: World, emit: Emit
+) -> StepResult:
     """Suspend the Job and mark it as never started once its pods' last status proves it; a bare Pod is deleted.
 
-    The API lags behind the kubelet: a container may have started at the very moment. Then the verdict says so, and
+    The API lags behind the kubelet: a container may have started at the very moment. Then the result says so, and
     the Job is left suspended and unmarked.
     """
     if isinstance(subject, Pod):
         remove(step.name, step.ref, subject, world, emit)
-        return replace(verdict, still_running=False, deleted=True)
+        return replace(result, still_running=False, deleted=True)
     if (
         (subject.suspended and subject.started)
         or subject.failed
         or subject.succeeded
         or _may_hide_a_pod(step, subject)
     ):
-        return replace(
-            verdict, suspended=subject.suspended
-        )  # it may have run: nothing can prove the contrary
+        return replace(result, suspended=subject.suspended)  # it may have run: nothing can prove the contrary
     try:
         last = _suspend(step, subject, world)
     except ApiError as error:
         emit(Warned(f"Job {subject.name} could not be suspended: {error.message}", hint=error.hint))
-        return verdict
+        return result
     emit(JobChanged(step.name, subject.name, "suspended"))
     if last is None or any(pod.ever_started for pod in last):
         return replace(
-            verdict,
-            reason=f"{verdict.reason}; a container may have started as the Job was suspended: look at its logs",
+            result,
+            reason=f"{result.reason}; a container may have started as the Job was suspended: look at its logs",
             suspended=True,
         )
     mark = {"metadata": {"annotations": {NEVER_STARTED_ANNOTATION: "true"}}}
@@ -48,8 +48,8 @@ def give_up(step: Step, subject: JobOrPod, verdict: Verdict, world: World, emit:
         world.cluster.patch(step.ref, mark, uid=subject.uid)
     except (Unknown, Busy) as error:
         emit(Warned(f"Job {subject.name} could not be marked as never started: {error.message}"))
-        return replace(verdict, suspended=True)
-    return replace(verdict, never_started=True, still_running=False)
+        return replace(result, suspended=True)
+    return replace(result, never_started=True, still_running=False)
 
 
 def _may_hide_a_pod(step: Step, job: Job) -> bool:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from shipit.cli.clock import SystemClock
 from shipit.cli.options import Common, OutputKind
 from shipit.cli.session import Session
 from shipit.cli.wiring import Flags, configure, deploying
-from shipit.clock import SystemClock
 from shipit.errors import Usage
 from shipit.output import open_output
 from shipit.output.mask import Mask

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from shipit.deploy.upgrade import await_rollout, roll_back, upgrade, where_it_stands
 from shipit.errors import Unreachable, UpgradeFailed
 from shipit.events import StepChanged
 from shipit.model import HelmExit, Plan, Revision
-from shipit.upgrade import await_rollout, roll_back, upgrade, where_it_stands
+from tests.deploy.test_rollout import NO_IMAGE, PLAN, UP, App, crashed
 from tests.fakes import Fakes, fakes
-from tests.test_rollout import NO_IMAGE, PLAN, UP, App, crashed
 
 DENIED = 'cannot patch "shop" with kind Ingress: admission webhook "validate" denied the request: host taken'
 WEBHOOK_TIMED_OUT = (

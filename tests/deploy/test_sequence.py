@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shipit.deploy import deploy
+from shipit.deploy.sequence import deploy
 from shipit.errors import (
     AfterFailed,
     Busy,

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from shipit.carry import Ending, carry_out
+from shipit.deploy.helm_run import HelmOutcome, run_helm
+from shipit.deploy.rollout import LOOK_EVERY, LOOK_WITHIN, Rollout, newest_pods
 from shipit.errors import (
     AfterFailed,
     ApiError,
@@ -18,7 +19,6 @@ from shipit.errors import (
 )
 from shipit.events import Emit, StepChanged, Warned
 from shipit.model import Plan, Revision, World
-from shipit.rollout import LOOK_EVERY, LOOK_WITHIN, Rollout, newest_pods
 
 LAST_LOOK = 4.0
 """Seconds for the look at the release on the way out."""
@@ -33,7 +33,7 @@ def upgrade(plan: Plan, world: World, emit: Emit) -> None:
         _hand_over(plan, plan.handover, world, emit)
     emit(StepChanged("upgrade", "started", f"helm upgrade to {plan.tag}", plan.timeout))
     rollout = Rollout.of_helm(plan, world, emit)
-    end = carry_out(
+    end = run_helm(
         lambda: world.helm.upgrade(
             plan.chart,
             plan.values,
@@ -91,7 +91,7 @@ def _hand_over(plan: Plan, chart: Path, world: World, emit: Emit) -> None:
     emit(
         StepChanged("handover", "started", "taking the migration Job out of the live revision", plan.timeout)
     )
-    end = carry_out(
+    end = run_helm(
         lambda: world.helm.upgrade(
             chart, (), timeout=plan.timeout, wait=False, description="shipit handover", reuse_values=True
         ),
@@ -126,7 +126,7 @@ def _check_made(plan: Plan, world: World, emit: Emit) -> None:
     emit(StepChanged("upgrade", "done", f"revision {newest.number}"))
 
 
-def _failed(plan: Plan, rollout: Rollout, end: Ending, world: World, emit: Emit) -> ShipitError:
+def _failed(plan: Plan, rollout: Rollout, end: HelmOutcome, world: World, emit: Emit) -> ShipitError:
     """Say why, from the cluster where the rollout failed, else from helm; then roll back where it is asked for."""
     emit(StepChanged("upgrade", "failed", end.reason))
     details = (*(rollout.app_logs() if end.finding else ()), *end.details)
@@ -186,7 +186,7 @@ def roll_back(plan: Plan, revision: int, world: World, emit: Emit) -> str:
     """`helm rollback`, watched; what it came to, in words. The schema stays where the migration brought it."""
     emit(StepChanged("rollback", "started", f"helm rollback to revision {revision}", plan.timeout))
     rollout = Rollout.of_helm(plan, world, emit)
-    end = carry_out(lambda: world.helm.rollback(revision, timeout=plan.timeout), plan, world, emit, rollout)
+    end = run_helm(lambda: world.helm.rollback(revision, timeout=plan.timeout), plan, world, emit, rollout)
     if end.code == 0:
         emit(StepChanged("rollback", "done", f"the app of revision {revision} runs again"))
         return f"the app was rolled back to revision {revision}; {plan.done}, and stays so"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shipit.clear import clear, clear_stale, refuse_kept, refuse_running
+from shipit.deploy.existing import clear, clear_stale, refuse_kept, refuse_running
 from shipit.errors import Busy, MigrationFailed, Refused
 from shipit.model import Json, Plan, Ref, Request
 from tests.fakes import NAMESPACE, Fakes

@@ -58,7 +58,7 @@ def _is_kept(step: Step, plan: Plan, world: World) -> bool:
             step.hook, succeeded=True
         )
     found = get_job_or_pod(world.cluster, step.ref)
-    if found is None or found.deleting or is_ours(found, step, plan):
+    if found is None or found.deleting or is_this_deploys(found, step, plan):
         return False
     return found.finished and not deletes_before_creation(step.hook, succeeded=found.complete)
 
@@ -104,13 +104,13 @@ def clear(step: Step, plan: Plan, world: World, emit: Emit) -> JobOrPod | None:
 
     Raises Busy for anything else that runs, MigrationFailed when what was there doesn't go.
     """
-    found = current(step, plan, world)
+    found = find_existing(step, plan, world)
     if found is None:
         return None
     if not _is_this_release_s(found, plan):  # made since it was looked for in the beginning
         raise Busy(f"{_anothers(found)}; {plan.app_now}", hint=ANOTHER_NAME)
     if not found.deleting:
-        if is_ours(found, step, plan):
+        if is_this_deploys(found, step, plan):
             return found
         if is_active(found) and not plan.replace_running:
             raise _busy(found, plan)
@@ -135,13 +135,15 @@ def _under_another_name(step: Step, plan: Plan, world: World) -> JobOrPod | None
         (
             found
             for found in _labelled(plan, world)
-            if _ref(found).kind == step.ref.kind and found.name not in names and is_ours(found, step, plan)
+            if _ref(found).kind == step.ref.kind
+            and found.name not in names
+            and is_this_deploys(found, step, plan)
         ),
         None,
     )
 
 
-def current(step: Step, plan: Plan, world: World) -> JobOrPod | None:
+def find_existing(step: Step, plan: Plan, world: World) -> JobOrPod | None:
     """What there is of a step now: under its name, or under the one that an earlier try of this deploy gave it."""
     return get_job_or_pod(world.cluster, step.ref) or _under_another_name(step, plan, world)
 
@@ -169,14 +171,17 @@ def clear_stale(plan: Plan, world: World, emit: Emit, *, anew: bool) -> None:
                 anew
                 or not (
                     HOOK_ANNOTATION in subject.annotations
-                    or any(subject.name == step.ref.name or is_ours(subject, step, plan) for step in steps)
+                    or any(
+                        subject.name == step.ref.name or is_this_deploys(subject, step, plan)
+                        for step in steps
+                    )
                 )
             )
         if stale:
             remove("clear", _ref(subject), subject, world, emit)
 
 
-def is_ours(found: JobOrPod, step: Step, plan: Plan) -> bool:
+def is_this_deploys(found: JobOrPod, step: Step, plan: Plan) -> bool:
     """This very deploy's: same tag, same rendered object; done with and not yet followed by its upgrade, or running."""
     if (found.tag, found.hash) != (plan.tag, step.hash):
         return False

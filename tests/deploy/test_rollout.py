@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from shipit.deploy.rollout import LOOK_WITHIN, STEADY, UNTOUCHED, Rollout
 from shipit.diagnosis import Finding
 from shipit.errors import Unreachable
 from shipit.model import Json, Plan, Ref
-from shipit.rollout import LOOK_WITHIN, STEADY, UNTOUCHED, Rollout
 from tests.fakes import NAMESPACE, START, Fakes, fakes
 
 APP = Ref("apps/v1", "Deployment", NAMESPACE, "shop")

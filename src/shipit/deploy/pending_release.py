@@ -15,7 +15,9 @@ ANOTHERS = 3
 """How many of helm's timeouts somebody else's helm gets: it counts one for its hooks before, the upgrade, those after."""
 
 
-def recover(request: Request, world: World, owed: UpgradeRecord | None, emit: Emit, *, dead: bool) -> None:
+def recover_pending_release(
+    request: Request, world: World, owed: UpgradeRecord | None, emit: Emit, *, dead: bool
+) -> None:
     """Remove the pending revision by the UID of its Secret, if its helm is dead; only ever called under the lock.
 
     `owed` is what an earlier deploy had begun: its helm is certainly gone when that deploy is `dead`, else once its

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shipit.clear import current
+from shipit.deploy.existing import find_existing
+from shipit.deploy.upgrade import untouched, where_it_stands
 from shipit.errors import Interrupted, ShipitError
 from shipit.model import Plan, Request, Step, World, is_active
-from shipit.upgrade import untouched, where_it_stands
 
 LAST_LOOK = 5.0
 """Seconds for the look at what still runs."""
 
 
 @dataclass(slots=True)
-class Course:
+class DeployState:
     """Where a deploy is, so that an interrupt can say what it left behind."""
 
     request: Request
@@ -60,7 +60,7 @@ class Course:
         what = f"{step.ref.kind} {step.ref.name}"
         try:
             with self.world.cluster.within(LAST_LOOK):
-                found = current(step, plan, self.world)
+                found = find_existing(step, plan, self.world)
         except ShipitError as error:
             return f"whether {what} still runs is not known ({error.message})"
         if found is None:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from shipit.chart import deletes_after, deletes_before_creation
-from shipit.clear import clear, remove
+from shipit.deploy.completion import wait_for_completion
+from shipit.deploy.existing import clear, remove
+from shipit.deploy.suspend import suspend_unstarted
 from shipit.errors import (
     AfterFailed,
     AlreadyExists,
@@ -21,16 +23,14 @@ from shipit.errors import (
     Unknown,
 )
 from shipit.events import Emit, JobChanged, MigrationResult, StepChanged, Warned
-from shipit.giveup import give_up
-from shipit.model import JobOrPod, Plan, Ref, Step, Verdict, World, get_job_or_pod, is_active, pods_of
-from shipit.verdict import await_verdict
+from shipit.model import JobOrPod, Plan, Ref, Step, StepResult, World, get_job_or_pod, is_active, pods_of
 
 POLL = 0.2
 SETTLED_WITHIN = 5.0
 """Seconds past a step's deadline for the last look at what it leaves, and for its deletion to be seen."""
 
 
-def run(step: Step, plan: Plan, world: World, emit: Emit, *, keep: bool = False) -> Verdict:
+def run(step: Step, plan: Plan, world: World, emit: Emit, *, keep: bool = False) -> StepResult:
     """Bring one step to its end. Returns only when it succeeded. `keep`: what is there and is not waited for stays.
 
     Raises MigrationFailed, MigrationTimedOut (AfterFailed for a step after the upgrade), Busy, or Unknown when the
@@ -42,40 +42,40 @@ def run(step: Step, plan: Plan, world: World, emit: Emit, *, keep: bool = False)
         )
     )
     try:
-        verdict = _run(step, plan, world, emit) if step.watched else _make(step, plan, world, keep=keep)
-        if verdict.state != "succeeded":
-            emit(StepChanged(step.name, "failed", verdict.reason, result=_result(step, verdict)))
-            raise _blame(step, plan, verdict)
+        result = _run(step, plan, world, emit) if step.watched else _make(step, plan, world, keep=keep)
+        if result.state != "succeeded":
+            emit(StepChanged(step.name, "failed", result.reason, result=_result(step, result)))
+            raise _blame(step, plan, result)
     except (MigrationFailed, MigrationTimedOut) as error:
         if step.phase == "after":
             raise AfterFailed(error.message, hint=error.hint, details=error.details) from error
         raise
-    if verdict.reason and not verdict.resumed:
-        emit(Warned(verdict.reason, hint=verdict.hint))
-    emit(StepChanged(step.name, "done", verdict.reason, result=_result(step, verdict)))
-    return verdict
+    if result.reason and not result.resumed:
+        emit(Warned(result.reason, hint=result.hint))
+    emit(StepChanged(step.name, "done", result.reason, result=_result(step, result)))
+    return result
 
 
-def _result(step: Step, verdict: Verdict) -> MigrationResult | None:
+def _result(step: Step, result: StepResult) -> MigrationResult | None:
     if not step.watched:
         return None
-    outcome = "resumed" if verdict.resumed else verdict.state
-    return MigrationResult(step.name, step.ref.name, outcome, verdict.duration)
+    outcome = "resumed" if result.resumed else result.state
+    return MigrationResult(step.name, step.ref.name, outcome, result.duration)
 
 
-def _run(step: Step, plan: Plan, world: World, emit: Emit) -> Verdict:
+def _run(step: Step, plan: Plan, world: World, emit: Emit) -> StepResult:
     found = clear(step, plan, world, emit)
     if found is not None:
         step = replace(step, ref=step.ref._replace(name=found.name))
     if found is not None and found.complete:
         emit(JobChanged(step.name, step.ref.name, "complete", succeeded=1))
-        return Verdict("succeeded", "already done by an earlier try of this deploy", resumed=True)
+        return StepResult("succeeded", "already done by an earlier try of this deploy", resumed=True)
     if found is None:
         found = _start(step, plan, world)
         emit(JobChanged(step.name, step.ref.name, "created"))
     else:
         emit(JobChanged(step.name, step.ref.name, "attached"))
-    return _settle(step, found, await_verdict(step, found, world, emit), world, emit)
+    return _settle(step, found, wait_for_completion(step, found, world, emit), world, emit)
 
 
 def _start(step: Step, plan: Plan, world: World) -> JobOrPod:
@@ -111,11 +111,11 @@ def _create(step: Step, plan: Plan, world: World) -> None:
         ) from error
 
 
-def _make(step: Step, plan: Plan, world: World, *, keep: bool) -> Verdict:
+def _make(step: Step, plan: Plan, world: World, *, keep: bool) -> StepResult:
     """A hook that is no Job or Pod: created, replaced when its delete policy says so, and not waited for."""
     old = world.cluster.get(step.ref)
     if old is not None and keep:
-        return Verdict("succeeded", "made by an earlier try of this deploy", resumed=True)
+        return StepResult("succeeded", "made by an earlier try of this deploy", resumed=True)
     if old is not None and step.hook is not None and deletes_before_creation(step.hook, succeeded=True):
         uid = old["metadata"]["uid"]
         world.cluster.delete(step.ref, uid=uid)
@@ -127,41 +127,41 @@ def _make(step: Step, plan: Plan, world: World, *, keep: bool) -> Verdict:
                 )
             world.clock.sleep(POLL)
     _create(step, plan, world)
-    return Verdict("succeeded")
+    return StepResult("succeeded")
 
 
-def _settle(step: Step, found: JobOrPod, verdict: Verdict, world: World, emit: Emit) -> Verdict:
+def _settle(step: Step, found: JobOrPod, result: StepResult, world: World, emit: Emit) -> StepResult:
     """What has to be done about an object that shipit no longer waits for."""
-    if not verdict.still_running:
-        return verdict
+    if not result.still_running:
+        return result
     try:
         with world.cluster.within(SETTLED_WITHIN):
             subject = get_job_or_pod(world.cluster, step.ref)
             pods = pods_of(world.cluster, subject) if subject is not None else ()
     except ApiError as error:
         emit(Warned(f"how {step.ref.kind} {step.ref.name} goes on is not known: {error.message}"))
-        return verdict
+        return result
     if subject is None or subject.uid != found.uid:
-        return replace(verdict, still_running=False)
+        return replace(result, still_running=False)
     if subject.finished:
-        return _ended_at_last(step, subject, verdict, emit)
-    if not (verdict.ever_started or any(pod.ever_started for pod in pods)):
-        return give_up(step, subject, verdict, world, emit)
-    if verdict.state == "timed_out" and step.on_timeout == "delete":
+        return _ended_at_last(step, subject, result, emit)
+    if not (result.ever_started or any(pod.ever_started for pod in pods)):
+        return suspend_unstarted(step, subject, result, world, emit)
+    if result.state == "timed_out" and step.on_timeout == "delete":
         try:
             with world.cluster.within(SETTLED_WITHIN):
                 remove(step.name, step.ref, subject, world, emit, within=SETTLED_WITHIN)
         except MigrationFailed as error:
             emit(Warned(error.message, hint=error.hint))
-            return replace(verdict, still_running=False, leaving=True)
+            return replace(result, still_running=False, leaving=True)
         except (Busy, Unknown) as error:
             emit(Warned(f"it could not be deleted: {error.message}", hint=error.hint))
-            return verdict
-        return replace(verdict, still_running=False, deleted=True)
-    return verdict
+            return result
+        return replace(result, still_running=False, deleted=True)
+    return result
 
 
-def _ended_at_last(step: Step, subject: JobOrPod, verdict: Verdict, emit: Emit) -> Verdict:
+def _ended_at_last(step: Step, subject: JobOrPod, result: StepResult, emit: Emit) -> StepResult:
     """It ended at the very moment in which it was given up: then that is its end."""
     what = f"{step.ref.kind} {step.ref.name}"
     emit(
@@ -171,27 +171,27 @@ def _ended_at_last(step: Step, subject: JobOrPod, verdict: Verdict, emit: Emit) 
         )
     )
     if subject.complete:
-        return replace(verdict, state="succeeded", reason="", hint="", still_running=False)
-    return replace(verdict, state="failed", still_running=False)
+        return replace(result, state="succeeded", reason="", hint="", still_running=False)
+    return replace(result, state="failed", still_running=False)
 
 
-def _blame(step: Step, plan: Plan, verdict: Verdict) -> ShipitError:
-    """The error that a verdict is, with the state that things are in and what to type next."""
+def _blame(step: Step, plan: Plan, result: StepResult) -> ShipitError:
+    """The error that a result is, with the state that things are in and what to type next."""
     what = f"{step.ref.kind} {step.ref.name}"
-    because = f": {verdict.reason}" if verdict.reason else ""
-    if verdict.state == "unknown":
-        return Unknown(f"{verdict.reason}; {_app(step, plan)}", hint=verdict.hint or _see(step.ref))
-    if verdict.never_started:
+    because = f": {result.reason}" if result.reason else ""
+    if result.state == "unknown":
+        return Unknown(f"{result.reason}; {_app(step, plan)}", hint=result.hint or _see(step.ref))
+    if result.never_started:
         state = "no container ever started; it is stopped, and the next deploy replaces it"
-    elif verdict.deleted:
+    elif result.deleted:
         state = "it was deleted"
-    elif verdict.leaving:
+    elif result.leaving:
         state = "it is being deleted, and has not ended yet"
-    elif verdict.suspended:
+    elif result.suspended:
         state = (
             "it is suspended, and whether a container ever ran is not known: --replace-running replaces it"
         )
-    elif verdict.still_running:
+    elif result.still_running:
         state = "it still runs"
     else:
         state = "it is left for a look"
@@ -200,16 +200,16 @@ def _blame(step: Step, plan: Plan, verdict: Verdict) -> ShipitError:
         if step.ref.kind == "Job"
         else f"kubectl logs {step.ref.name} -n {step.ref.namespace}"
     )
-    hint = verdict.hint or f"{look}   (its log)"
-    if verdict.state == "timed_out":
+    hint = result.hint or f"{look}   (its log)"
+    if result.state == "timed_out":
         more = f"shipit logs --follow   (then: shipit deploy --tag {plan.tag}, which picks it up)"
         return MigrationTimedOut(
             f"{what} did not end within {step.timeout:g} s{because}; {state}; {_app(step, plan)}",
-            hint=more if verdict.still_running else hint,
-            details=verdict.details,
+            hint=more if result.still_running else hint,
+            details=result.details,
         )
     return MigrationFailed(
-        f"{what} failed{because}; {state}; {_app(step, plan)}", hint=hint, details=verdict.details
+        f"{what} failed{because}; {state}; {_app(step, plan)}", hint=hint, details=result.details
     )
 
 
@@ -221,7 +221,7 @@ def _see(ref: Ref) -> str:
     return f"kubectl get {ref.kind.lower()},pods,events -n {ref.namespace}"
 
 
-def sweep(steps: Sequence[Step], *, succeeded: bool, world: World, emit: Emit) -> None:
+def apply_delete_policies(steps: Sequence[Step], *, succeeded: bool, world: World, emit: Emit) -> None:
     """Delete hooks by their delete policies, by the UID of what is there; a Job that still runs is left alone."""
     for step in steps:
         if step.hook is None or not deletes_after(step.hook, succeeded=succeeded):
@@ -244,7 +244,7 @@ def _ended(step: Step, world: World) -> str | None:
     return str(found["metadata"]["uid"]) if found is not None else None
 
 
-def goes_on(step: Step, world: World) -> bool:
+def may_still_run(step: Step, world: World) -> bool:
     """Whether a step that was given up may still be running."""
     if not step.watched:
         return False

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from shipit.chart.manifest import digest, split
+from shipit.deploy.pending_release import recover_pending_release
 from shipit.errors import Busy
 from shipit.events import Warned
 from shipit.lock.record import UpgradeRecord
 from shipit.model import Identity, Json, Ref, Request, Revision
-from shipit.pending import recover
 from tests.fakes import NAMESPACE, Fakes, Script, fakes
 from tests.releases import job
 
@@ -69,7 +69,7 @@ def gone(world: Fakes) -> bool:
 
 
 def test_the_upgrade_that_the_lock_s_last_holder_had_begun_is_cleared_at_once(world: Fakes) -> None:
-    recover(REQUEST, world.world, owed(), world.told, dead=True)
+    recover_pending_release(REQUEST, world.world, owed(), world.told, dead=True)
     assert gone(world)
     (told,) = world.told.of(Warned)
     assert "revision 2 was left pending-upgrade" in told.message
@@ -92,10 +92,10 @@ def test_so_is_its_handover_and_its_rollback_and_no_other_revision(
     world.helm.revisions[-1] = Revision(2, status)
     noted = owed(revision=revision, handover=handover)
     if cleared:
-        recover(REQUEST, world.world, noted, world.told, dead=True)
+        recover_pending_release(REQUEST, world.world, noted, world.told, dead=True)
     else:
         with pytest.raises(Busy):
-            recover(REQUEST, world.world, noted, world.told, dead=True)
+            recover_pending_release(REQUEST, world.world, noted, world.told, dead=True)
     assert gone(world) == cleared
 
 
@@ -103,7 +103,7 @@ def test_a_revision_that_holds_something_else_was_made_by_somebody_else(world: F
     noted = owed()
     world.helm.manifests[2] = MANIFEST.replace("shop", "another")
     with pytest.raises(Busy):
-        recover(REQUEST, world.world, noted, world.told, dead=True)
+        recover_pending_release(REQUEST, world.world, noted, world.told, dead=True)
     assert not gone(world)
 
 
@@ -114,10 +114,10 @@ def test_a_helm_that_may_be_alive_is_left_alone_until_its_time_is_up(
     noted = owed() if ours else None
     world.clock.sleep(patience - 1)
     with pytest.raises(Busy, match=r"pending-upgrade \(revision 2\)"):
-        recover(REQUEST, world.world, noted, world.told, dead=False)
+        recover_pending_release(REQUEST, world.world, noted, world.told, dead=False)
     assert not gone(world)
     world.clock.sleep(2)
-    recover(REQUEST, world.world, noted, world.told, dead=False)
+    recover_pending_release(REQUEST, world.world, noted, world.told, dead=False)
     assert gone(world)
 
 
@@ -127,7 +127,7 @@ def test_a_helm_whose_hook_runs_is_alive_however_old_its_revision_is(world: Fake
     world.cluster.create({**job("migrate"), "metadata": {"name": "migrate", "namespace": NAMESPACE}})
     world.clock.sleep(3600)
     with pytest.raises(Busy, match="its hook Job migrate runs"):
-        recover(REQUEST, world.world, None, world.told, dead=False)
+        recover_pending_release(REQUEST, world.world, None, world.told, dead=False)
     assert not gone(world)
 
 
@@ -144,13 +144,13 @@ def test_one_that_ends_at_that_moment_is_not_removed(world: Fakes) -> None:
 
     world.cluster.find = found_then_changed  # type: ignore[assignment,method-assign]
     with pytest.raises(Busy, match="somebody else is at work"):
-        recover(REQUEST, world.world, owed(), world.told, dead=True)
+        recover_pending_release(REQUEST, world.world, owed(), world.told, dead=True)
     assert not gone(world)
 
 
 def test_a_release_that_is_not_pending_is_not_touched(world: Fakes) -> None:
     world.helm.revisions = [Revision(1, "deployed"), Revision(2, "failed")]
-    recover(REQUEST, world.world, None, world.told, dead=False)
+    recover_pending_release(REQUEST, world.world, None, world.told, dead=False)
     assert not gone(world)
 
 
@@ -158,4 +158,4 @@ def test_a_release_that_is_not_stored_in_secrets_is_left_to_a_person(world: Fake
     del world.cluster.objects[STORED]
     world.clock.sleep(1000)
     with pytest.raises(Busy, match="was killed"):
-        recover(REQUEST, world.world, None, world.told, dead=False)
+        recover_pending_release(REQUEST, world.world, None, world.told, dead=False)

@@ -1,15 +1,15 @@
-"""Follow one Job or Pod to its verdict: its logs stream while the truth is looked up again and again."""
+"""Follow one Job or Pod to its result: its logs stream while the truth is looked up again and again."""
 
 from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import replace
 
-from shipit.diagnosis import Finding, Observation, diagnose, verdict_of, why_vanished
+from shipit.diagnosis import Finding, Observation, diagnose, outcome_of, why_vanished
 from shipit.errors import ApiError, Forbidden
 from shipit.events import Emit, JobChanged, PodChanged, Warned
 from shipit.logs import Follower
-from shipit.model import LATE, Job, JobOrPod, Pod, Step, Verdict, World, get_job_or_pod, pods_of
+from shipit.model import LATE, Job, JobOrPod, Pod, Step, StepResult, World, get_job_or_pod, pods_of
 
 LOOK_EVERY = 5.0
 """Seconds between looks at the truth when the watch says nothing."""
@@ -21,7 +21,7 @@ LOGS_LATE = 5.0
 """Seconds past the step's timeout that the last log lines may take to arrive once the Job has ended."""
 
 
-def await_verdict(step: Step, found: JobOrPod, world: World, emit: Emit) -> Verdict:
+def wait_for_completion(step: Step, found: JobOrPod, world: World, emit: Emit) -> StepResult:
     """Wait until the object has ended, cannot end well any more, or has used up its time.
 
     Only an observed `Complete` of this very UID is success. Silence of the API server is waited out until the
@@ -41,18 +41,18 @@ def await_verdict(step: Step, found: JobOrPod, world: World, emit: Emit) -> Verd
             if changed or late or now - looked >= LOOK_EVERY:
                 looked = now
                 with world.cluster.within(max(0.0, born + step.timeout - now) + LATE):
-                    verdict = watch.look(born)
+                    result = watch.look(born)
                 logs.watch(watch.pods)
-                if verdict is not None:
+                if result is not None:
                     break
             logs.pass_on()
             changed = changes.wait(min(GLANCE, max(0.01, born + step.timeout - now)))
         left = born + step.timeout + LOGS_LATE - world.clock.monotonic()
-        ended = verdict.state in ("succeeded", "failed") and not verdict.still_running
+        ended = result.state in ("succeeded", "failed") and not result.still_running
         logs.finish(max(LATE, left) if ended else GLANCE)
         last = logs.last_lines()
     return replace(
-        verdict, details=last, duration=world.clock.monotonic() - born, ever_started=watch.ever_started
+        result, details=last, duration=world.clock.monotonic() - born, ever_started=watch.ever_started
     )
 
 
@@ -76,12 +76,12 @@ class Watch:
         """Whether a container of any pod was ever seen to have run, those that are gone included."""
         return any(pod.ever_started for pod in self._known.values())
 
-    def look(self, born: float) -> Verdict | None:
+    def look(self, born: float) -> StepResult | None:
         """Look at the truth. None as long as it may still end well; `born` is when it began, by our clock."""
         elapsed = self._clock.monotonic() - born
         try:
             subject = get_job_or_pod(self._cluster, self._step.ref)
-            state = verdict_of(subject, self._found.uid)
+            state = outcome_of(subject, self._found.uid)
             if subject is None or state == "vanished":
                 return self._vanished()
             seen = self._observe(subject, elapsed)
@@ -113,13 +113,13 @@ class Watch:
         )
         return self._last
 
-    def _vanished(self) -> Verdict:
+    def _vanished(self) -> StepResult:
         events = self._cluster.events(self._step.ref.namespace, self._found.uid)
         why = why_vanished(replace(self._last, job_events=events))
         what = f"{self._step.ref.kind} {self._step.ref.name} (UID {self._found.uid}) vanished while it was watched"
-        return Verdict("unknown", f"{what}: {why.reason}", why.hint)
+        return StepResult("unknown", f"{what}: {why.reason}", why.hint)
 
-    def _silence(self, error: ApiError, elapsed: float) -> Verdict | None:
+    def _silence(self, error: ApiError, elapsed: float) -> StepResult | None:
         self._once("silence", Warned(f"{error.message}; still trying", error.hint))
         if not isinstance(error, Forbidden):
             self._forbidden = None
@@ -129,7 +129,7 @@ class Watch:
         if elapsed < self._step.timeout and not believed:
             return None
         what = f"{self._step.ref.kind} {self._step.ref.name}"
-        return Verdict("unknown", f"what became of {what} is not known: {error.message}", error.hint)
+        return StepResult("unknown", f"what became of {what} is not known: {error.message}", error.hint)
 
     def _tell(self, subject: JobOrPod, seen: Observation) -> None:
         if isinstance(subject, Job):
@@ -147,17 +147,17 @@ class Watch:
 
 def _judge(
     state: str, finding: Finding | None, elapsed: float, timeout: float, seen: Observation
-) -> Verdict | None:
+) -> StepResult | None:
     reason, hint = (finding.reason, finding.hint) if finding else ("", "")
     if state == "succeeded":
         ran = [c for pod in seen.pods for c in pod.containers if not c.init and c.image_id]
-        return Verdict("succeeded", reason, hint, images=tuple((c.image, c.image_id) for c in ran))
+        return StepResult("succeeded", reason, hint, images=tuple((c.image, c.image_id) for c in ran))
     if state == "failed":
-        return Verdict("failed", reason, hint)
+        return StepResult("failed", reason, hint)
     if finding is not None and finding.kind == "fatal":
-        return Verdict("failed", reason, hint, still_running=True)
+        return StepResult("failed", reason, hint, still_running=True)
     if elapsed >= timeout:
-        return Verdict("timed_out", reason, hint, still_running=True)
+        return StepResult("timed_out", reason, hint, still_running=True)
     return None
 
 
