@@ -22,11 +22,17 @@ from contextlib import contextmanager
 from enum import StrEnum
 from typing import ClassVar, Literal
 
+from shipit.hints import NO_HINT, AnyHint, as_hint
+
 
 class Outcome(StrEnum):
-    """How a command ended; its exit code is part of the contract with scripts."""
+    """How a command ended; its exit code is part of the contract with scripts.
+
+    DEPLOYED is a deploy's alone; any other command that went well has SUCCEEDED.
+    """
 
     DEPLOYED = "deployed"
+    SUCCEEDED = "succeeded"
     INTERNAL_ERROR = "internal_error"
     USAGE = "usage"
     REFUSED = "refused"
@@ -41,6 +47,7 @@ class Outcome(StrEnum):
 
 EXIT_CODES = {
     Outcome.DEPLOYED: 0,
+    Outcome.SUCCEEDED: 0,
     Outcome.INTERNAL_ERROR: 1,
     Outcome.USAGE: 2,
     Outcome.REFUSED: 3,
@@ -62,10 +69,10 @@ class ShipitError(Exception):
 
     outcome: ClassVar[Outcome] = Outcome.INTERNAL_ERROR
 
-    def __init__(self, message: str, *, hint: str = "", details: tuple[str, ...] = ()) -> None:
+    def __init__(self, message: str, *, hint: AnyHint = NO_HINT, details: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self.hint = as_hint(hint)
         self.details = details
 
     @property
@@ -131,7 +138,7 @@ class Interrupted(ShipitError):
         message: str,
         *,
         signum: int = signal.SIGINT,
-        hint: str = "",
+        hint: AnyHint = NO_HINT,
         details: tuple[str, ...] = (),
     ) -> None:
         super().__init__(message, hint=hint, details=details)
@@ -176,7 +183,12 @@ class HelmFailed(ShipitError):
     outcome = Outcome.REFUSED
 
     def __init__(
-        self, message: str, *, reason: HelmReason = "other", hint: str = "", details: tuple[str, ...] = ()
+        self,
+        message: str,
+        *,
+        reason: HelmReason = "other",
+        hint: AnyHint = NO_HINT,
+        details: tuple[str, ...] = (),
     ) -> None:
         super().__init__(message, hint=hint, details=details)
         self.reason = reason
@@ -195,7 +207,7 @@ class ApiError(Unknown):
         *,
         status: int | None = None,
         reason: str = "",
-        hint: str = "",
+        hint: AnyHint = NO_HINT,
         details: tuple[str, ...] = (),
     ) -> None:
         super().__init__(message, hint=hint, details=details)

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from shipit.hints import NO_HINT, AnyHint
+
 
 @dataclass(frozen=True, slots=True)
 class Started:
@@ -104,7 +106,7 @@ class RolloutChanged:
 @dataclass(frozen=True, slots=True)
 class Warned:
     message: str
-    hint: str = ""
+    hint: AnyHint = NO_HINT
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ class Failed:
 
     outcome: str
     message: str
-    hint: str = ""
+    hint: AnyHint = NO_HINT
     details: tuple[str, ...] = ()
 
 
@@ -130,7 +132,7 @@ class Ended:
     duration: float
     migrations: tuple[MigrationResult, ...] = ()
     message: str = ""
-    hint: str = ""
+    hint: AnyHint = NO_HINT
 
 
 Event = (

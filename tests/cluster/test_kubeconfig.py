@@ -83,10 +83,10 @@ def test_a_context_of_its_own_and_its_namespace(tmp_path: Path) -> None:
     assert find_source(str(path), "there").namespace == "default"
     with pytest.raises(Usage, match="has no context ther") as caught:
         find_source(str(path), "ther")
-    assert caught.value.hint == "did you mean there?"
+    assert str(caught.value.hint) == "did you mean there?"
     with pytest.raises(Usage, match="names no current context") as caught:
         find_source(str(path), None)
-    assert "here, there" in caught.value.hint
+    assert "here, there" in str(caught.value.hint)
 
 
 def test_no_kubeconfig_anywhere(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_a_kubeconfig_that_can_not_be_used_is_one_sentence_without_its_contents(
     with pytest.raises(ShipitError) as caught:
         connect(kubeconfig=str(path), context=None, clock=api.clock)
     assert isinstance(caught.value, Usage | Refused | Unauthorized)
-    assert SECRET not in f"{caught.value.message} {caught.value.hint} {caught.value.details}"
+    assert SECRET not in f"{caught.value.message} {caught.value.hint!s} {caught.value.details}"
     assert "\n" not in caught.value.message
 
 

@@ -126,7 +126,7 @@ def test_a_forbidden_log_is_named_as_rbac_names_it(api: Api, cluster: KubeCluste
     api.on(f"GET {LOG}", refuses(403, "Forbidden", 'User "ci" cannot get resource "pods/log"'))
     with pytest.raises(Forbidden, match="not allowed to get pods/log in namespace shop") as caught:
         cluster.log("shop", "migrate-1", "m").__enter__()
-    assert "kubectl auth can-i get pods --subresource=log -n shop" in caught.value.hint
+    assert "kubectl auth can-i get pods --subresource=log -n shop" in str(caught.value.hint)
 
 
 def test_leaving_from_another_thread_ends_a_read_that_hangs(api: Api, cluster: KubeCluster) -> None:

@@ -156,4 +156,7 @@ def test_a_tag_that_is_none_is_refused(tag: str) -> None:
 def test_a_whole_image_in_place_of_a_tag_gets_a_hint() -> None:
     with pytest.raises(Usage) as caught:
         check_tag("registry.example/app:v1")
-    assert caught.value.hint == "give only the tag, without the image's name: what stands behind its last `:`"
+    assert (
+        str(caught.value.hint)
+        == "give only the tag, without the image's name: what stands behind its last `:`"
+    )

@@ -308,7 +308,7 @@ def test_an_interrupt_says_what_still_runs_and_gives_the_lock_back(world: Fakes,
     with pytest.raises(Interrupted, match="Job migrate still runs; the app is untouched") as caught:
         go(request_, world)
     assert caught.value.exit_code == 130
-    assert "shipit deploy --tag v2" in caught.value.hint
+    assert "shipit deploy --tag v2" in str(caught.value.hint)
     assert not record_of(world.cluster.get(lease_ref(NAMESPACE, "shop"))).run
 
 
@@ -612,7 +612,7 @@ def test_a_handover_that_did_not_come_does_not_make_the_migration_run_again(
     world.helm.upgrade = stumbling  # type: ignore[assignment,method-assign]
     with pytest.raises((UpgradeFailed, Interrupted)) as caught:
         go(request_, world)
-    assert "helm rollback shop 2" not in f"{caught.value.message} {caught.value.hint}"
+    assert "helm rollback shop 2" not in f"{caught.value.message} {caught.value.hint!s}"
     world.helm.manifests[2] = world.helm.manifests[1]
     world.helm.upgrade = upgrade  # type: ignore[method-assign]
     world.helm.rendered = rendering("v2", 3)

@@ -140,7 +140,7 @@ workloads = st.builds(
 @given(observations)
 def test_every_observation_has_a_diagnosis_fit_to_print(seen: Observation) -> None:
     for found in (diagnose(seen), why_vanished(seen)):
-        assert found is None or (found.reason and "\n" not in found.reason + found.hint)
+        assert found is None or (found.reason and "\n" not in found.reason + str(found.hint))
 
 
 @given(observations)
@@ -203,7 +203,7 @@ def test_only_what_pulling_again_cannot_change_is_final(message: str, hope: str,
     waiting = Container("migrate", image=IMAGE, reason="ImagePullBackOff", message=text)
     cause = cant_pull(waiting, ())
     assert cause.hope == hope
-    assert hint in cause.hint
+    assert hint in str(cause.hint)
     first = Container("migrate", image=IMAGE, reason="ErrImagePull", message=text)
     assert cant_pull(first, ()).hope == "some"
     again = KubeEvent("Failed", f'Failed to pull image "{IMAGE}": {message}', "Warning", count=2)
@@ -234,7 +234,10 @@ def test_a_configuration_error_of_an_unknown_kind_has_no_hint() -> None:
     odd = Container("migrate", reason="CreateContainerConfigError", message="something else")
     cause = held_up(odd, ())
     assert cause
-    assert (cause.text, cause.hint) == ("container migrate: CreateContainerConfigError: something else", "")
+    assert (cause.text, str(cause.hint)) == (
+        "container migrate: CreateContainerConfigError: something else",
+        "",
+    )
 
 
 def test_words_are_cut_to_one_line() -> None:

@@ -135,7 +135,7 @@ def test_a_sidecar_that_never_ends_is_named() -> None:
         "waiting",
         "container migrate is done, but proxy still runs and keeps the pod",
     )
-    assert "native sidecar" in found.hint
+    assert "native sidecar" in str(found.hint)
 
 
 def test_a_failure_that_a_sidecar_hides_ends_when_no_other_try_is_left() -> None:
@@ -259,7 +259,7 @@ def test_a_job_removed_by_its_ttl_left_a_word_but_no_verdict() -> None:
     assert gone.job is None
     found = why_vanished(replace(observation(done), job_events=gone.events))
     assert (found.kind, found.reason) == ("note", "its last Event says Completed: Job completed")
-    assert "ttlSecondsAfterFinished" in found.hint
+    assert "ttlSecondsAfterFinished" in str(found.hint)
 
 
 def test_a_job_deleted_while_it_ran_left_nothing() -> None:

@@ -304,7 +304,7 @@ def test_an_account_without_rights_is_told_what_it_lacks(
     with pytest.raises(Forbidden, match=r"^not allowed to get jobs\.batch in namespace") as caught:
         weak.job(kube.namespace, "migrate")
     assert token not in caught.value.message
-    assert caught.value.hint.startswith(f"kubectl auth can-i get jobs.batch -n {kube.namespace}")
+    assert str(caught.value.hint).startswith(f"kubectl auth can-i get jobs.batch -n {kube.namespace}")
     kube.kubectl(
         "create", "rolebinding", "weak", "--clusterrole=view", f"--serviceaccount={kube.namespace}:weak"
     )

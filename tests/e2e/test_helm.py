@@ -114,7 +114,7 @@ def test_an_old_helm_does_not_install_again_and_says_what_to_type(helm: HelmCli,
     with pytest.raises(HelmFailed, match="has no deployed releases") as failed:
         helm.render(str(chart), [])
 
-    bare(helm, *failed.value.hint.split()[1:3])
+    bare(helm, *str(failed.value.hint).split()[1:3])
     assert helm.render(str(chart), []).install
 
 
@@ -165,7 +165,7 @@ def test_an_object_of_nobody_is_told_from_other_failures(
         helm.render(str(chart), [])
 
     assert failed.value.reason == "ownership"
-    assert f"release-namespace={kube.namespace}" in failed.value.hint
+    assert f"release-namespace={kube.namespace}" in str(failed.value.hint)
 
 
 def test_a_template_that_fails_names_its_file_and_line(helm: HelmCli, tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_missing_dependencies_say_how_to_get_them(helm: HelmCli, tmp_path: Path)
     with pytest.raises(HelmFailed) as failed:
         helm.render(str(poor), [])
 
-    assert (failed.value.reason, failed.value.hint) == ("dependencies", f"helm dependency build {poor}")
+    assert (failed.value.reason, str(failed.value.hint)) == ("dependencies", f"helm dependency build {poor}")
 
 
 def test_a_cluster_that_does_not_answer_is_told_so(helm: HelmCli, sandbox: Sandbox, tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_no_helm_on_the_path_says_what_to_install(desk: Desk) -> None:
     with pytest.raises(Refused, match="helm is not on PATH") as refused:
         desk.helm(PATH=str(desk.folder))
 
-    assert "install helm 3.13 or newer" in refused.value.hint
+    assert "install helm 3.13 or newer" in str(refused.value.hint)
 
 
 def test_a_named_helm_that_is_not_there_is_named(desk: Desk) -> None:

@@ -44,7 +44,7 @@ def test_a_temporary_folder_that_knows_no_locks_is_a_refusal_and_nothing_is_left
     with pytest.raises(Refused, match="no locks available") as refused, private_folder(tmp_path):
         pass
 
-    assert "TMPDIR" in refused.value.hint
+    assert "TMPDIR" in str(refused.value.hint)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -66,7 +66,7 @@ def test_no_room_for_private_files_is_a_refusal(tmp_path: Path) -> None:
         private_folder(tmp_path / "gone"),
     ):
         pass
-    assert "TMPDIR" in caught.value.hint
+    assert "TMPDIR" in str(caught.value.hint)
     with pytest.raises(Refused, match=f"^{os.strerror(errno.ENOSPC).lower()}$"), refusing():
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

@@ -96,4 +96,4 @@ def test_an_answer_that_is_none_is_refused_without_showing_it(text: str) -> None
         responses.rendered(text)
 
     assert failed.value.details == ()
-    assert "SHIPIT_HELM" in failed.value.hint
+    assert "SHIPIT_HELM" in str(failed.value.hint)

@@ -173,7 +173,7 @@ def test_a_cause_that_is_known_says_what_to_type() -> None:
 
     failed = stderr.failure(lines, "rendering", release="shop", namespace="prod", chart="/app/chart")
 
-    assert failed.hint == "helm dependency build /app/chart"
+    assert str(failed.hint) == "helm dependency build /app/chart"
     assert failed.message.startswith("the chart's dependencies are missing: ")
 
 

@@ -34,7 +34,7 @@ def test_missing_permissions_name_the_role_to_create_and_the_rest_is_looked_at(
     assert told.message == "the caller may not: delete jobs, get pods/log, create secrets, update leases"
     assert (
         "--verb=delete,get,create,update --resource=jobs.batch,pods/log,secrets,leases.coordination.k8s.io"
-        in told.hint
+        in str(told.hint)
     )
     assert states(world)["dry run"] == "done"
 

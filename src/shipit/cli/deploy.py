@@ -10,7 +10,7 @@ import typer
 from shipit.cli.confirm import confirm
 from shipit.cli.options import Common, variable
 from shipit.cli.session import Done, Session, conduct
-from shipit.errors import Usage
+from shipit.errors import Outcome, Usage
 
 
 def deploy(
@@ -132,6 +132,7 @@ def deploy(
         return Done(
             f"{deployed.tag} of {request.release} is deployed as revision {deployed.revision}",
             deployed.revision,
+            Outcome.DEPLOYED,
         )
 
     conduct(common, work, tag=tag, report=report)

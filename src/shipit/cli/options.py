@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
-import shlex
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
+
+from shipit.cli.command_line import CommandLine, typed
 
 
 class OutputKind(StrEnum):
@@ -28,11 +29,8 @@ def variable(name: str) -> str:
     return f"SHIPIT_{name.upper().replace('-', '_')}"
 
 
-_COMMAND = re.compile(r"\bshipit (?:deploy|logs|unlock|doctor)\b")
-
-
 @dataclass(frozen=True, slots=True)
-class Common:
+class Options:
     """What `-c`, `-e`, `-n`, … said."""
 
     config: Annotated[
@@ -94,26 +92,22 @@ class Common:
         bool, typer.Option("--no-color", envvar=variable("no_color"), help="No color, as with NO_COLOR.")
     ] = False
 
-    def placed(self, hint: str) -> str:
-        """A hint whose shipit commands say where, as this command was told: typed as it stands it must do the same."""
-        told = (
-            ("-c", self.config),
-            ("-e", self.env),
-            ("-n", self.namespace),
-            ("--context", self.context),
-        )
-        flags = " ".join(f"{flag} {shlex.quote(str(value))}" for flag, value in told if value)
-        return _COMMAND.sub(lambda found: f"{found[0]} {flags}", hint) if flags else hint
+
+@dataclass(frozen=True, slots=True)
+class Common(Options):
+    """The same, and the command line that they were typed in."""
+
+    typed: CommandLine = field(default_factory=CommandLine)
 
 
 def with_common(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command whose first parameter is a `Common` its options, behind its own."""
-    hints = get_type_hints(Common, include_extras=True)
+    hints = get_type_hints(Options, include_extras=True)
     shared = [
         inspect.Parameter(
-            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+            each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=hints[each.name]
         )
-        for field in fields(Common)
+        for each in fields(Options)
     ]
     own_hints = get_type_hints(command, include_extras=True)
     own = [
@@ -122,10 +116,13 @@ def with_common(command: Callable[..., None]) -> Callable[..., None]:
     ]
 
     @functools.wraps(command)
-    def called(**values: Any) -> None:
-        common = Common(**{parameter.name: values.pop(parameter.name) for parameter in shared})
+    def called(invocation: typer.Context, **values: Any) -> None:
+        line = typed(invocation, values, terminal=sys.stdout.isatty())
+        common = Common(**{parameter.name: values.pop(parameter.name) for parameter in shared}, typed=line)
         command(common, **values)
 
-    called.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
-    called.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *shared)}
+    invocation = inspect.Parameter("invocation", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    every = (*own, *shared, invocation)
+    called.__signature__ = inspect.Signature(every)  # type: ignore[attr-defined]
+    called.__annotations__ = {parameter.name: parameter.annotation for parameter in every}
     return called

@@ -10,7 +10,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ from shipit.cli.options import Common, OutputKind
 from shipit.cli.signals import Signals
 from shipit.cli.streams import tell
 from shipit.errors import EXIT_CODES, Interrupted, Outcome, ShipitError, Usage
-from shipit.events import Ended, Event, Failed, MigrationResult, StepChanged
+from shipit.events import Ended, Event, Failed, MigrationResult, StepChanged, Warned
+from shipit.hints import NO_HINT, AnyHint, advice, deploy_again, shipit
 from shipit.output import Mask, Output, open_output, result
 
 
@@ -42,6 +43,8 @@ class Session:
     def emit(self, event: Event) -> None:
         if isinstance(event, StepChanged) and event.result is not None:
             self.results.append(event.result)
+        if isinstance(event, Warned | Failed | Ended):
+            event = replace(event, hint=self.common.typed.complete(event.hint))
         self.mask(event)
 
     def ended(
@@ -50,7 +53,7 @@ class Session:
         exit_code: int,
         started: float,
         message: str,
-        hint: str = "",
+        hint: AnyHint = NO_HINT,
         *,
         revision: int = 0,
     ) -> Ended:
@@ -74,6 +77,7 @@ class Done:
 
     message: str
     revision: int = 0
+    outcome: Outcome = Outcome.SUCCEEDED
 
 
 def conduct(
@@ -95,7 +99,7 @@ def conduct(
         if done is None:
             ended = _fail(session, _told(session, failed), started)
         else:  # a signal that came after the end changes nothing about it
-            ended = session.ended(Outcome.DEPLOYED, 0, started, done.message, revision=done.revision)
+            ended = session.ended(done.outcome, 0, started, done.message, revision=done.revision)
             session.emit(ended)
         _report(session, report, ended)
     signals.end()
@@ -123,9 +127,8 @@ def _fail(session: Session, error: ShipitError, started: float) -> Ended:
     if session.common.verbose:
         trace = session.mask.text("".join(traceback.format_exception(error)))
         error.details = (*error.details, *trace.splitlines())
-    hint = session.common.placed(error.hint)
-    session.emit(Failed(error.outcome.value, error.message, hint, error.details))
-    ended = session.ended(error.outcome, error.exit_code, started, error.message, hint)
+    session.emit(Failed(error.outcome.value, error.message, error.hint, error.details))
+    ended = session.ended(error.outcome, error.exit_code, started, error.message, error.hint)
     session.emit(ended)
     return ended
 
@@ -144,16 +147,14 @@ def _interrupted(stop: KeyboardInterrupt, tag: str) -> Interrupted:
     signum = getattr(stop, "signum", signal.SIGINT)
     if not getattr(stop, "again", False):
         return Interrupted("interrupted", signum=signum)
-    hint = f"shipit deploy --tag {tag}   (looks, and goes on with what it finds)" if tag else ""
+    hint = deploy_again(tag, why="checks the state and resumes") if tag else NO_HINT
     return Interrupted("interrupted twice: left without a look at what still runs", signum=signum, hint=hint)
 
 
 def _bug(session: Session, error: BaseException | None) -> ShipitError:
     text = f"a bug in shipit: {type(error).__name__}: {error}"
-    hint = (
-        "run it again with -v and report what it shows"
-        if not session.common.verbose
-        else "please report this"
+    hint = advice(
+        "please report this" if session.common.verbose else "run it again with -v and report what it shows"
     )
     found = ShipitError(text, hint=hint)
     found.__cause__ = error
@@ -179,7 +180,7 @@ def usage_exit(error: Any, argv: list[str]) -> int:
         return EXIT_CODES[Outcome.USAGE]
     session = _open(Common(output=OutputKind.JSON), "")
     return _fail(
-        session, Usage(error.format_message(), hint="shipit --help"), session.clock.monotonic()
+        session, Usage(error.format_message(), hint=shipit("--help")), session.clock.monotonic()
     ).exit_code
 
 

@@ -59,6 +59,7 @@ def reach(session: Session, config: Config, folder: Path) -> KubeCluster:
             folder=folder,
         )
         session.namespace = config.release.namespace or cluster.default_namespace
+        session.common.typed.context = cluster.context
         cluster.check()
     return cluster
 

@@ -10,6 +10,7 @@ from shipit.deploy.rollout import LOOK_EVERY, Rollout
 from shipit.diagnosis import Finding
 from shipit.errors import HelmFailed, Stopped
 from shipit.events import Emit, Warned
+from shipit.hints import NO_HINT, Hint, as_hint
 from shipit.model import HelmExit, HelmProcess, Plan, World
 
 SLACK = 30.0
@@ -39,8 +40,8 @@ class HelmOutcome:
         return self.said[-1] if self.said else f"helm ended with {self.code}"
 
     @property
-    def hint(self) -> str:
-        return self.finding.hint if self.finding else ""
+    def hint(self) -> Hint:
+        return as_hint(self.finding.hint) if self.finding else NO_HINT
 
     @property
     def details(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from shipit.hints import NO_HINT, AnyHint
 from shipit.model import Container, Pod, Termination
 
 Hope = Literal["none", "little", "some"]
@@ -40,7 +41,7 @@ class Cause:
     """`hope` of getting over it without a person: none; little, only if something is still being made; some."""
 
     text: str
-    hint: str = ""
+    hint: AnyHint = NO_HINT
     hope: Hope = "some"
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from shipit.diagnosis.causes import Cause
+from shipit.hints import NO_HINT, AnyHint
 from shipit.model import Job, KubeEvent, Pod
 
 SETTLE = 10.0
@@ -54,7 +55,7 @@ class Finding:
 
     kind: Literal["fatal", "waiting", "note"]
     reason: str
-    hint: str = ""
+    hint: AnyHint = NO_HINT
 
 
 def fatal(cause: Cause) -> Finding:

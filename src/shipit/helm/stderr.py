@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from shipit.errors import HelmFailed, HelmReason
+from shipit.output import TELLING_KEY
 
 HIDDEN = "***"
 SHORTEST_SECRET = 6
@@ -27,9 +28,6 @@ _NOISE = re.compile(
 )
 _PREFIX = re.compile(r"^(?:Error: )?(?:(?:UPGRADE|INSTALLATION) FAILED: )?")
 
-_TELLING_KEY = (
-    r"pass(?:word|wd|phrase)?|pwd|secret|token|credentials?|private[-_]?key|api[-_]?key|access[-_]?key|dsn"
-)
 # Each takes time in proportion to the text: one that begins with a run of letters begins only where the run does.
 _SECRETS = (
     # what the API server quotes of an object that it can't decode
@@ -38,11 +36,10 @@ _SECRETS = (
     re.compile(r"(?P<kept>://)[^\s/@]+(?=@)"),
     re.compile(r"(?<![\w-])(?=[\w-]+\.[\w-]+\.)(?P<kept>(?:[\w-]*?-)??)eyJ[\w-]+\.[\w-]+\.[\w-]*"),
     re.compile(
-        rf"(?P<kept>(?<![\w.-])[\w.-]*(?:{_TELLING_KEY})\b[\"']?\s*(?:=|:)\s*)(?:\"[^\"]*\"|'[^']*'|[^\s,;}}]+)",
+        rf"(?P<kept>(?<![\w.-])[\w.-]*(?:{TELLING_KEY.pattern})\b[\"']?\s*(?:=|:)\s*)(?:\"[^\"]*\"|'[^']*'|[^\s,;}}]+)",
         re.IGNORECASE,
     ),
 )
-_TELLING_NAME = re.compile(_TELLING_KEY, re.IGNORECASE)
 
 
 class Cause(NamedTuple):
@@ -168,7 +165,7 @@ def secrets_in(values: Any, *, under_secret: bool = False) -> Iterator[str]:
     """The texts in decoded values whose key, or the key of something around them, names a secret."""
     if isinstance(values, dict):
         for key, value in values.items():
-            yield from secrets_in(value, under_secret=under_secret or bool(_TELLING_NAME.search(str(key))))
+            yield from secrets_in(value, under_secret=under_secret or bool(TELLING_KEY.search(str(key))))
     elif isinstance(values, list):
         for value in values:
             yield from secrets_in(value, under_secret=under_secret)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from shipit.hints import NO_HINT, AnyHint
 from shipit.model.helm import Hook
 from shipit.model.kubernetes import Json, Ref, Resource
 
@@ -124,7 +125,7 @@ class StepResult:
 
     state: Literal["succeeded", "failed", "timed_out", "unknown"]
     reason: str = ""
-    hint: str = ""
+    hint: AnyHint = NO_HINT
     details: tuple[str, ...] = ()
     never_started: bool = False
     still_running: bool = False

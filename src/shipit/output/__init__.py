@@ -9,9 +9,10 @@ from shipit.model import Clock
 from shipit.output.jsonl import result
 from shipit.output.mask import Mask
 from shipit.output.output import Output, Renderer
+from shipit.output.secret_encodings import TELLING_KEY
 from shipit.output.sink import Sink
 
-__all__ = ["Kind", "Mask", "Output", "open_output", "result"]
+__all__ = ["TELLING_KEY", "Kind", "Mask", "Output", "open_output", "result"]
 
 Kind = Literal["auto", "rich", "plain", "json", "github"]
 

@@ -32,6 +32,7 @@ from shipit.output.phrases import (
     PodSigns,
     failure_lines,
     hanging,
+    hint_lines,
     job_words,
     pod_words,
     result_lines,
@@ -135,7 +136,7 @@ class GitHub:
         self._plainly(words)
 
     def _warn(self, event: Warned) -> None:
-        lines = [*pieces(event.message), *(pieces(event.hint) if event.hint else [])]
+        lines = [*pieces(event.message), *hint_lines(event.hint)]
         if self._annotated < ANNOTATIONS - 1:
             self._annotated += 1
             self._command(f"::warning::{_data(lines)}")
@@ -145,7 +146,7 @@ class GitHub:
     def _fail(self, event: Failed) -> None:
         self._end_group()
         details = [piece for detail in event.details for piece in pieces(detail)]
-        lines = [*pieces(event.message), *details, *hanging("next: ", event.hint)]
+        lines = [*pieces(event.message), *details, *hint_lines(event.hint)]
         told = _shortened(lines)
         if (
             told != lines
@@ -158,7 +159,8 @@ class GitHub:
         self._end_group()
         self._texts(result_lines(event, explain=self._account.failed is None))
         self._append("outputs", self._output_file, outputs(event))
-        self._append("summary", self._summary_file, self._account.summary(event, room=self._room()))
+        if event.outcome != "succeeded":  # a command that deploys nothing and went well has no story
+            self._append("summary", self._summary_file, self._account.summary(event, room=self._room()))
 
     def _room(self) -> int:
         """How many bytes the summary may still take: earlier commands of the step may have written to it."""

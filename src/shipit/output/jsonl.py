@@ -23,6 +23,7 @@ from shipit.events import (
     StepChanged,
     Warned,
 )
+from shipit.hints import AnyHint, as_hint
 from shipit.model import Clock
 from shipit.output.sanitize import scalars
 from shipit.output.sink import Sink
@@ -94,13 +95,13 @@ def fields(event: Event) -> Fields:
                 "type": "rollout", "kind": kind, "name": name, "ready": ready, "desired": desired, "reason": reason,
             }  # fmt: skip
         case Warned(message, hint):
-            return {"type": "warning", "message": message, "hint": hint}
+            return {"type": "warning", "message": message, **_hint(hint)}
         case Failed(outcome, message, hint, details):
             return {
                 "type": "error",
                 "outcome": outcome,
                 "message": message,
-                "hint": hint,
+                **_hint(hint),
                 "details": list(details),
             }
         case Ended():
@@ -150,5 +151,10 @@ def result(event: Ended) -> Fields:
             for m in event.migrations
         ],
         "message": event.message,
-        "hint": event.hint,
+        **_hint(event.hint),
     }
+
+
+def _hint(given: AnyHint) -> Fields:
+    hint = as_hint(given)
+    return {"hint": str(hint), "hint_why": hint.why if hint.command else ""}

@@ -30,6 +30,7 @@ from shipit.output.phrases import (
     PodSigns,
     failure_lines,
     hanging,
+    hint_lines,
     job_words,
     pod_words,
     result_lines,
@@ -183,7 +184,7 @@ class Rich:
             case RolloutChanged():
                 return [_styled(f"rollout: {rollout_words(event)}", "dim")]
             case Warned():
-                lines = [*hanging("warning: ", event.message), *hanging("  next: ", event.hint)]
+                lines = [*hanging("warning: ", event.message), *hint_lines(event.hint, "  ")]
                 return [_styled(line, "yellow") for line in lines]
             case Failed():
                 return [_styled(line, _failure_style(line)) for line in failure_lines(event)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shipit.events import Ended, Failed, JobChanged, PodChanged, RolloutChanged, Started, StepChanged
+from shipit.hints import AnyHint, as_hint
 from shipit.output.sanitize import one_line, pieces
 
 # What PodChanged says of a pod that won't run again: the pod's last phase or the reason of its containers' end.
@@ -95,16 +96,16 @@ def failure_lines(event: Failed) -> list[str]:
     return [
         *hanging("error: ", event.message),
         *(f"  | {piece}" for detail in event.details for piece in pieces(detail)),
-        *hanging("next: ", event.hint),
+        *hint_lines(event.hint),
     ]
 
 
 def result_lines(event: Ended, *, explain: bool) -> list[str]:
     """The outcome and the migrations; with `explain` the message and the hint, which nobody has shown yet.
 
-    A command that deploys nothing (it has no tag) and went well has its message to say, no outcome.
+    A command that deploys nothing and went well has its message to say, no outcome.
     """
-    if event.exit_code == 0 and not event.tag:
+    if event.outcome == "succeeded":
         return hanging("", event.message)
     subject = f"{event.release} {event.tag}".strip()
     lead = f"{subject}: {event.outcome}" if subject else event.outcome
@@ -118,9 +119,17 @@ def result_lines(event: Ended, *, explain: bool) -> list[str]:
     return [
         *(one_line(f"{m.name}: {m.outcome} in {brief(m.duration)}, Job {m.job}") for m in event.migrations),
         *(hanging("", event.message) if explain else []),
-        *(hanging("next: ", event.hint) if explain else []),
+        *(hint_lines(event.hint) if explain else []),
         one_line(head),
     ]
+
+
+def hint_lines(given: AnyHint, indent: str = "") -> list[str]:
+    """The command alone on its line, ready to be pasted, and below it why; or the advice where there is none."""
+    hint = as_hint(given)
+    if hint.command is None:
+        return hanging(f"{indent}hint: ", hint.why)
+    return [*hanging(f"{indent}next: ", str(hint.command)), *hanging(f"{indent}      ", hint.why)]
 
 
 def hanging(lead: str, text: str) -> list[str]:

@@ -22,6 +22,7 @@ from shipit.output.phrases import (
     PodSigns,
     failure_lines,
     hanging,
+    hint_lines,
     job_words,
     pod_words,
     result_lines,
@@ -75,7 +76,7 @@ class Plain:
             case RolloutChanged():
                 return [f"rollout: {rollout_words(event)}"]
             case Warned():
-                return [*hanging("warning: ", event.message), *hanging("  next: ", event.hint)]
+                return [*hanging("warning: ", event.message), *hint_lines(event.hint, "  ")]
             case Failed():
                 return failure_lines(event)
             case Ended():

@@ -13,6 +13,12 @@ from shipit.output.sanitize import visible
 SHORTEST = 6
 """A shorter form is no secret worth the damage: `true`, `5432`, `admin` would blank out half of every log."""
 
+TELLING_KEY = re.compile(
+    r"pass(?:word|wd|phrase)?|pwd|secret|token|credentials?|private[-_]?key|api[-_]?key|access[-_]?key|dsn",
+    re.IGNORECASE,
+)
+"""What the key of a value is called that must not be shown."""
+
 MANY = 256
 """Lines of an .env file that are taken apart; of a longer value only whole lines and the whole are looked for."""
 

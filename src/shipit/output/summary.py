@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from shipit.events import Ended, Event, Failed, Started, Warned
+from shipit.hints import Hint, as_hint
 from shipit.output.phrases import brief
 from shipit.output.sanitize import pieces
 
@@ -81,8 +82,16 @@ class Account:
         if self.failed is None:
             return []
         paragraphs = [line for piece in pieces(self.failed.message) for line in (escaped(piece), "")]
-        hint = ["### Next", "", *_fenced(pieces(self.failed.hint), "sh"), ""] if self.failed.hint else []
-        return ["### Why it failed", "", *paragraphs, *hint]
+        return ["### Why it failed", "", *paragraphs, *_next(as_hint(self.failed.hint))]
+
+
+def _next(hint: Hint) -> list[str]:
+    """A block that can be pasted and, below it, why."""
+    if not hint:
+        return []
+    command = [*_fenced(pieces(str(hint.command)), "sh"), ""] if hint.command else []
+    why = [line for piece in pieces(hint.why) for line in (escaped(piece), "")] if hint.why else []
+    return ["### Next", "", *command, *why]
 
 
 def _migrations(ended: Ended) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from shipit.chart import Document, pod_template_of, references_of, resources
 from shipit.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, NotFound, Refused
+from shipit.hints import advice
 from shipit.model import Cluster, Json, Plan, Ref, Step, World
 from shipit.plan.secret_values import mask_secrets, secret_values
 from shipit.plan.three_way_merge import three_way_merge
@@ -174,7 +175,9 @@ def _refused(what: str, source: str, error: ApiError) -> Refused:
     where = f" (from {source})" if source else ""
     hint = error.hint
     if "immutable" in error.message:
-        hint = "a field of a live object can't be changed: if it is a migration Job, name its template under [migration]"
+        hint = advice(
+            "if it is a migration Job, name its template under [migration]: a live object's field can't be changed"
+        )
     return Refused(
         f"the API server does not accept {what}{where}: {error.message}", hint=hint, details=error.details
     )
