@@ -22,7 +22,8 @@ from contextlib import contextmanager
 from enum import StrEnum
 from typing import ClassVar, Literal
 
-from shipit.hints import NO_HINT, AnyHint, as_hint
+from shipit.hints import NO_HINT, AnyHint, advice, as_hint
+from shipit.states import State
 
 
 class Outcome(StrEnum):
@@ -62,18 +63,31 @@ EXIT_CODES = {
 
 
 class ShipitError(Exception):
-    """What failed and why (`message`), the evidence (`details`), what to type next (`hint`).
+    """What failed and why (`message`), in which `states` things are left, the evidence (`details`), what to type next
+    (`hint`).
 
     `details` are lines of foreign text (last log lines, helm's stderr): show them as they are, never as markup.
     """
 
     outcome: ClassVar[Outcome] = Outcome.INTERNAL_ERROR
 
-    def __init__(self, message: str, *, hint: AnyHint = NO_HINT, details: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: AnyHint = NO_HINT,
+        states: tuple[State, ...] = (),
+        details: tuple[str, ...] = (),
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = as_hint(hint)
+        self.states = states
         self.details = details
+
+    def __str__(self) -> str:
+        """What failed and why, and the states, in one sentence."""
+        return "; ".join((self.message, *map(str, self.states)))
 
     @property
     def exit_code(self) -> int:
@@ -129,7 +143,7 @@ class AfterFailed(ShipitError):
 
 
 class Interrupted(ShipitError):
-    """A signal asked shipit to stop; `message` says what still runs."""
+    """A signal asked shipit to stop; the states say what still runs."""
 
     outcome = Outcome.INTERRUPTED
 
@@ -139,9 +153,9 @@ class Interrupted(ShipitError):
         *,
         signum: int = signal.SIGINT,
         hint: AnyHint = NO_HINT,
-        details: tuple[str, ...] = (),
+        states: tuple[State, ...] = (),
     ) -> None:
-        super().__init__(message, hint=hint, details=details)
+        super().__init__(message, hint=hint, states=states)
         self.signum = signum
 
     @property
@@ -249,10 +263,10 @@ def refusing() -> Iterator[None]:
     try:
         yield
     except (ApiError, HelmFailed) as error:
-        raise Refused(error.message, hint=error.hint, details=error.details) from error
+        raise Refused(error.message, hint=error.hint, states=error.states, details=error.details) from error
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         raise Refused(
             f"{(error.strerror or str(error)).lower()}{where}",
-            hint="df -h   (shipit keeps private files in the folder that TMPDIR names)",
+            hint=advice("shipit keeps private files in the folder that TMPDIR names: is its disk full?"),
         ) from error

@@ -70,7 +70,10 @@ class AppLogLine:
 
 @dataclass(frozen=True, slots=True)
 class JobChanged:
-    """`state` is created, attached, running, suspended, complete, failed, deleting or deleted."""
+    """`state` is created, attached, running, suspended, complete, failed, deleting or deleted.
+
+    `age` is how many seconds ago it was created when shipit attached to it: its time runs from there.
+    """
 
     step: str
     job: str
@@ -79,6 +82,7 @@ class JobChanged:
     succeeded: int = 0
     failed: int = 0
     reason: str = ""
+    age: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +115,14 @@ class Warned:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The error that ends the command: what failed and why, the evidence, what to type next."""
+    """The error that ends the command: what failed and why, in which states things are left, the evidence, what to
+    type next."""
 
     outcome: str
     message: str
     hint: AnyHint = NO_HINT
     details: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

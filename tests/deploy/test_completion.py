@@ -7,6 +7,7 @@ import pytest
 from shipit.deploy.completion import wait_for_completion
 from shipit.logs.follower import Follower
 from shipit.model import Job, Ref, Step
+from shipit.states import StepOutcome
 from tests.fakes import NAMESPACE, Script, fakes
 
 JOB = Ref("batch/v1", "Job", NAMESPACE, "migrate")
@@ -27,6 +28,6 @@ def test_the_end_of_a_log_is_waited_for_until_shortly_after_the_steps_timeout(
     job = world.cluster.job(NAMESPACE, "migrate")
     assert isinstance(job, Job)
     step = Step("migrate", JOB, body, "before", timeout, timeout, "h")
-    assert wait_for_completion(step, job, world.world, world.told).state == "failed"
+    assert wait_for_completion(step, job, world.world, world.told).outcome is StepOutcome.FAILED
     (seconds,) = given
     assert least <= seconds <= most

@@ -89,7 +89,7 @@ def test_another_release_s_job_that_came_meanwhile_is_left_alone(asked: Request,
     plan = replace(planned(asked, world), replace_running=True)
     left = leave(world, plan)
     world.cluster.objects[left]["metadata"]["annotations"]["meta.helm.sh/release-name"] = "other"
-    with pytest.raises(Busy, match="Job migrate belongs to the release other"):
+    with pytest.raises(Busy, match="Job migrate belongs to release other"):
         clear(plan.before[0], plan, world.world, world.told)
     assert left in world.cluster.objects
 
@@ -128,7 +128,7 @@ def test_the_job_of_another_release_is_never_deleted(asked: Request, world: Fake
     plan = replace(planned(asked, world), replace_running=True)
     left = leave(world, plan, state="", tag="v1")
     world.cluster.objects[left]["metadata"]["annotations"]["meta.helm.sh/release-name"] = "other"
-    with pytest.raises(Refused, match="belongs to the release other"):
+    with pytest.raises(Refused, match="belongs to release other"):
         refuse_running(plan, world.world)
 
 
@@ -149,3 +149,16 @@ def test_no_job_of_an_uninstalled_release_is_accepted(asked: Request, world: Fak
     assert clear(plan.before[0], plan, world.world, world.told) is not None
     clear_stale(plan, world.world, world.told, anew=True)
     assert clear(plan.before[0], plan, world.world, world.told) is None
+
+
+@pytest.mark.parametrize("flag", ["", "rerun", "replace_running"])
+def test_a_job_with_notes_of_a_newer_shipit_stops_the_deploy_unless_it_is_to_run_anyway(
+    asked: Request, world: Fakes, flag: str
+) -> None:
+    plan = planned(asked, world)
+    leave(world, plan, version="2")
+    if flag:
+        refuse_running(replace(plan, **{flag: True}), world.world)  # type: ignore[arg-type]
+    else:
+        with pytest.raises(Busy, match="Job migrate was made by a newer shipit"):
+            refuse_running(plan, world.world)

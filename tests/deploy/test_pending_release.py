@@ -72,8 +72,9 @@ def test_the_upgrade_that_the_lock_s_last_holder_had_begun_is_cleared_at_once(wo
     recover_pending_release(REQUEST, world.world, owed(), world.told, dead=True)
     assert gone(world)
     (told,) = world.told.of(Warned)
-    assert "revision 2 was left pending-upgrade" in told.message
-    assert "back to revision 1" in told.message
+    assert "removed revision 2" in told.message
+    assert "left pending-upgrade" in told.message
+    assert "back at revision 1" in told.message
 
 
 @pytest.mark.parametrize(
@@ -126,7 +127,7 @@ def test_a_helm_whose_hook_runs_is_alive_however_old_its_revision_is(world: Fake
     world.cluster.scripts["migrate"] = Script(ends=7200)
     world.cluster.create({**job("migrate"), "metadata": {"name": "migrate", "namespace": NAMESPACE}})
     world.clock.sleep(3600)
-    with pytest.raises(Busy, match="its hook Job migrate runs"):
+    with pytest.raises(Busy, match="its hook Job migrate is running"):
         recover_pending_release(REQUEST, world.world, None, world.told, dead=False)
     assert not gone(world)
 
@@ -143,7 +144,7 @@ def test_one_that_ends_at_that_moment_is_not_removed(world: Fakes) -> None:
         return seen
 
     world.cluster.find = found_then_changed  # type: ignore[assignment,method-assign]
-    with pytest.raises(Busy, match="somebody else is at work"):
+    with pytest.raises(Busy, match="someone else is changing the release"):
         recover_pending_release(REQUEST, world.world, owed(), world.told, dead=True)
     assert not gone(world)
 

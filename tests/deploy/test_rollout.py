@@ -10,12 +10,13 @@ import pytest
 from shipit.deploy.rollout import LOOK_WITHIN, STEADY, UNTOUCHED, Rollout
 from shipit.diagnosis import Finding
 from shipit.errors import Unreachable
-from shipit.model import Json, Plan, Ref
+from shipit.model import Json, Plan, Ref, Situation, Start
 from tests.fakes import NAMESPACE, START, Fakes, fakes
 
 APP = Ref("apps/v1", "Deployment", NAMESPACE, "shop")
 PLAN = Plan(
-    release="shop", namespace=NAMESPACE, run="r", tag="v2", revision=2, live=1, install=False, before=(), after=(),
+    release="shop", namespace=NAMESPACE, run="r", tag="v2", before=(), after=(),
+    situation=Situation(Start.FRESH, 2, install=False, first_install_owed=False), revision=2, base_revision=1,
     chart=Path("chart"), values=(), digest="d", app=(), workloads=(APP,), timeout=300,
 )  # fmt: skip
 NO_IMAGE = {

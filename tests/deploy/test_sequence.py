@@ -210,7 +210,7 @@ def test_a_migration_whose_upgrade_was_interrupted_is_not_run_again_however_ofte
     for attempt in (1, 2):
         world.helm.rendered = hooked("v2", 1 + attempt)
         signal_in(world, 15, 9)
-        with pytest.raises(Interrupted, match=f"the migration is done, revision {1 + attempt} is failed"):
+        with pytest.raises(Interrupted, match=f"the migration is done; revision {1 + attempt} is failed"):
             go(request_ if attempt == 1 else again(request_, world, run=f"run-{attempt}"), world)
     world.helm.rendered = hooked("v2", 4)
     assert go(again(request_, world, run="run-3"), world) == 4
@@ -351,7 +351,7 @@ def test_a_deploy_killed_after_its_upgrade_is_finished_by_the_next_one(
     assert go(again(request_, world), world) == 2
     assert world.helm.calls.count("upgrade app") == 1
     assert len([call for call in world.cluster.wrote() if call.startswith("create Job")]) == 1
-    assert any("finishing what it owed" in event.message for event in world.told.of(Warned))
+    assert any("finishing what it left" in event.message for event in world.told.of(Warned))
 
 
 def test_a_failed_upgrade_is_rolled_back_where_that_is_asked_for(world: Fakes, request_: Request) -> None:
@@ -423,7 +423,7 @@ def test_a_job_whose_pod_once_ran_is_never_called_one_that_never_started(
             world.cluster.vanish(ref)
 
     world.clock.later(20, drained)
-    with pytest.raises(MigrationTimedOut, match="it still runs"):
+    with pytest.raises(MigrationTimedOut, match="Job migrate still runs"):
         go(replace(request_, migrations=(MigrationSpec(timeout=120, start_timeout=60),)), world)
     job = world.cluster.job(NAMESPACE, "migrate")
     assert job is not None
@@ -462,13 +462,15 @@ def test_a_job_that_ends_as_its_time_is_up_has_ended(
     wanted = (MigrationSpec(timeout=30, on_timeout=on_timeout),)  # type: ignore[arg-type]
     assert go(replace(request_, migrations=wanted), world) == 2
     assert MIGRATE in world.cluster.objects
-    assert any("ended as shipit gave up on it" in event.message for event in world.told.of(Warned))
+    assert any("ended just as shipit gave up on it" in event.message for event in world.told.of(Warned))
 
 
 def test_a_deletion_at_the_deadline_is_not_waited_for_beyond_it(world: Fakes, request_: Request) -> None:
     world.cluster.scripts["migrate"] = Script(ends=3600)
     world.cluster.delete = lambda ref, **how: None  # type: ignore[method-assign]
-    with pytest.raises(MigrationTimedOut, match=r"it is being deleted, and has not ended yet; .*untouched"):
+    with pytest.raises(
+        MigrationTimedOut, match=r"Job migrate is being deleted, and has not ended yet; .*untouched"
+    ):
         go(replace(request_, migrations=(MigrationSpec(timeout=30, on_timeout="delete"),)), world)
     assert world.clock.seconds < 40
 
@@ -591,7 +593,10 @@ def test_a_rollback_that_was_cut_short_is_cleared_by_the_next_deploy(
     world.helm.upgrade_ends = HelmExit(0)
     world.helm.rendered = rendering("v3", 3)
     go(again(request_, world, tag="v3"), world)
-    assert any("revision 3 was left pending-rollback" in event.message for event in world.told.of(Warned))
+    assert any(
+        "removed revision 3, which a helm that died had left pending-rollback" in event.message
+        for event in world.told.of(Warned)
+    )
 
 
 @pytest.mark.parametrize("how", ["failed", "interrupted"])
@@ -636,7 +641,7 @@ def test_a_deploy_that_lost_its_lock_says_who_moved_the_app(
     state = r"the app is untouched \(revision 1\)"
     if moved:
         world.clock.later(30, lambda: world.helm.revisions.append(Revision(2, "deployed")))
-        state = "this deploy did not touch the app, which somebody else brought to revision 2"
+        state = "this deploy did not touch the app; someone else moved it to revision 2"
     with pytest.raises(Busy, match=f"lock of the release was lost.*; {state}"):
         go(request_, world)
 
@@ -649,7 +654,7 @@ def test_an_interrupt_while_the_old_job_goes_does_not_take_it_for_its_own(
 
     world.cluster.delete = lambda ref, **how: None  # type: ignore[method-assign]
     signal_in(world, 10, 2)
-    with pytest.raises(Interrupted, match="Job migrate of v2 is still there, that of v3 was not created"):
+    with pytest.raises(Interrupted, match="Job migrate of v2 is still there, the new one was not created"):
         go(again(request_, world, tag="v3"), world)
 
 

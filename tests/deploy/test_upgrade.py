@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from shipit.deploy.upgrade import await_rollout, roll_back, upgrade, where_it_stands
+from shipit.deploy.upgrade import roll_back, upgrade, wait_for_rollout, way_back, where_it_stands
 from shipit.errors import Unreachable, UpgradeFailed
 from shipit.events import StepChanged
 from shipit.model import HelmExit, Plan, Revision
+from shipit.states import AppUntouched, HandoverOnly, NotRolledBack, RollbackFailed, RolledBack
 from tests.deploy.test_rollout import NO_IMAGE, PLAN, UP, App, crashed
 from tests.fakes import Fakes, fakes
 
@@ -19,7 +20,7 @@ WEBHOOK_TIMED_OUT = (
     'failed calling webhook "validate": failed to call webhook: Post "https://w": context deadline exceeded'
 )
 NOT_READY = "resource Deployment/shop/shop not ready. status: InProgress, message: Available: 0/1"
-UPGRADE = replace(PLAN, back_to=1)
+UPGRADE = replace(PLAN, rollback_revision=1)
 
 
 @pytest.fixture
@@ -93,7 +94,8 @@ def test_a_helm_that_was_stopped_as_it_hung_is_explained_by_the_pods(world: Fake
 def test_a_rollback_that_is_refused_says_so(world: Fakes, app: App) -> None:
     start = world.helm._start
     world.helm._start = lambda ending, then: start(HelmExit(1, (DENIED,)), then)  # type: ignore[method-assign]
-    assert DENIED in roll_back(UPGRADE, 1, world.world, world.told)
+    states = roll_back(UPGRADE, 1, world.world, world.told)
+    assert states[0] == RollbackFailed(1, DENIED)
 
 
 @pytest.mark.parametrize("made", [True, False])
@@ -101,9 +103,9 @@ def test_only_an_upgrade_that_made_its_revision_is_rolled_back(world: Fakes, app
     world.helm.upgrade_ends = HelmExit(1, (DENIED,))
     if not made:
         world.helm._upgraded = lambda: None  # type: ignore[method-assign]
-    error = failed(world, replace(UPGRADE, rolls_back=True))
+    error = failed(world, replace(UPGRADE, rollback_on_failure=True))
     assert ("rollback 1" in world.helm.calls) is made
-    assert ("rolled back to revision 1" if made else "the app is untouched (revision 1)") in error.message
+    assert (RolledBack(1) if made else AppUntouched(1)) in error.states
 
 
 def test_a_fix_of_a_crashing_app_is_not_stopped_over_the_old_pods(world: Fakes) -> None:
@@ -137,21 +139,17 @@ def test_an_app_that_crashed_while_it_waited_for_its_migration_may_yet_become_re
     app.shows(crashed(7))
     app.late()
     world.clock.later(20, lambda: app.shows({"state": UP}))
-    await_rollout(PLAN, world.world, world.told)
+    wait_for_rollout(PLAN, world.world, world.told)
 
 
-@pytest.mark.parametrize(
-    ("status", "words"),
-    [
-        ("failed", "the handover revision 2 is failed, the app is as it was"),
-        ("deployed", "the handover revision 2 is deployed, the app is as it was"),
-    ],
-)
-def test_a_handover_is_nothing_to_go_back_from(world: Fakes, status: str, words: str) -> None:
-    plan = replace(PLAN, live=1, revision=3, back_to=2, handover=Path("handover"))
+@pytest.mark.parametrize("status", ["failed", "deployed"])
+def test_a_handover_is_nothing_to_go_back_from(world: Fakes, status: str) -> None:
+    plan = replace(PLAN, base_revision=1, revision=3, rollback_revision=2, handover=Path("handover"))
     world.helm.revisions.append(Revision(2, status))
-    said = where_it_stands(plan, world.world)
-    assert words in said
-    assert "helm rollback" not in said
+    states = where_it_stands(plan, world.world)
+    assert states[1:] == (HandoverOnly(2, status),)
+    assert not way_back(plan, states)
     world.helm.revisions.append(Revision(3, "failed"))
-    assert "helm rollback shop 2" in where_it_stands(plan, world.world)
+    states = where_it_stands(plan, world.world)
+    assert states[1:] == (NotRolledBack(3, "failed"),)
+    assert str(way_back(plan, states)).startswith("helm rollback shop 2 --no-hooks")

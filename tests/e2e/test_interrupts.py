@@ -68,7 +68,7 @@ def ended(stage: Stage) -> Ended:
 WORDS = {
     "prepare": ("interrupted before anything changed",),
     "migration": ("still runs", "the app is not installed"),
-    "upgrade": ("the migration is done, revision 1 is failed and was not rolled back",),
+    "upgrade": ("the migration is done; revision 1 is failed and was not rolled back",),
     "rollout": ("the app is upgraded to v1 (revision 1)",),
 }
 
@@ -115,7 +115,7 @@ def test_the_next_deploy_finishes_what_was_interrupted_in_its_rollout(ended: End
     done = project.deploy("v1")
 
     assert done.exit_code == 0, done.told
-    assert any("finishing what it owed" in each["message"] for each in done.of("warning"))
+    assert any("finishing what it left" in each["message"] for each in done.of("warning"))
     assert len(project.history()) == 1
     assert uid(project.kube, project.release) == done_before
     assert project.kube.pods_by_job()[project.release] == [1]

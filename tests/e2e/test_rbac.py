@@ -143,7 +143,7 @@ def recover_from_a_kill(stage: Stage) -> None:
     project.template("app", APP)
     again = project.deploy("v1", "--skip-migration")
     assert again.exit_code == 0, again.told
-    assert any("was left pending-install" in each["message"] for each in again.of("warning")), again.told
+    assert any("had left pending-install" in each["message"] for each in again.of("warning")), again.told
     project.template("app", NEVER_READY)
     deploy = project.start("deploy", "--tag", "v2", "--skip-migration")
     deploy.until("no friend yet")

@@ -169,7 +169,7 @@ def test_a_migration_that_still_runs_is_attached_to_and_heard_from_its_start(
 def test_only_what_was_owed_after_the_upgrade_is_finished(killed: dict[str, Killed], name: str) -> None:
     after = killed[name]
     warned = [each["message"] for each in after.done.of("warning")]
-    assert any("finishing what it owed" in message for message in warned)
+    assert any("finishing what it left" in message for message in warned)
     assert after.done.log == ["begin", "released"]
     assert after.pods == [1]
     assert after.project.kube.pods_by_job()[f"{name}-before"] == [1]
@@ -197,7 +197,9 @@ def test_a_release_that_was_left_pending_is_put_back_and_the_migration_not_run_a
     after = killed[name]
     assert after.left == "pending-install"
     warned = [each["message"] for each in after.done.of("warning")]
-    assert any("revision 1 was left pending-install by a helm that died" in message for message in warned)
+    assert any(
+        "removed revision 1, which a helm that died had left pending-install" in message for message in warned
+    )
     assert [each["status"] for each in after.project.history()] == ["deployed"]
     assert [each["outcome"] for each in after.done.result["migrations"]] == ["resumed"]
     assert after.pods == [1]

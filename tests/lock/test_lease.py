@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -11,8 +12,17 @@ from shipit.events import StepChanged, Warned
 from shipit.lock import lease as lock
 from shipit.lock.fencing import fenced
 from shipit.lock.lease import Lease
-from shipit.lock.record import HELM_ENDS, LEASE_DURATION, LockRecord, UpgradeRecord, lease_ref, record_of
-from shipit.model import Identity, Ref
+from shipit.lock.record import (
+    HELM_ENDS,
+    LEASE_DURATION,
+    LockRecord,
+    UpgradeRecord,
+    UpgradeState,
+    holder_of,
+    lease_ref,
+    record_of,
+)
+from shipit.model import Identity, Json, Ref
 from tests.fakes import NAMESPACE, Fakes, fakes
 
 REF = lease_ref(NAMESPACE, "shop")
@@ -39,7 +49,7 @@ def test_the_lock_says_who_from_where_which_tag_and_since_when() -> None:
     world = fakes()
     take(world, ANNA)
     holder = record_of(world.cluster.get(REF))
-    assert str(holder).startswith("anna deploys v41 from laptop since 2026-11-25T12:00:00")
+    assert str(holder).startswith("anna deploys v41 from laptop since 2026-11-25 12:00:00 UTC")
     assert str(holder).endswith("(hotfix)")
 
 
@@ -180,14 +190,14 @@ def test_what_a_dead_deploy_owes_is_handed_on_until_somebody_clears_it() -> None
     owed = UpgradeRecord("v41", 5, "digest", install=False)
     take(world, ANNA).note(owed)
     second = take(world, BERT)
-    assert second.inherited == owed
+    assert second.found == owed
     second._renew()
     second.end()
     third = take(world, ANNA)
-    assert third.inherited == owed
+    assert third.found == owed
     third.note(None)
     third.end()
-    assert take(world, BERT).inherited is None
+    assert take(world, BERT).found is None
 
 
 def test_the_lock_is_given_back_on_every_way_out() -> None:
@@ -223,10 +233,52 @@ def test_a_namespace_that_is_not_there_is_a_refusal() -> None:
         take(world, ANNA)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"tag": 1}', "null", '{"a": 1}'])
-def test_an_unreadable_note_counts_as_none(text: str) -> None:
-    found = record_of({"metadata": {"annotations": {"shipit/progress": text}}})
-    assert found.progress is None
+def noted(text: str) -> Json:
+    meta = {"name": "shipit-shop", "namespace": NAMESPACE, "annotations": {"shipit/progress": text}}
+    return {"metadata": meta}
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", "{", '{"tag": 1}', "null", '{"version": 2, "a": 1}', '{"version": 2, "state": "x"}']
+)
+def test_a_note_that_cannot_be_read_is_never_taken_for_nothing_owed(text: str) -> None:
+    with pytest.raises(Busy, match="Lease shipit-shop can't be read") as caught:
+        record_of(noted(text))
+    assert str(caught.value.hint) == "kubectl annotate lease shipit-shop shipit/progress- -n shop"
+
+
+def test_a_note_of_a_newer_shipit_stops_the_deploy_before_it_takes_the_lock() -> None:
+    world = fakes()
+    take(world, ANNA).end()
+    world.cluster.objects[REF]["metadata"]["annotations"]["shipit/progress"] = '{"version": 3, "later": true}'
+    with pytest.raises(Busy, match="newer shipit .format 3"):
+        take(world, BERT)
+    assert not holder_of(world.cluster.get(REF)).run
+
+
+@pytest.mark.parametrize(
+    ("flags", "state"),
+    [
+        ({}, UpgradeState.BEGUN),
+        ({"stranded": True}, UpgradeState.INTERRUPTED),
+        ({"made": True}, UpgradeState.APPLIED),
+        ({"made": True, "over": True}, UpgradeState.SETTLED),
+        ({"over": True, "stranded": True}, UpgradeState.SETTLED),
+    ],
+)
+def test_a_note_of_the_first_form_is_still_understood(flags: Json, state: UpgradeState) -> None:
+    first = {
+        "tag": "v1",
+        "revision": 4,
+        "digest": "d",
+        "install": True,
+        "counts_from": 3,
+        "owes_install": True,
+    }
+    found = record_of(noted(json.dumps(first | flags))).upgrade
+    assert found == UpgradeRecord(
+        "v1", 4, "d", True, state, oldest_accepted_revision=3, first_install_owed=True
+    )
 
 
 def test_a_lease_that_may_not_be_touched_is_a_refusal() -> None:
@@ -245,9 +297,9 @@ def test_only_a_helm_that_is_certainly_gone_counts_as_dead() -> None:
     first.note(owed)
     first.end()
     second = take(world, BERT)
-    assert second.inherited == owed
+    assert second.found == owed
     assert not second.helm_is_gone, "it gave the lock back: nothing says that its helm, or another, is gone"
-    second.note(replace(owed, stranded=True))
+    second.note(replace(owed, state=UpgradeState.INTERRUPTED))
     second.end()
     third = take(world, ANNA)
     assert third.helm_is_gone, "it saw its helm end, and the revision pending"

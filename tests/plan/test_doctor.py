@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from shipit.errors import HelmFailed, Refused
 from shipit.events import StepChanged, Warned
-from shipit.model import Request
+from shipit.model import Ref, Request
 from shipit.plan.doctor import examine
 from tests.deploy.test_sequence import request_, world
-from tests.fakes import Fakes
+from tests.fakes import NAMESPACE, Fakes
 
 __all__ = ["request_", "world"]
+
+
+@pytest.fixture(autouse=True)
+def a_namespace(world: Fakes) -> None:
+    world.cluster.objects[Ref("v1", "Namespace", "", NAMESPACE)] = {"metadata": {"name": NAMESPACE}}
 
 
 def states(world: Fakes) -> dict[str, str]:
@@ -28,10 +35,10 @@ def test_missing_permissions_name_the_role_to_create_and_the_rest_is_looked_at(
     world: Fakes, request_: Request
 ) -> None:
     world.cluster.forbidden = {"delete jobs", "get pods/log", "create secrets", "update leases"}
-    with pytest.raises(Refused, match="1 of 8 checks failed: permissions"):
+    with pytest.raises(Refused, match="1 of 9 checks failed: permissions"):
         examine(request_, world.world, world.told)
     (told,) = world.told.of(Warned)
-    assert told.message == "the caller may not: delete jobs, get pods/log, create secrets, update leases"
+    assert told.message == "not allowed: delete jobs, get pods/log, create secrets, update leases"
     assert (
         "--verb=delete,get,create,update --resource=jobs.batch,pods/log,secrets,leases.coordination.k8s.io"
         in str(told.hint)
@@ -44,11 +51,21 @@ def test_a_chart_that_does_not_render_leaves_what_needs_it_unknown(world: Fakes,
         raise HelmFailed("template: shop/templates/x.yaml:1: nope")
 
     world.helm.render = broken  # type: ignore[assignment,method-assign]
-    with pytest.raises(Refused, match="4 of 8"):
+    with pytest.raises(Refused, match="1 of 9 checks failed: chart"):
         examine(request_, world.world, world.told)
-    assert [name for name, state in states(world).items() if state == "failed"] == [
-        "chart",
-        "migration",
-        "references",
-        "dry run",
-    ]
+    skipped = [name for name, state in states(world).items() if state == "skipped"]
+    assert skipped == ["migration", "references", "dry run"]
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_a_namespace_that_deploy_creates_is_no_failure(world: Fakes, request_: Request, create: bool) -> None:
+    del world.cluster.objects[Ref("v1", "Namespace", "", NAMESPACE)]
+    asked = replace(request_, create_namespace=create)
+    if create:
+        examine(asked, world.world, world.told)
+    else:
+        with pytest.raises(Refused, match="checks failed: namespace"):
+            examine(asked, world.world, world.told)
+        (told,) = world.told.of(Warned)
+        assert str(told.hint) == f"kubectl create namespace {NAMESPACE}"
+    assert states(world)["dry run"] == "skipped", "what isn't there can't hold anything yet"

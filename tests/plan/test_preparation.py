@@ -57,7 +57,13 @@ def test_the_plan_runs_the_job_and_hands_helm_the_rest(asked: Request, world: Fa
     (step,) = plan.before
     assert (step.name, step.ref, step.phase, step.migration) == ("migrate", Ref("batch/v1", "Job", NAMESPACE, "migrate"), "before", True)  # fmt: skip
     assert [each.ref.name for each in plan.app] == ["beside"]
-    assert (plan.revision, plan.live, plan.handover, plan.back_to, plan.rolls_back) == (2, 1, None, 1, False)
+    assert (
+        plan.revision,
+        plan.base_revision,
+        plan.handover,
+        plan.rollback_revision,
+        plan.rollback_on_failure,
+    ) == (2, 1, None, 1, False)
     assert "ttlSecondsAfterFinished" not in step.manifest["spec"], "a Job that goes by itself can't be read"
     assert "migrate" not in "".join(path.read_text() for path in plan.chart.rglob("shipit/*"))
 
@@ -72,11 +78,11 @@ def test_one_object_of_two_events_is_two_steps(asked: Request, world: Fakes) -> 
 def test_a_first_install_whose_migration_comes_after_does_not_wait(asked: Request, world: Fakes) -> None:
     world.helm.revisions = []
     world.helm.rendered = rendered("", hook(job(), "post-install"), revision=1)
-    assert not planned(asked, world).waits
+    assert not planned(asked, world).helm_waits
     after = replace(asked, workdir=asked.workdir / "2", skip_migration=True)
     after.workdir.mkdir()
     skipping = planned(after, world)
-    assert (skipping.waits, skipping.skipped, skipping.after) == (True, ("migrate",), ())
+    assert (skipping.helm_waits, skipping.skipped, skipping.after) == (True, ("migrate",), ())
 
 
 def test_over_a_release_of_bare_helm_a_handover_is_made_and_rolled_back_to(
@@ -85,7 +91,7 @@ def test_over_a_release_of_bare_helm_a_handover_is_made_and_rolled_back_to(
     world.helm.manifests = {1: manifest(config_map("kept"), job(tag="v1"))}
     plan = planned(replace(asked, rollback_on_failure=True), world)
     assert plan.handover is not None
-    assert (plan.revision, plan.back_to, plan.rolls_back) == (3, 2, True)
+    assert (plan.revision, plan.rollback_revision, plan.rollback_on_failure) == (3, 2, True)
     frozen = "".join(path.read_text() for path in plan.handover.rglob("shipit/*"))
     assert "kept" in frozen
     assert "Job" not in frozen
@@ -97,7 +103,7 @@ def test_a_job_that_the_app_keeps_stays_in_the_handover(asked: Request, world: F
     world.helm.manifests = {1: manifest(job("migrate-abc", "v1"), seed)}
     world.helm.rendered = rendered(manifest(job("migrate-xyz"), seed))
     plan = planned(replace(asked, migrations=(MigrationSpec(name="migrate-xyz"),)), world)
-    assert [ref.name for ref in plan.foreign] == ["migrate-abc"]
+    assert [ref.name for ref in plan.previous_jobs] == ["migrate-abc"]
     assert [each.ref.name for each in plan.app] == ["seed"]
 
 
@@ -203,7 +209,7 @@ def test_what_an_earlier_hook_makes_is_not_missing(asked: Request, world: Fakes)
 
 def test_what_is_missing_is_listed_whole(asked: Request, world: Fakes) -> None:
     world.helm.rendered = rendered(manifest(job(pod=NEEDY)))
-    with pytest.raises(Refused, match="needs is not in namespace shop") as refused:
+    with pytest.raises(Refused, match="does not exist in namespace shop") as refused:
         planned(asked, world)
     assert [word for line in refused.value.details for word in line.split() if word in ("runner", "creds")] == ["runner", "creds"]  # fmt: skip
 

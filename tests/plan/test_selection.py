@@ -8,7 +8,7 @@ import pytest
 
 from shipit.chart.manifest import split
 from shipit.errors import Refused
-from shipit.model import Hook, MigrationSpec, Rendered
+from shipit.model import Hook, MigrationSpec, Rendered, Situation, Start
 from shipit.plan.selection import SelectedObject, check_tag, select_objects
 
 
@@ -40,6 +40,10 @@ def hook(
     return Hook(name, kind, f"shop/templates/{template}.yaml", body, tuple(events.split(",")), weight)
 
 
+def situation(*, install: bool = False) -> Situation:
+    return Situation(Start.FRESH, 2, install, first_install_owed=install)
+
+
 def chosen(
     manifest: str = "",
     *hooks: Hook,
@@ -49,7 +53,7 @@ def chosen(
 ) -> tuple[SelectedObject, ...]:
     rendered = Rendered(manifest, hooks, 2, install=install, server_side=True)
     renderings = [None if own is None else split(own)] * len(specs)
-    return select_objects(specs, rendered, split(manifest), renderings)
+    return select_objects(specs, situation(install=install), rendered, split(manifest), renderings)
 
 
 def names(found: tuple[SelectedObject, ...], phase: str = "") -> list[str]:
@@ -192,15 +196,15 @@ def test_a_deploy_without_a_migration_has_no_tag_to_look_for() -> None:
 
 
 def test_a_digest_beside_the_tag_is_told() -> None:
-    with pytest.raises(Refused, match="what its digest says"):
+    with pytest.raises(Refused, match="a digest decides what runs"):
         check_tag(chosen(job("a", image="shop:v2@sha256:abc")), "v2", ["image.tag"])
 
 
 def test_a_chart_without_a_migration_may_have_none_when_none_is_asked_for() -> None:
     rendered = Rendered("", (), 2, install=False, server_side=True)
-    assert select_objects((MigrationSpec(),), rendered, (), [None], optional=True) == ()
+    assert select_objects((MigrationSpec(),), situation(), rendered, (), [None], optional=True) == ()
     with pytest.raises(Refused, match="renders no Job"):
-        select_objects((MigrationSpec(),), rendered, (), [None])
+        select_objects((MigrationSpec(),), situation(), rendered, (), [None])
 
 
 def test_a_named_plain_job_runs_beside_the_chart_s_hooks_whatever_they_are() -> None:

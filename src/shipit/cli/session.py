@@ -127,8 +127,9 @@ def _fail(session: Session, error: ShipitError, started: float) -> Ended:
     if session.common.verbose:
         trace = session.mask.text("".join(traceback.format_exception(error)))
         error.details = (*error.details, *trace.splitlines())
-    session.emit(Failed(error.outcome.value, error.message, error.hint, error.details))
-    ended = session.ended(error.outcome, error.exit_code, started, error.message, error.hint)
+    states = tuple(map(str, error.states))
+    session.emit(Failed(error.outcome.value, error.message, error.hint, error.details, states))
+    ended = session.ended(error.outcome, error.exit_code, started, str(error), error.hint)
     session.emit(ended)
     return ended
 

@@ -6,6 +6,7 @@ from shipit.cli.confirm import confirm
 from shipit.cli.options import Common
 from shipit.cli.session import Done, Session, conduct
 from shipit.errors import Usage
+from shipit.hints import shipit
 
 
 def unlock(common: Common) -> None:
@@ -14,23 +15,21 @@ def unlock(common: Common) -> None:
     def work(session: Session) -> Done:
         from shipit import lock
         from shipit.cli.wiring import configure, reached
-        from shipit.lock import lease_ref, record_of
+        from shipit.lock import holder_of, lease_ref
 
         config = configure(session)
         with reached(session, config) as cluster:
             ref = lease_ref(session.namespace, config.release.name)
-            holder = record_of(cluster.get(ref))
+            holder = holder_of(cluster.get(ref))
             if not holder.run:
                 return Done(f"nobody holds the lock of {config.release.name}")
             confirm(
                 session,
                 f"{holder}\nIts deploy stops before its next change. Break the lock?",
-                without_terminal=Usage(
-                    f"the lock is held by: {holder}", hint="shipit unlock --yes   breaks it"
-                ),
-                declined=Usage("not confirmed; the lock is untouched"),
+                without_terminal=Usage(str(holder), hint=shipit("unlock", "--yes", why="breaks the lock")),
+                declined=Usage("not confirmed; the lock is unchanged"),
             )
             lock.unlock(cluster, ref, holder)
-        return Done(f"the lock is broken; it was held by: {holder}")
+        return Done(f"broke the lock: {holder}")
 
     conduct(common, work)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import replace
 
-from shipit.diagnosis import Finding, Observation, diagnose, outcome_of, why_vanished
+from shipit.diagnosis import Finding, Observation, State, diagnose, outcome_of, why_vanished
 from shipit.errors import ApiError, Forbidden
 from shipit.events import Emit, JobChanged, PodChanged, Warned
+from shipit.hints import NO_HINT
 from shipit.logs import Follower
 from shipit.model import LATE, Job, JobOrPod, Pod, Step, StepResult, World, get_job_or_pod, pods_of
+from shipit.states import Leftover, StepOutcome
 
 LOOK_EVERY = 5.0
 """Seconds between looks at the truth when the watch says nothing."""
@@ -48,7 +50,7 @@ def wait_for_completion(step: Step, found: JobOrPod, world: World, emit: Emit) -
             logs.pass_on()
             changed = changes.wait(min(GLANCE, max(0.01, born + step.timeout - now)))
         left = born + step.timeout + LOGS_LATE - world.clock.monotonic()
-        ended = result.state in ("succeeded", "failed") and not result.still_running
+        ended = result.leftover is Leftover.ENDED and result.outcome is not StepOutcome.UNKNOWN
         logs.finish(max(LATE, left) if ended else GLANCE)
         last = logs.last_lines()
     return replace(
@@ -116,8 +118,8 @@ class Watch:
     def _vanished(self) -> StepResult:
         events = self._cluster.events(self._step.ref.namespace, self._found.uid)
         why = why_vanished(replace(self._last, job_events=events))
-        what = f"{self._step.ref.kind} {self._step.ref.name} (UID {self._found.uid}) vanished while it was watched"
-        return StepResult("unknown", f"{what}: {why.reason}", why.hint)
+        what = f"{self._step.ref.title} (UID {self._found.uid}) vanished while shipit was watching it"
+        return StepResult(StepOutcome.UNKNOWN, f"{what}: {why.reason}", why.hint)
 
     def _silence(self, error: ApiError, elapsed: float) -> StepResult | None:
         self._once("silence", Warned(f"{error.message}; still trying", error.hint))
@@ -128,8 +130,8 @@ class Watch:
         believed = self._forbidden is not None and elapsed - self._forbidden >= FORBIDDEN_FOR
         if elapsed < self._step.timeout and not believed:
             return None
-        what = f"{self._step.ref.kind} {self._step.ref.name}"
-        return StepResult("unknown", f"what became of {what} is not known: {error.message}", error.hint)
+        reason = f"what became of {self._step.ref.title} is not known: {error.message}"
+        return StepResult(StepOutcome.UNKNOWN, reason, error.hint)
 
     def _tell(self, subject: JobOrPod, seen: Observation) -> None:
         if isinstance(subject, Job):
@@ -146,18 +148,19 @@ class Watch:
 
 
 def _judge(
-    state: str, finding: Finding | None, elapsed: float, timeout: float, seen: Observation
+    state: State, finding: Finding | None, elapsed: float, timeout: float, seen: Observation
 ) -> StepResult | None:
-    reason, hint = (finding.reason, finding.hint) if finding else ("", "")
+    reason, hint = (finding.reason, finding.hint) if finding else ("", NO_HINT)
     if state == "succeeded":
         ran = [c for pod in seen.pods for c in pod.containers if not c.init and c.image_id]
-        return StepResult("succeeded", reason, hint, images=tuple((c.image, c.image_id) for c in ran))
+        images = tuple((c.image, c.image_id) for c in ran)
+        return StepResult(StepOutcome.SUCCEEDED, reason, hint, images=images)
     if state == "failed":
-        return StepResult("failed", reason, hint)
+        return StepResult(StepOutcome.FAILED, reason, hint)
     if finding is not None and finding.kind == "fatal":
-        return StepResult("failed", reason, hint, still_running=True)
+        return StepResult(StepOutcome.FAILED, reason, hint, leftover=Leftover.RUNNING)
     if elapsed >= timeout:
-        return StepResult("timed_out", reason, hint, still_running=True)
+        return StepResult(StepOutcome.TIMED_OUT, reason, hint, leftover=Leftover.RUNNING)
     return None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from shipit.chart import deletes_before_creation
 from shipit.errors import ApiError, Busy, Conflict, MigrationFailed, Refused
 from shipit.events import Emit, JobChanged, StepChanged
+from shipit.hints import advice, kubectl, shipit
 from shipit.model import (
     LATE,
     RELEASE_LABEL,
@@ -25,77 +26,80 @@ GONE_WITHIN = 300.0
 """Seconds that a deleted object and its pods get to go: twice the patience of a pod that ignores SIGTERM."""
 POLL = 0.5
 HOOK_ANNOTATION = "helm.sh/hook"
-ANOTHER_NAME = "give the migration another name in one of the two charts"
 
 
 def refuse_running(plan: Plan, world: World) -> None:
     """Stop before anything changes when a Job of this release runs that is not this very deploy's. Raises Busy."""
-    ours = {(plan.tag, step.hash) for step in (plan.after if plan.resumes else plan.before)}
-    for subject in _subjects(plan, world):
-        if is_active(subject) and (subject.tag, subject.hash) not in ours and not plan.replace_running:
-            raise _busy(subject, plan)
+    ours = {(plan.tag, step.hash) for step in (plan.after if plan.resumed else plan.before)}
+    for found in _of_this_release(plan, world):
+        if plan.replace_running:
+            continue
+        if found.from_a_newer_shipit and not plan.rerun:
+            raise Busy(
+                f"{_ref(found).title} was made by a newer shipit, which may have noted on it what this one can't read",
+                hint=advice("upgrade shipit; --rerun goes ahead, and runs the migration again"),
+                states=(plan.app_before,),
+            )
+        if is_active(found) and (found.tag, found.hash) not in ours:
+            raise _busy(found, plan)
 
 
 def refuse_kept(plan: Plan, world: World) -> None:
     """Stop before anything changes when a hook's object exists that its delete policy keeps. Raises Refused."""
-    steps = (*(() if plan.resumes else plan.before), *plan.after)
+    steps = (*(() if plan.resumed else plan.before), *plan.after)
     kept = [str(step.ref) for step in steps if step.hook is not None and _is_kept(step, plan, world)]
     if kept:
         raise Refused(
-            f"{', '.join(dict.fromkeys(kept))} exists, and the delete policy of its hook keeps it",
-            hint="give the hook the delete policy before-hook-creation, or delete it",
+            f"{', '.join(dict.fromkeys(kept))} exists, and its hook's delete policy keeps it",
+            hint=advice("give the hook the delete policy before-hook-creation, or delete the object"),
         )
 
 
 def _is_kept(step: Step, plan: Plan, world: World) -> bool:
-    if step.hook is None or (
-        deletes_before_creation(step.hook, succeeded=True)
-        and deletes_before_creation(step.hook, succeeded=False)
+    if step.hook is None or all(
+        deletes_before_creation(step.hook, succeeded=succeeded) for succeeded in (True, False)
     ):
         return False
     if not step.watched:
-        return world.cluster.get(step.ref) is not None and not deletes_before_creation(
-            step.hook, succeeded=True
-        )
+        there = world.cluster.get(step.ref) is not None
+        return there and not deletes_before_creation(step.hook, succeeded=True)
     found = get_job_or_pod(world.cluster, step.ref)
     if found is None or found.deleting or is_this_deploys(found, step, plan):
         return False
     return found.finished and not deletes_before_creation(step.hook, succeeded=found.complete)
 
 
-def _subjects(plan: Plan, world: World) -> tuple[JobOrPod, ...]:
+def _of_this_release(plan: Plan, world: World) -> tuple[JobOrPod, ...]:
     """The Jobs of this release, and whatever has the name of a step. Raises Refused for another release's."""
-    found = {subject.uid: subject for subject in _labelled(plan, world)}
-    for ref in (*(step.ref for step in (*plan.before, *plan.after) if step.watched), *plan.foreign):
-        subject = get_job_or_pod(world.cluster, ref)
-        if subject is not None:
-            found[subject.uid] = _owned(subject, plan)
+    found = {each.uid: each for each in _labelled(plan, world)}
+    for ref in (*(step.ref for step in plan.steps if step.watched), *plan.previous_jobs):
+        there = get_job_or_pod(world.cluster, ref)
+        if there is None:
+            continue
+        if (owner := _other_owner(there, plan)) is not None:
+            raise Refused(f"{ref.title} belongs to release {owner}", hint=_ANOTHER_NAME)
+        found[there.uid] = there
     return tuple(found.values())
 
 
-def _owned(subject: JobOrPod, plan: Plan) -> JobOrPod:
-    if not _is_this_release_s(subject, plan):
-        raise Refused(_anothers(subject), hint=ANOTHER_NAME)
-    return subject
+_ANOTHER_NAME = advice("give the migration another name in one of the two charts")
 
 
-def _is_this_release_s(subject: JobOrPod, plan: Plan) -> bool:
-    return subject.annotations.get(RELEASE_NAME_ANNOTATION, plan.release) == plan.release
+def _other_owner(found: JobOrPod, plan: Plan) -> str | None:
+    """The other release that an object belongs to, None when it is this one's or nobody's."""
+    owner = found.annotations.get(RELEASE_NAME_ANNOTATION, plan.release)
+    return owner if owner != plan.release else None
 
 
-def _anothers(subject: JobOrPod) -> str:
-    owner = subject.annotations[RELEASE_NAME_ANNOTATION]
-    return f"{_kind(subject)} {subject.name} belongs to the release {owner}"
-
-
-def _busy(subject: JobOrPod, plan: Plan) -> Busy:
-    whose = f"of {subject.tag} (run {subject.run})" if subject.tag else "that shipit did not start"
-    state = "is suspended" if isinstance(subject, Job) and subject.suspended else "still runs"
+def _busy(found: JobOrPod, plan: Plan) -> Busy:
+    what = f"of {found.tag} (run {found.run})" if found.tag else "that shipit did not start"
+    state = "is suspended" if isinstance(found, Job) and found.suspended else "still runs"
     return Busy(
-        f"{_kind(subject)} {subject.name} {whose} {state}, since {subject.created:%Y-%m-%d %H:%M:%S} UTC; "
-        f"{plan.app_now}",
-        hint=f"shipit logs --follow   (or, to delete it while it runs: "
-        f"shipit deploy --tag {plan.tag} --replace-running)",
+        f"{_ref(found).title} {what} {state}, created {found.created:%Y-%m-%d %H:%M:%S} UTC",
+        hint=shipit(
+            "logs", "--follow", why="shows its log; deploy --replace-running deletes it, even while it runs"
+        ),
+        states=(plan.app_before,),
     )
 
 
@@ -107,40 +111,39 @@ def clear(step: Step, plan: Plan, world: World, emit: Emit) -> JobOrPod | None:
     found = find_existing(step, plan, world)
     if found is None:
         return None
-    if not _is_this_release_s(found, plan):  # made since it was looked for in the beginning
-        raise Busy(f"{_anothers(found)}; {plan.app_now}", hint=ANOTHER_NAME)
+    if (owner := _other_owner(found, plan)) is not None:  # made since it was looked for in the beginning
+        raise Busy(
+            f"{step.ref.title} belongs to release {owner}", hint=_ANOTHER_NAME, states=(plan.app_before,)
+        )
     if not found.deleting:
         if is_this_deploys(found, step, plan):
             return found
         if is_active(found) and not plan.replace_running:
             raise _busy(found, plan)
-        if (
-            step.hook is not None
-            and found.finished
-            and not deletes_before_creation(step.hook, succeeded=found.complete)
-        ):
+        if _is_kept(step, plan, world):
             raise MigrationFailed(
-                f"{step.ref.kind} {step.ref.name} exists, and the hook's delete policy keeps it; {plan.app_now}",
-                hint=f"kubectl delete {step.ref.kind.lower()} {step.ref.name} -n {step.ref.namespace}   "
-                "(or give the hook the delete policy before-hook-creation)",
-            )
+                f"{step.ref.title} exists, and its hook's delete policy keeps it",
+                hint=kubectl(
+                    "delete", step.ref.kind.lower(), step.ref.name, namespace=step.ref.namespace,
+                    why="or give the hook the delete policy before-hook-creation",
+                ),
+                states=(plan.app_before,),
+            )  # fmt: skip
     remove(step.name, step.ref, found, world, emit)
     return None
 
 
 def _under_another_name(step: Step, plan: Plan, world: World) -> JobOrPod | None:
     """The same Job of an earlier try of this deploy, where the chart gives it a new name with every rendering."""
-    names = {other.ref.name for other in (*plan.before, *plan.after)}
-    return next(
-        (
-            found
-            for found in _labelled(plan, world)
-            if _ref(found).kind == step.ref.kind
-            and found.name not in names
-            and is_this_deploys(found, step, plan)
-        ),
-        None,
+    names = {other.ref.name for other in plan.steps}
+    ours = (
+        found
+        for found in _labelled(plan, world)
+        if _ref(found).kind == step.ref.kind
+        and found.name not in names
+        and is_this_deploys(found, step, plan)
     )
+    return next(ours, None)
 
 
 def find_existing(step: Step, plan: Plan, world: World) -> JobOrPod | None:
@@ -156,60 +159,60 @@ def _labelled(plan: Plan, world: World) -> tuple[JobOrPod, ...]:
 
 
 def clear_stale(plan: Plan, world: World, emit: Emit, *, anew: bool) -> None:
-    """Delete what earlier deploys left: finished Jobs, but those that this one accepts, or that are hooks, and
-    those whose name a step will take. With `--replace-running` also everything that still runs, before any step does.
+    """Delete what earlier deploys left: finished Jobs, and with `--replace-running` everything that still runs.
 
     `anew`: the release was uninstalled and its revisions count anew: then all finished Jobs go, for none of them says
     anything about this release.
     """
-    steps = (*plan.before, *plan.after)
-    for subject in _subjects(plan, world):
-        if is_active(subject):
-            stale = plan.replace_running
-        else:
-            stale = RELEASE_LABEL in subject.labels and (
-                anew
-                or not (
-                    HOOK_ANNOTATION in subject.annotations
-                    or any(
-                        subject.name == step.ref.name or is_this_deploys(subject, step, plan)
-                        for step in steps
-                    )
-                )
-            )
-        if stale:
-            remove("clear", _ref(subject), subject, world, emit)
+    for found in _of_this_release(plan, world):
+        if plan.replace_running if is_active(found) else _is_stale(found, plan, anew=anew):
+            remove("clear", _ref(found), found, world, emit)
+
+
+def _is_stale(found: JobOrPod, plan: Plan, *, anew: bool) -> bool:
+    """A finished Job of shipit's, but for a hook, one that this deploy accepts, and one whose name a step will take."""
+    if RELEASE_LABEL not in found.labels:
+        return False
+    kept = HOOK_ANNOTATION in found.annotations or any(
+        found.name == step.ref.name or is_this_deploys(found, step, plan) for step in plan.steps
+    )
+    return anew or not kept
 
 
 def is_this_deploys(found: JobOrPod, step: Step, plan: Plan) -> bool:
-    """This very deploy's: same tag, same rendered object; done with and not yet followed by its upgrade, or running."""
+    """Whether an object was made by an earlier try of this deploy, and may be attached to or accepted.
+
+    It has the same tag and the same rendered object, and runs, or is complete and its upgrade has not come yet.
+    """
     if (found.tag, found.hash) != (plan.tag, step.hash):
         return False
     if is_active(found):
         return not plan.replace_running
-    return found.complete and plan.counts_from <= found.revision <= plan.revision and not plan.rerun
+    counts = plan.oldest_accepted_revision <= found.revision <= plan.revision
+    return found.complete and counts and not plan.rerun
 
 
 def remove(
     name: str, ref: Ref, found: JobOrPod, world: World, emit: Emit, *, within: float = GONE_WITHIN
 ) -> None:
     """Delete a Job or Pod by its UID, in the foreground, and wait so many seconds until it and its pods are gone."""
-    emit(StepChanged("clear", "started", f"deleting {ref.kind} {ref.name}", timeout=within))
+    emit(StepChanged("clear", "started", f"deleting {ref.title}", timeout=within))
     if not found.deleting:
         try:
             world.cluster.delete(ref, uid=found.uid)
         except Conflict as error:
-            raise Busy(
-                f"{ref.kind} {ref.name} was replaced by somebody else meanwhile", hint="shipit logs"
-            ) from error
+            raise Busy(f"someone else replaced {ref.title} meanwhile", hint=shipit("logs")) from error
     emit(JobChanged(name, ref.name, "deleting"))
     deadline = world.clock.monotonic() + within
     while (rest := _rest(world, ref, found, deadline)) is not None:
         if world.clock.monotonic() >= deadline:
-            raise MigrationFailed(f"{ref.kind} {ref.name} does not go away: {rest}", hint=_look(ref))
+            raise MigrationFailed(
+                f"{ref.title} is still there {within:g} s after its deletion: {rest}",
+                hint=kubectl("get", ref.kind.lower(), ref.name, "-o", "yaml", namespace=ref.namespace),
+            )
         world.clock.sleep(POLL)
     emit(JobChanged(name, ref.name, "deleted"))
-    emit(StepChanged("clear", "done", f"{ref.kind} {ref.name} is gone"))
+    emit(StepChanged("clear", "done", f"deleted {ref.title}"))
 
 
 def _rest(world: World, ref: Ref, found: JobOrPod, deadline: float) -> str | None:
@@ -223,18 +226,10 @@ def _rest(world: World, ref: Ref, found: JobOrPod, deadline: float) -> str | Non
             left = () if isinstance(found, Pod) else pods_of(world.cluster, found)
     except ApiError as error:
         return error.message
-    return f"its pod {left[0].name} still ends" if left else None
+    return f"its pod {left[0].name} has not ended" if left else None
 
 
-def _look(ref: Ref) -> str:
-    return f"kubectl get {ref.kind.lower()} {ref.name} -n {ref.namespace} -o yaml"
-
-
-def _ref(subject: JobOrPod) -> Ref:
-    if isinstance(subject, Pod):
-        return Ref("v1", "Pod", subject.namespace, subject.name)
-    return Ref("batch/v1", "Job", subject.namespace, subject.name)
-
-
-def _kind(subject: JobOrPod) -> str:
-    return "Pod" if isinstance(subject, Pod) else "Job"
+def _ref(found: JobOrPod) -> Ref:
+    if isinstance(found, Pod):
+        return Ref("v1", "Pod", found.namespace, found.name)
+    return Ref("batch/v1", "Job", found.namespace, found.name)

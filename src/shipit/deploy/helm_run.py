@@ -18,7 +18,7 @@ SLACK = 30.0
 
 # A webhook that does not answer in time also ends in "context deadline exceeded", but behind other words;
 # Helm 3.13 passes on the words of the request that was under way
-_WAITED_IN_VAIN = re.compile(
+_TIMED_OUT = re.compile(
     r"(?:release \S+ failed: )?(?:(?:Get \S+: )?context deadline exceeded$|timed out waiting for the condition$"
     r"|client rate limiter Wait returned an error: |resource \S+ not ready\. status: )"
 )
@@ -62,10 +62,10 @@ def run_helm(
         return HelmOutcome(1, (error.message, *error.details))
     try:
         end, stopped = _watched(process, plan, world, rollout)
-    except BaseException as end_of_all:
+    except BaseException as cause:
         try:
-            if isinstance(end_of_all, Stopped):
-                emit(Warned("interrupted: helm is stopped, and marks its revision as failed first"))
+            if isinstance(cause, Stopped):
+                emit(Warned("interrupted: stopping helm, which first marks its revision as failed"))
         finally:
             process.stop()
         raise
@@ -91,6 +91,6 @@ def _culprit(rollout: Rollout, end: HelmExit, *, stopped: bool) -> Finding | Non
     One that ended by itself while it did not wait for the pods, over a refusal of the API server say, did not fail
     over a pod that isn't ready yet, nor over a workload that it left as it was.
     """
-    if stopped or any(_WAITED_IN_VAIN.match(line) for line in end.stderr):
-        return rollout.worst() or rollout.closed() or rollout.worst()
+    if stopped or any(_TIMED_OUT.match(line) for line in end.stderr):
+        return rollout.worst() or rollout.worst_now()
     return rollout.look()

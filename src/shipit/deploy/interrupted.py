@@ -1,16 +1,27 @@
-"""Where a deploy is, and what it says of that when it ends before its time."""
+"""Where a deploy is, and in which state it leaves things when it ends before its time."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from shipit.deploy.existing import find_existing
 from shipit.deploy.upgrade import untouched, where_it_stands
 from shipit.errors import Interrupted, ShipitError
+from shipit.hints import deploy_again
 from shipit.model import Plan, Request, Step, World, is_active
+from shipit.states import Leftover, ObjectAbsent, ObjectLeft, ObjectUnknown, State
 
 LAST_LOOK = 5.0
 """Seconds for the look at what still runs."""
+
+
+class Stage(Enum):
+    """How far a deploy is, as far as the app is concerned."""
+
+    BEFORE = auto()
+    UPGRADE = auto()
+    AFTER = auto()
 
 
 @dataclass(slots=True)
@@ -21,51 +32,47 @@ class DeployState:
     world: World
     plan: Plan | None = None
     step: Step | None = None
-    stage: str = "before"
+    stage: Stage = Stage.BEFORE
 
     def interrupted(self, signum: int) -> Interrupted:
         """What still runs, in which state the app is, and how to pick it up."""
-        hint = f"shipit deploy --tag {self.request.tag}"
+        why = "resumes where it was" if self.plan else ""
         if self._watched() is not None:
-            hint += "   (picks it up where it is; or watch it: shipit logs --follow)"
-        return Interrupted(self.so_far("interrupted"), signum=signum, hint=hint)
+            why += "; shipit logs --follow shows the running migration"
+        message = "interrupted" if self.plan else "interrupted before anything changed"
+        hint = deploy_again(self.request.tag, why=why)
+        return Interrupted(message, signum=signum, hint=hint, states=self.left())
 
-    def so_far(self, end: str, *, ours: bool = True) -> str:
-        """How it ended, with what still runs and in which state the app is: one whose lock is not `ours` any more may not
-        be the last that touched it.
-        """
+    def left(self, *, ours: bool = True) -> tuple[State, ...]:
+        """What still runs and in which state the app is: without our lock (not `ours`) someone else may have moved it."""
         if self.plan is None:
-            return f"{end} before anything changed"
-        app = self._app(self.plan) if ours or self.stage != "before" else untouched(self.plan, self.world)
-        if app in end:
-            return end
+            return ()
         step = self._watched()
-        left = f"; {self._left(step, self.plan)}" if step else ""
-        return f"{end}{left}; {app}"
+        return (*((self._object(step, self.plan),) if step else ()), *self._app(self.plan, ours=ours))
 
     def _watched(self) -> Step | None:
         """The Job or Pod that is being run."""
         return self.step if self.plan and self.step and self.step.watched else None
 
-    def _app(self, plan: Plan) -> str:
+    def _app(self, plan: Plan, *, ours: bool) -> tuple[State, ...]:
         match self.stage:
-            case "before":
-                return plan.app_now
-            case "upgrade":
+            case Stage.BEFORE:
+                return (plan.app_before if ours else untouched(plan, self.world),)
+            case Stage.UPGRADE:
                 return where_it_stands(plan, self.world)
-            case _:
-                return plan.app_then
+            case Stage.AFTER:
+                return (plan.app_after,)
 
-    def _left(self, step: Step, plan: Plan) -> str:
-        what = f"{step.ref.kind} {step.ref.name}"
+    def _object(self, step: Step, plan: Plan) -> State:
+        what = step.ref.title
         try:
             with self.world.cluster.within(LAST_LOOK):
                 found = find_existing(step, plan, self.world)
         except ShipitError as error:
-            return f"whether {what} still runs is not known ({error.message})"
+            return ObjectUnknown(what, error.message)
         if found is None:
-            return f"{what} is not there"
-        what = f"{step.ref.kind} {found.name}"
+            return ObjectAbsent(what)
         if (found.tag, found.hash) != (plan.tag, step.hash):
-            return f"{what} of {found.tag or 'another deploy'} is still there, that of {plan.tag} was not created"
-        return f"{what} still runs" if is_active(found) else f"{what} has ended"
+            return ObjectAbsent(what, instead=found.tag or "another deploy")
+        named = step.ref._replace(name=found.name).title
+        return ObjectLeft(named, Leftover.RUNNING if is_active(found) else Leftover.ENDED)

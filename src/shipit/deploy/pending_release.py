@@ -7,6 +7,7 @@ from datetime import datetime
 from shipit.chart import resources, split
 from shipit.errors import Busy, Conflict
 from shipit.events import Emit, Warned
+from shipit.hints import helm, shipit
 from shipit.lock import UpgradeRecord
 from shipit.model import Json, Ref, Request, Revision, World
 from shipit.plan import is_handover, is_upgrade
@@ -16,11 +17,11 @@ ANOTHERS = 3
 
 
 def recover_pending_release(
-    request: Request, world: World, owed: UpgradeRecord | None, emit: Emit, *, dead: bool
+    request: Request, world: World, found: UpgradeRecord | None, emit: Emit, *, dead: bool
 ) -> None:
     """Remove the pending revision by the UID of its Secret, if its helm is dead; only ever called under the lock.
 
-    `owed` is what an earlier deploy had begun: its helm is certainly gone when that deploy is `dead`, else once its
+    `found` is the upgrade that an earlier deploy had noted: its helm is certainly gone when that deploy is `dead`, else once its
     revision is older than helm's timeout. Somebody else's helm gets longer, and is alive as long as a Job of its hooks
     is. Raises Busy for one that may be alive. `helm rollback` would free the release too, but change the app before its
     migration.
@@ -32,7 +33,7 @@ def recover_pending_release(
     stored = world.cluster.find(
         "v1", "Secret", request.namespace, f"owner=helm,name={request.release},version={newest.number}"
     )
-    ours = owed is not None and _is_ours(newest, owed, request, world)
+    ours = found is not None and found.owed and _is_ours(newest, found, request, world)
     patience = request.timeout * (1 if ours else ANOTHERS)
     if not stored or not (ours and dead):
         _refuse_living(newest, stored, patience, request, world)
@@ -43,11 +44,15 @@ def recover_pending_release(
             ref, uid=meta["uid"], version=meta.get("resourceVersion", ""), propagation="Background"
         )
     except Conflict as error:
-        raise Busy("somebody else is at work on the release", hint="shipit logs") from error
+        raise Busy("someone else is changing the release", hint=shipit("logs")) from error
     emit(
         Warned(
-            f"revision {newest.number} was left {newest.status} by a helm that died: it was removed, the release is "
-            f"back to {f'revision {newest.number - 1}' if newest.number > 1 else 'nothing installed'}"
+            f"removed revision {newest.number}, which a helm that died had left {newest.status}; "
+            + (
+                f"the release is back at revision {newest.number - 1}"
+                if newest.number > 1
+                else "nothing is installed"
+            )
         )
     )
 
@@ -58,11 +63,15 @@ def _refuse_living(
     running = _running_hook(newest, request, world)
     if stored and not running and _age(stored[0], world) > patience:
         return
-    why = f"its hook {running} runs" if running else "helm is at work on it, or was killed"
+    why = f"its hook {running} is running" if running else "helm is working on it, or was killed"
     raise Busy(
         f"the release is {newest.status} (revision {newest.number}): {why}",
-        hint=f"helm history {request.release} -n {request.namespace}   "
-        f"(a dead one is cleared by itself once it is older than {patience:g} s)",
+        hint=helm(
+            "history",
+            request.release,
+            namespace=request.namespace,
+            why=f"a deploy clears a revision whose helm died, once it is {patience:g} s old",
+        ),
     )
 
 

@@ -103,7 +103,7 @@ class Rollout:
         while finding is None and self.world.clock.monotonic() - self._crashed < STEADY:
             if self.world.clock.monotonic() >= deadline:
                 return self.worst() or Finding(
-                    "fatal", f"it crashed, and is not ready again: {self.summary()}"
+                    "fatal", f"the app crashed and is not ready again: {self.summary()}"
                 )
             self.world.clock.sleep(LOOK_EVERY)
             finding = self.look()
@@ -114,9 +114,13 @@ class Rollout:
         self._over = True
         return self.look()
 
+    def worst_now(self) -> Finding | None:
+        """What stands in the way now that helm has ended, the fatal first."""
+        return self.closed() or self.worst()
+
     def _look_at(self, ref: Ref) -> Finding | None:
         workload = self.world.cluster.workload(ref)
-        (self._done.add if workload is None or workload.done else self._done.discard)(ref)
+        self._note_done(ref, done=workload is None or workload.done)
         before = self._before.get(ref) or self._first_look(ref, workload)
         if workload is None or not self._has_come_to(workload, before):
             self._troubled.pop(ref, None)
@@ -131,6 +135,12 @@ class Rollout:
             self._told[ref] = told
             self.emit(told)
         return finding
+
+    def _note_done(self, ref: Ref, *, done: bool) -> None:
+        if done:
+            self._done.add(ref)
+        else:
+            self._done.discard(ref)
 
     def _first_look(self, ref: Ref, workload: Workload | None) -> Before:
         found = Before()

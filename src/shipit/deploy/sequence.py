@@ -6,11 +6,23 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from shipit import lock
-from shipit.deploy.existing import clear_stale, find_existing, is_this_deploys, refuse_kept, refuse_running
-from shipit.deploy.interrupted import DeployState
+from shipit.deploy.existing import (
+    clear_stale,
+    find_existing,
+    is_this_deploys,
+    refuse_kept,
+    refuse_running,
+)
+from shipit.deploy.interrupted import DeployState, Stage
 from shipit.deploy.pending_release import recover_pending_release
 from shipit.deploy.step import apply_delete_policies, may_still_run, run
-from shipit.deploy.upgrade import await_rollout, newest_revision, refuse_moved, upgrade, warn_of_moved_tag
+from shipit.deploy.upgrade import (
+    newest_revision,
+    refuse_moved,
+    upgrade,
+    wait_for_rollout,
+    warn_of_moved_tag,
+)
 from shipit.errors import (
     AfterFailed,
     AlreadyExists,
@@ -24,7 +36,7 @@ from shipit.errors import (
     refusing,
 )
 from shipit.events import Emit, StepChanged, Warned
-from shipit.lock import Lease, LockLost, LockRecord, UpgradeRecord, fenced, lease_ref
+from shipit.lock import Lease, LockLost, LockRecord, UpgradeRecord, UpgradeState, fenced, lease_ref
 from shipit.model import Plan, Ref, Request, Step, StepResult, World
 from shipit.plan import prepare
 
@@ -57,22 +69,23 @@ def deploy(request: Request, world: World, emit: Emit) -> Deployed:
             raise
         raise state.interrupted(stop.signum) from stop
     except LockLost as lost:
-        raise Busy(state.so_far(lost.message, ours=False), hint=lost.hint) from lost
+        raise Busy(lost.message, hint=lost.hint, states=state.left(ours=False)) from lost
     except (Unknown, HelmFailed) as error:  # past prepare nothing is a refusal
-        raise Unknown(state.so_far(error.message), hint=error.hint, details=error.details) from error
+        states = error.states or state.left()
+        raise Unknown(error.message, hint=error.hint, states=states, details=error.details) from error
 
 
 def _deploy(request: Request, world: World, lease: Lease, state: DeployState, emit: Emit) -> Deployed:
     with refusing():
-        recover_pending_release(request, world, lease.inherited, emit, dead=lease.helm_is_gone)
-        plan = prepare(request, world, lease.noted, emit)
+        recover_pending_release(request, world, lease.found, emit, dead=lease.helm_is_gone)
+        plan = prepare(request, world, lease.found, emit)
         refuse_running(plan, world)
         refuse_kept(plan, world)
     state.plan = plan
     for name in plan.skipped:
         emit(StepChanged(name, "skipped", "--skip-migration"))
-    if plan.resumes:
-        emit(Warned(f"an earlier deploy of {plan.tag} upgraded the app and died: finishing what it owed"))
+    if plan.resumed:
+        emit(Warned(f"an earlier deploy of {plan.tag} upgraded the app and died: finishing what it left"))
         if plan.replace_running:
             clear_stale(plan, world, emit, anew=False)
     else:
@@ -83,90 +96,92 @@ def _deploy(request: Request, world: World, lease: Lease, state: DeployState, em
 
 def _migrate_and_upgrade(plan: Plan, world: World, lease: Lease, state: DeployState, emit: Emit) -> None:
     """What comes before, then the upgrade; the lock says how far we are for whoever comes after us."""
-    anew = counts_anew(plan, lease)
+    anew = counts_anew(plan, lease.found)
     clear_stale(plan, world, emit, anew=anew)
     if anew:
         lease.note(None)
     results = run_all(plan.before, plan, world, state, emit)
     lease.prove()
     refuse_moved(plan, world, emit)
-    begun = progress_of(plan)
+    begun = record_of(plan, UpgradeState.BEGUN)
     lease.note(begun)
-    state.stage = "upgrade"
+    state.stage = Stage.UPGRADE
     try:
         upgrade(plan, world, emit)
     except UpgradeFailed:
-        note(lease, left(begun, plan, world, failed=True), emit)
+        note(lease, replace(begun, state=_after_a_failure(plan, world)), emit)
         raise
     except Stopped as stop:
         if not stop.again:
-            note(lease, left(begun, plan, world, failed=False), emit)
+            note(lease, replace(begun, state=UpgradeState.INTERRUPTED), emit)
         raise
-    note(lease, replace(begun, made=True), emit)
+    note(lease, replace(begun, state=UpgradeState.APPLIED), emit)
     apply_workload_policies(plan.before, world, emit)
     warn_of_moved_tag(plan, dict(each for result in results for each in result.images), world, emit)
 
 
 def _finish(plan: Plan, world: World, lease: Lease, state: DeployState, emit: Emit) -> None:
     """What comes after the upgrade. Once it is done or has failed nothing is owed any more, but what an install does."""
-    state.stage = "after"
-    over = replace(progress_of(plan), over=True)
+    state.stage = Stage.AFTER
+    settled = record_of(plan, UpgradeState.SETTLED)
     try:
         run_all(plan.after, plan, world, state, emit)
-        if not plan.waits:
-            await_rollout(plan, world, emit)
+        if not plan.helm_waits:
+            wait_for_rollout(plan, world, emit)
     except AfterFailed:
-        note(lease, over, emit)
+        note(lease, settled, emit)
         raise
     apply_workload_policies(plan.after, world, emit)
-    note(lease, replace(over, owes_install=False), emit)
+    note(lease, replace(settled, first_install_owed=False), emit)
 
 
 def apply_workload_policies(steps: tuple[Step, ...], world: World, emit: Emit) -> None:
     """The Jobs and Pods of an event that went well, newest first as Helm does, by their hooks' delete policies."""
-    apply_delete_policies(
-        [step for step in reversed(steps) if step.watched], succeeded=True, world=world, emit=emit
-    )
+    watched = [step for step in reversed(steps) if step.watched]
+    apply_delete_policies(watched, succeeded=True, world=world, emit=emit)
 
 
-def progress_of(plan: Plan) -> UpgradeRecord:
+def record_of(plan: Plan, state: UpgradeState) -> UpgradeRecord:
     """The plan's upgrade, as it is noted on the lock."""
     return UpgradeRecord(
         plan.tag,
         plan.revision,
         plan.digest,
-        plan.install,
-        counts_from=plan.counts_from,
+        plan.situation.install,
+        state,
+        oldest_accepted_revision=plan.oldest_accepted_revision,
         handover=plan.handover is not None,
-        owes_install=plan.owes_install,
+        first_install_owed=plan.situation.first_install_owed,
     )
 
 
-def counts_anew(plan: Plan, lease: Lease) -> bool:
+def counts_anew(plan: Plan, found: UpgradeRecord | None) -> bool:
     """Whether the release was uninstalled since the last deploy: then revisions count anew, and no Job of before says
-    anything about this release."""
-    owed = lease.inherited.revision if lease.inherited else 0
-    return lease.finished >= plan.revision or owed > plan.revision
+    anything about this release.
+    """
+    if found is None:
+        return False
+    return found.revision > plan.revision or (found.made and found.revision == plan.revision)
 
 
-def note(lease: Lease, progress: UpgradeRecord, emit: Emit) -> None:
+def note(lease: Lease, upgrade: UpgradeRecord, emit: Emit) -> None:
     """Note how it ended; what has ended so is not undone by a note that can't be written."""
     try:
-        lease.note(progress)
+        lease.note(upgrade)
     except (Unknown, Busy) as error:
-        emit(Warned(f"the end of this deploy could not be noted: {error.message}"))
+        emit(Warned(f"the end of this deploy could not be noted on its lock: {error.message}"))
 
 
-def left(progress: UpgradeRecord, plan: Plan, world: World, *, failed: bool) -> UpgradeRecord:
-    """What an upgrade that ended badly leaves to a successor: the whole of it, and a revision that may be pending by a
-    helm that is gone; nothing, when it has `failed` by itself and its revision is known to be made.
+def _after_a_failure(plan: Plan, world: World) -> UpgradeState:
+    """What an upgrade that failed leaves to a successor: nothing when its revision is known to be made, else all of
+    it, and a revision that may be pending by a helm that is gone.
     """
     try:
         newest = newest_revision(world, LAST_LOOK)
     except HelmFailed:
         newest = None
     made = newest is not None and not newest.pending and newest.number >= plan.revision
-    return replace(progress, over=True) if failed and made else replace(progress, stranded=True)
+    return UpgradeState.SETTLED if made else UpgradeState.INTERRUPTED
 
 
 def ensure_namespace(request: Request, world: World, emit: Emit) -> None:
@@ -179,7 +194,7 @@ def ensure_namespace(request: Request, world: World, emit: Emit) -> None:
             world.cluster.create(
                 {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": request.namespace}}
             )
-    emit(StepChanged("namespace", "done", f"namespace {request.namespace} was created"))
+    emit(StepChanged("namespace", "done", f"created namespace {request.namespace}"))
 
 
 def run_all(

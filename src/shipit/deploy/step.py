@@ -23,7 +23,9 @@ from shipit.errors import (
     Unknown,
 )
 from shipit.events import Emit, JobChanged, MigrationResult, StepChanged, Warned
-from shipit.model import JobOrPod, Plan, Ref, Step, StepResult, World, get_job_or_pod, is_active, pods_of
+from shipit.hints import Hint, as_hint, deploy_again, kubectl, shipit
+from shipit.model import JobOrPod, Plan, Step, StepResult, World, get_job_or_pod, is_active, pods_of
+from shipit.states import Leftover, ObjectLeft, State, StepOutcome
 
 POLL = 0.2
 SETTLED_WITHIN = 5.0
@@ -36,31 +38,29 @@ def run(step: Step, plan: Plan, world: World, emit: Emit, *, keep: bool = False)
     Raises MigrationFailed, MigrationTimedOut (AfterFailed for a step after the upgrade), Busy, or Unknown when the
     truth can't be learned.
     """
-    emit(
-        StepChanged(
-            step.name, "started", f"{step.ref.kind} {step.ref.name}", step.timeout if step.watched else None
-        )
-    )
+    timeout = step.timeout if step.watched else None
+    emit(StepChanged(step.name, "started", step.ref.title, timeout))
     try:
         result = _run(step, plan, world, emit) if step.watched else _make(step, plan, world, keep=keep)
-        if result.state != "succeeded":
-            emit(StepChanged(step.name, "failed", result.reason, result=_result(step, result)))
-            raise _blame(step, plan, result)
-    except (MigrationFailed, MigrationTimedOut) as error:
-        if step.phase == "after":
-            raise AfterFailed(error.message, hint=error.hint, details=error.details) from error
-        raise
-    if result.reason and not result.resumed:
+    except MigrationFailed as error:
+        if step.phase == "before":
+            raise
+        raise AfterFailed(
+            error.message, hint=error.hint, states=error.states, details=error.details
+        ) from error
+    if not result.outcome.good:
+        emit(StepChanged(step.name, "failed", result.reason, result=_reported(step, result)))
+        raise _failure(step, plan, result)
+    if result.reason and result.outcome is StepOutcome.SUCCEEDED:
         emit(Warned(result.reason, hint=result.hint))
-    emit(StepChanged(step.name, "done", result.reason, result=_result(step, result)))
+    emit(StepChanged(step.name, "done", result.reason, result=_reported(step, result)))
     return result
 
 
-def _result(step: Step, result: StepResult) -> MigrationResult | None:
+def _reported(step: Step, result: StepResult) -> MigrationResult | None:
     if not step.watched:
         return None
-    outcome = "resumed" if result.resumed else result.state
-    return MigrationResult(step.name, step.ref.name, outcome, result.duration)
+    return MigrationResult(step.name, step.ref.name, result.outcome.value, result.duration)
 
 
 def _run(step: Step, plan: Plan, world: World, emit: Emit) -> StepResult:
@@ -69,12 +69,13 @@ def _run(step: Step, plan: Plan, world: World, emit: Emit) -> StepResult:
         step = replace(step, ref=step.ref._replace(name=found.name))
     if found is not None and found.complete:
         emit(JobChanged(step.name, step.ref.name, "complete", succeeded=1))
-        return StepResult("succeeded", "already done by an earlier try of this deploy", resumed=True)
+        return StepResult(StepOutcome.RESUMED, "an earlier try of this deploy completed it")
     if found is None:
         found = _start(step, plan, world)
         emit(JobChanged(step.name, step.ref.name, "created"))
     else:
-        emit(JobChanged(step.name, step.ref.name, "attached"))
+        age = (world.cluster.now() - found.created).total_seconds()
+        emit(JobChanged(step.name, step.ref.name, "attached", age=max(0.0, age)))
     return _settle(step, found, wait_for_completion(step, found, world, emit), world, emit)
 
 
@@ -84,30 +85,33 @@ def _start(step: Step, plan: Plan, world: World) -> JobOrPod:
     found = get_job_or_pod(world.cluster, step.ref)
     if found is None or found.run != plan.run:
         raise Unknown(
-            f"{step.ref.kind} {step.ref.name} vanished or was replaced right after it was created; {_app(step, plan)}",
-            hint=_see(step.ref),
+            f"{step.ref.title} vanished or was replaced right after it was created",
+            hint=_look(step),
+            states=(_app(step, plan),),
         )
     return found
 
 
 def _create(step: Step, plan: Plan, world: World) -> None:
+    app = (_app(step, plan),)
     try:
         world.cluster.create(step.manifest)
     except AlreadyExists as error:
         raise Busy(
-            f"somebody else made {step.ref.kind} {step.ref.name} meanwhile; {_app(step, plan)}",
-            hint="shipit logs",
+            f"someone else created {step.ref.title} meanwhile", hint=shipit("logs"), states=app
         ) from error
     except (Forbidden, Invalid, NotFound) as error:
         raise MigrationFailed(
-            f"{step.ref.kind} {step.ref.name} could not be created: {error.message}; {_app(step, plan)}",
+            f"{step.ref.title} could not be created: {error.message}",
             hint=error.hint,
+            states=app,
             details=error.details,
         ) from error
     except ApiError as error:
         raise Unknown(
-            f"whether {step.ref.kind} {step.ref.name} was created is not known: {error.message}; {_app(step, plan)}",
-            hint=f"shipit deploy --tag {plan.tag}   (it looks, and goes on with what it finds)",
+            f"whether {step.ref.title} was created is not known: {error.message}",
+            hint=deploy_again(plan.tag, why="checks the state and resumes"),
+            states=app,
         ) from error
 
 
@@ -115,7 +119,7 @@ def _make(step: Step, plan: Plan, world: World, *, keep: bool) -> StepResult:
     """A hook that is no Job or Pod: created, replaced when its delete policy says so, and not waited for."""
     old = world.cluster.get(step.ref)
     if old is not None and keep:
-        return StepResult("succeeded", "made by an earlier try of this deploy", resumed=True)
+        return StepResult(StepOutcome.RESUMED, "an earlier try of this deploy created it")
     if old is not None and step.hook is not None and deletes_before_creation(step.hook, succeeded=True):
         uid = old["metadata"]["uid"]
         world.cluster.delete(step.ref, uid=uid)
@@ -123,102 +127,102 @@ def _make(step: Step, plan: Plan, world: World, *, keep: bool) -> StepResult:
         while (left := world.cluster.get(step.ref)) is not None and left["metadata"]["uid"] == uid:
             if world.clock.monotonic() >= deadline:
                 raise MigrationFailed(
-                    f"the old {step.ref} does not go away; {_app(step, plan)}", hint=_see(step.ref)
+                    f"the old {step.ref} is still there {step.start_timeout:g} s after its deletion",
+                    hint=_look(step),
+                    states=(_app(step, plan),),
                 )
             world.clock.sleep(POLL)
     _create(step, plan, world)
-    return StepResult("succeeded")
+    return StepResult(StepOutcome.SUCCEEDED)
 
 
 def _settle(step: Step, found: JobOrPod, result: StepResult, world: World, emit: Emit) -> StepResult:
     """What has to be done about an object that shipit no longer waits for."""
-    if not result.still_running:
+    if result.leftover is not Leftover.RUNNING:
         return result
     try:
         with world.cluster.within(SETTLED_WITHIN):
-            subject = get_job_or_pod(world.cluster, step.ref)
-            pods = pods_of(world.cluster, subject) if subject is not None else ()
+            now = get_job_or_pod(world.cluster, step.ref)
+            pods = pods_of(world.cluster, now) if now is not None else ()
     except ApiError as error:
-        emit(Warned(f"how {step.ref.kind} {step.ref.name} goes on is not known: {error.message}"))
+        emit(Warned(f"whether {step.ref.title} still runs is not known: {error.message}"))
         return result
-    if subject is None or subject.uid != found.uid:
-        return replace(result, still_running=False)
-    if subject.finished:
-        return _ended_at_last(step, subject, result, emit)
+    if now is None or now.uid != found.uid:
+        return replace(result, leftover=Leftover.DELETED)
+    if now.finished:
+        return _ended_at_last(step, now, result, emit)
     if not (result.ever_started or any(pod.ever_started for pod in pods)):
-        return suspend_unstarted(step, subject, result, world, emit)
-    if result.state == "timed_out" and step.on_timeout == "delete":
-        try:
-            with world.cluster.within(SETTLED_WITHIN):
-                remove(step.name, step.ref, subject, world, emit, within=SETTLED_WITHIN)
-        except MigrationFailed as error:
-            emit(Warned(error.message, hint=error.hint))
-            return replace(result, still_running=False, leaving=True)
-        except (Busy, Unknown) as error:
-            emit(Warned(f"it could not be deleted: {error.message}", hint=error.hint))
-            return result
-        return replace(result, still_running=False, deleted=True)
+        return suspend_unstarted(step, now, result, world, emit)
+    if result.outcome is StepOutcome.TIMED_OUT and step.on_timeout == "delete":
+        return replace(result, leftover=_delete(step, now, world, emit))
     return result
 
 
-def _ended_at_last(step: Step, subject: JobOrPod, result: StepResult, emit: Emit) -> StepResult:
+def _delete(step: Step, found: JobOrPod, world: World, emit: Emit) -> Leftover:
+    """Delete what ran past its timeout, as `on_timeout` asks; what is left of it then."""
+    try:
+        with world.cluster.within(SETTLED_WITHIN):
+            remove(step.name, step.ref, found, world, emit, within=SETTLED_WITHIN)
+    except MigrationFailed as error:
+        emit(Warned(error.message, hint=error.hint))
+        return Leftover.DELETING
+    except (Busy, Unknown) as error:
+        emit(Warned(f"{step.ref.title} could not be deleted: {error.message}", hint=error.hint))
+        return Leftover.RUNNING
+    return Leftover.DELETED
+
+
+def _ended_at_last(step: Step, found: JobOrPod, result: StepResult, emit: Emit) -> StepResult:
     """It ended at the very moment in which it was given up: then that is its end."""
-    what = f"{step.ref.kind} {step.ref.name}"
     emit(
         Warned(
-            f"{what} ended as shipit gave up on it; its last lines may not have been shown",
-            hint=f"shipit logs {step.ref.name}" if step.ref.kind == "Job" else "",
+            f"{step.ref.title} ended just as shipit gave up on it; its last lines may be missing here",
+            hint=_log(step),
         )
     )
-    if subject.complete:
-        return replace(result, state="succeeded", reason="", hint="", still_running=False)
-    return replace(result, state="failed", still_running=False)
+    if found.complete:
+        return StepResult(
+            StepOutcome.SUCCEEDED, details=result.details, duration=result.duration, images=result.images
+        )
+    return replace(result, outcome=StepOutcome.FAILED, leftover=Leftover.ENDED)
 
 
-def _blame(step: Step, plan: Plan, result: StepResult) -> ShipitError:
+def _failure(step: Step, plan: Plan, result: StepResult) -> ShipitError:
     """The error that a result is, with the state that things are in and what to type next."""
-    what = f"{step.ref.kind} {step.ref.name}"
+    app = _app(step, plan)
+    if result.outcome is StepOutcome.UNKNOWN:
+        return Unknown(result.reason, hint=result.hint or _look(step), states=(app,))
     because = f": {result.reason}" if result.reason else ""
-    if result.state == "unknown":
-        return Unknown(f"{result.reason}; {_app(step, plan)}", hint=result.hint or _see(step.ref))
-    if result.never_started:
-        state = "no container ever started; it is stopped, and the next deploy replaces it"
-    elif result.deleted:
-        state = "it was deleted"
-    elif result.leaving:
-        state = "it is being deleted, and has not ended yet"
-    elif result.suspended:
-        state = (
-            "it is suspended, and whether a container ever ran is not known: --replace-running replaces it"
-        )
-    elif result.still_running:
-        state = "it still runs"
-    else:
-        state = "it is left for a look"
-    look = (
-        f"shipit logs {step.ref.name}"
-        if step.ref.kind == "Job"
-        else f"kubectl logs {step.ref.name} -n {step.ref.namespace}"
-    )
-    hint = result.hint or f"{look}   (its log)"
-    if result.state == "timed_out":
-        more = f"shipit logs --follow   (then: shipit deploy --tag {plan.tag}, which picks it up)"
-        return MigrationTimedOut(
-            f"{what} did not end within {step.timeout:g} s{because}; {state}; {_app(step, plan)}",
-            hint=more if result.still_running else hint,
-            details=result.details,
-        )
-    return MigrationFailed(
-        f"{what} failed{because}; {state}; {_app(step, plan)}", hint=hint, details=result.details
-    )
+    states = (ObjectLeft(step.ref.title, result.leftover), app)
+    hint = _next(step, plan, result)
+    timed_out = result.outcome is StepOutcome.TIMED_OUT
+    message = f"{step.ref.title} " + (f"did not end within {step.timeout:g} s" if timed_out else "failed")
+    kind = AfterFailed if step.phase == "after" else MigrationTimedOut if timed_out else MigrationFailed
+    return kind(f"{message}{because}", hint=hint, states=states, details=result.details)
 
 
-def _app(step: Step, plan: Plan) -> str:
-    return plan.app_now if step.phase == "before" else plan.app_then
+def _next(step: Step, plan: Plan, result: StepResult) -> Hint:
+    """What to type next: where it still runs, wait for it; else what the reason asks for, or its log."""
+    if result.leftover is Leftover.RUNNING and result.outcome is StepOutcome.TIMED_OUT:
+        why = f"waits until it has ended; then deploy --tag {plan.tag} again continues from there"
+        return shipit("logs", step.ref.name, "--follow", why=why) if step.ref.kind == "Job" else _log(step)
+    if result.leftover is Leftover.SUSPENDED:
+        return deploy_again(plan.tag, "--replace-running", why="deletes it and runs it anew")
+    return as_hint(result.hint) or _log(step)
 
 
-def _see(ref: Ref) -> str:
-    return f"kubectl get {ref.kind.lower()},pods,events -n {ref.namespace}"
+def _log(step: Step) -> Hint:
+    if step.ref.kind == "Job":
+        return shipit("logs", step.ref.name, why="shows its whole log")
+    return kubectl("logs", step.ref.name, namespace=step.ref.namespace)
+
+
+def _look(step: Step) -> Hint:
+    return kubectl("get", f"{step.ref.kind.lower()},pods,events", namespace=step.ref.namespace)
+
+
+def _app(step: Step, plan: Plan) -> State:
+    return plan.app_before if step.phase == "before" else plan.app_after
 
 
 def apply_delete_policies(steps: Sequence[Step], *, succeeded: bool, world: World, emit: Emit) -> None:
@@ -231,17 +235,19 @@ def apply_delete_policies(steps: Sequence[Step], *, succeeded: bool, world: Worl
                 world.cluster.delete(step.ref, uid=uid)
         except (Unknown, Busy) as error:
             emit(
-                Warned(f"{step.ref} could not be deleted, as its hook's delete policy asks: {error.message}")
+                Warned(
+                    f"{step.ref} could not be deleted, as its hook's delete policy asks for: {error.message}"
+                )
             )
 
 
 def _ended(step: Step, world: World) -> str | None:
     """The UID of what is there of a hook, None when nothing is or it still runs."""
     if step.watched:
-        subject = get_job_or_pod(world.cluster, step.ref)
-        return None if subject is None or is_active(subject) else subject.uid
-    found = world.cluster.get(step.ref)
-    return str(found["metadata"]["uid"]) if found is not None else None
+        found = get_job_or_pod(world.cluster, step.ref)
+        return None if found is None or is_active(found) else found.uid
+    body = world.cluster.get(step.ref)
+    return str(body["metadata"]["uid"]) if body is not None else None
 
 
 def may_still_run(step: Step, world: World) -> bool:
@@ -249,7 +255,7 @@ def may_still_run(step: Step, world: World) -> bool:
     if not step.watched:
         return False
     try:
-        subject = get_job_or_pod(world.cluster, step.ref)
+        found = get_job_or_pod(world.cluster, step.ref)
     except ApiError:
         return True
-    return subject is not None and is_active(subject)
+    return found is not None and is_active(found)

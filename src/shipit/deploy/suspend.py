@@ -1,4 +1,4 @@
-"""Give up a Job or Pod that never started, so that it can't start by itself later, and prove that it never did."""
+"""Suspend a Job that never started, so that it can't start by itself later, and prove that it never did."""
 
 from __future__ import annotations
 
@@ -7,49 +7,57 @@ from dataclasses import replace
 from shipit.deploy.existing import remove
 from shipit.errors import ApiError, Busy, Unknown
 from shipit.events import Emit, JobChanged, Warned
-from shipit.model import NEVER_STARTED_ANNOTATION, RUN_ANNOTATION, Job, JobOrPod, Pod, Step, StepResult, World
+from shipit.model import (
+    NEVER_STARTED_ANNOTATION,
+    RUN_ANNOTATION,
+    Job,
+    JobOrPod,
+    Pod,
+    Step,
+    StepResult,
+    World,
+)
+from shipit.states import Leftover
 
 PROOF_WITHIN = 60.0
 """Seconds that the pods of a suspended Job get to go, their last status telling whether a container ever ran."""
+POLL = 0.2
 
 
 def suspend_unstarted(
-    step: Step, subject: JobOrPod, result: StepResult, world: World, emit: Emit
+    step: Step, found: JobOrPod, result: StepResult, world: World, emit: Emit
 ) -> StepResult:
     """Suspend the Job and mark it as never started once its pods' last status proves it; a bare Pod is deleted.
 
     The API lags behind the kubelet: a container may have started at the very moment. Then the result says so, and
     the Job is left suspended and unmarked.
     """
-    if isinstance(subject, Pod):
-        remove(step.name, step.ref, subject, world, emit)
-        return replace(result, still_running=False, deleted=True)
-    if (
-        (subject.suspended and subject.started)
-        or subject.failed
-        or subject.succeeded
-        or _may_hide_a_pod(step, subject)
-    ):
-        return replace(result, suspended=subject.suspended)  # it may have run: nothing can prove the contrary
+    if isinstance(found, Pod):
+        remove(step.name, step.ref, found, world, emit)
+        return replace(result, leftover=Leftover.DELETED)
+    if _may_have_run(step, found):
+        return replace(result, leftover=Leftover.SUSPENDED if found.suspended else Leftover.RUNNING)
     try:
-        last = _suspend(step, subject, world)
+        last = _suspend(step, found, world)
     except ApiError as error:
-        emit(Warned(f"Job {subject.name} could not be suspended: {error.message}", hint=error.hint))
+        emit(Warned(f"Job {found.name} could not be suspended: {error.message}", hint=error.hint))
         return result
-    emit(JobChanged(step.name, subject.name, "suspended"))
+    emit(JobChanged(step.name, found.name, "suspended"))
     if last is None or any(pod.ever_started for pod in last):
-        return replace(
-            result,
-            reason=f"{result.reason}; a container may have started as the Job was suspended: look at its logs",
-            suspended=True,
-        )
+        reason = f"{result.reason}; a container may have started as the Job was suspended, see its log"
+        return replace(result, reason=reason, leftover=Leftover.SUSPENDED)
     mark = {"metadata": {"annotations": {NEVER_STARTED_ANNOTATION: "true"}}}
     try:
-        world.cluster.patch(step.ref, mark, uid=subject.uid)
+        world.cluster.patch(step.ref, mark, uid=found.uid)
     except (Unknown, Busy) as error:
-        emit(Warned(f"Job {subject.name} could not be marked as never started: {error.message}"))
-        return replace(result, suspended=True)
-    return replace(result, never_started=True, still_running=False)
+        emit(Warned(f"Job {found.name} could not be marked as never started: {error.message}"))
+        return replace(result, leftover=Leftover.SUSPENDED)
+    return replace(result, leftover=Leftover.NEVER_STARTED)
+
+
+def _may_have_run(step: Step, job: Job) -> bool:
+    """Whether nothing can prove any more that no container of it ran."""
+    return bool((job.suspended and job.started) or job.failed or job.succeeded or _may_hide_a_pod(step, job))
 
 
 def _may_hide_a_pod(step: Step, job: Job) -> bool:
@@ -71,5 +79,5 @@ def _suspend(step: Step, job: Job, world: World) -> tuple[Pod, ...] | None:
             if now.condition("Suspended") and not now.active:
                 last = departures.wait(deadline - world.clock.monotonic())
                 return None if job.active and not last else last  # it had a pod that was never seen
-            world.clock.sleep(0.2)
+            world.clock.sleep(POLL)
     return None

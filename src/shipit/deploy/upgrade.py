@@ -18,7 +18,18 @@ from shipit.errors import (
     UpgradeFailed,
 )
 from shipit.events import Emit, StepChanged, Warned
+from shipit.hints import NO_HINT, Hint, advice, as_hint, deploy_again, helm, kubectl
 from shipit.model import Plan, Revision, World
+from shipit.states import (
+    AppUnknown,
+    AppUntouchedByUs,
+    HandoverOnly,
+    NotRolledBack,
+    RevisionPending,
+    RollbackFailed,
+    RolledBack,
+    State,
+)
 
 LAST_LOOK = 4.0
 """Seconds for the look at the release on the way out."""
@@ -33,12 +44,12 @@ def upgrade(plan: Plan, world: World, emit: Emit) -> None:
         _hand_over(plan, plan.handover, world, emit)
     emit(StepChanged("upgrade", "started", f"helm upgrade to {plan.tag}", plan.timeout))
     rollout = Rollout.of_helm(plan, world, emit)
-    end = run_helm(
+    outcome = run_helm(
         lambda: world.helm.upgrade(
             plan.chart,
             plan.values,
             timeout=plan.timeout,
-            wait=plan.waits,
+            wait=plan.helm_waits,
             description=f"shipit deploy of {plan.tag}",
         ),
         plan,
@@ -46,10 +57,10 @@ def upgrade(plan: Plan, world: World, emit: Emit) -> None:
         emit,
         rollout,
     )
-    if end.code == 0 and plan.waits:
-        end = replace(end, finding=rollout.settle())
-    if end.code != 0 or end.finding is not None:
-        raise _failed(plan, rollout, end, world, emit)
+    if outcome.code == 0 and plan.helm_waits:
+        outcome = replace(outcome, finding=rollout.settle())
+    if outcome.code != 0 or outcome.finding is not None:
+        raise _failed(plan, rollout, outcome, world, emit)
     _check_made(plan, world, emit)
 
 
@@ -71,18 +82,20 @@ def refuse_moved(plan: Plan, world: World, emit: Emit) -> None:
         newest = newest_number(world)
     except HelmFailed as error:
         raise Unknown(
-            f"whether the release was moved meanwhile is not known, so the upgrade was not begun: {error.message}; "
-            f"{plan.done}; {plan.app_now}",
-            hint=f"shipit deploy --tag {plan.tag}   (goes on with the upgrade)",
+            "the upgrade was not started: whether someone else moved the release meanwhile is not known: "
+            f"{error.message}",
+            hint=deploy_again(plan.tag, why="continues with the upgrade"),
+            states=(plan.ran_before, plan.app_before),
             details=error.details,
         ) from error
-    if newest == plan.live:
+    if newest == plan.base_revision:
         return
-    message = f"somebody else moved the release meanwhile: revision {newest} instead of {plan.live}"
+    message = f"someone else moved the release meanwhile: revision {newest} instead of {plan.base_revision}"
     emit(StepChanged("upgrade", "failed", message))
     raise Busy(
-        f"{message}; its upgrade to {plan.tag} was not begun; {plan.done}",
-        hint=f"shipit deploy --tag {plan.tag}   (begins anew on top of revision {newest}, its migration included)",
+        f"{message}; the upgrade to {plan.tag} was not started",
+        hint=deploy_again(plan.tag, why=f"starts over on top of revision {newest}, migration included"),
+        states=(plan.ran_before,),
     )
 
 
@@ -91,7 +104,7 @@ def _hand_over(plan: Plan, chart: Path, world: World, emit: Emit) -> None:
     emit(
         StepChanged("handover", "started", "taking the migration Job out of the live revision", plan.timeout)
     )
-    end = run_helm(
+    outcome = run_helm(
         lambda: world.helm.upgrade(
             chart, (), timeout=plan.timeout, wait=False, description="shipit handover", reuse_values=True
         ),
@@ -99,13 +112,13 @@ def _hand_over(plan: Plan, chart: Path, world: World, emit: Emit) -> None:
         world,
         emit,
     )
-    if end.code != 0:
+    if outcome.code != 0:
         emit(StepChanged("handover", "failed"))
         raise UpgradeFailed(
-            "the handover revision, the live manifest without the migration Job, failed; the app is as it was, "
-            f"{plan.done}",
-            hint=plan.look_at_history,
-            details=end.said,
+            "the handover revision (the live manifest without the migration Job) failed, the app itself is unchanged",
+            hint=see_history(plan),
+            states=(plan.ran_before,),
+            details=outcome.said,
         )
     emit(StepChanged("handover", "done"))
 
@@ -116,28 +129,45 @@ def _check_made(plan: Plan, world: World, emit: Emit) -> None:
         newest = newest_revision(world)
     except HelmFailed as error:
         raise Unknown(
-            f"helm ended well, but what it made is not known: {error.message}",
-            hint=plan.look_at_history,
+            f"helm succeeded, but what it made is not known: {error.message}",
+            hint=see_history(plan),
             details=error.details,
         ) from error
     if newest is None or newest.status != "deployed":
         state = f"revision {newest.number} is {newest.status}" if newest else "there is no revision"
-        raise Unknown(f"helm ended well, but {state}", hint=plan.look_at_history)
+        raise Unknown(f"helm succeeded, but {state}", hint=see_history(plan))
     emit(StepChanged("upgrade", "done", f"revision {newest.number}"))
 
 
-def _failed(plan: Plan, rollout: Rollout, end: HelmOutcome, world: World, emit: Emit) -> ShipitError:
+def see_history(plan: Plan) -> Hint:
+    return helm("history", plan.release, namespace=plan.namespace)
+
+
+def _failed(plan: Plan, rollout: Rollout, outcome: HelmOutcome, world: World, emit: Emit) -> ShipitError:
     """Say why, from the cluster where the rollout failed, else from helm; then roll back where it is asked for."""
-    emit(StepChanged("upgrade", "failed", end.reason))
-    details = (*(rollout.app_logs() if end.finding else ()), *end.details)
-    hint = end.hint or plan.look_at_history
-    if plan.rolls_back and plan.back_to and _has_begun(plan, world):
-        state = roll_back(plan, plan.back_to, world, emit)
+    emit(StepChanged("upgrade", "failed", outcome.reason))
+    details = (*(rollout.app_logs() if outcome.finding else ()), *outcome.details)
+    if plan.rollback_on_failure and plan.rollback_revision and _has_begun(plan, world):
+        states = roll_back(plan, plan.rollback_revision, world, emit)
     else:
-        state = where_it_stands(plan, world)
+        states = where_it_stands(plan, world)
     return UpgradeFailed(
-        f"the upgrade to {plan.tag} failed: {end.reason}; {state}", hint=hint, details=details
+        f"the upgrade to {plan.tag} failed: {outcome.reason}",
+        hint=outcome.hint or way_back(plan, states) or see_history(plan),
+        states=states,
+        details=details,
     )
+
+
+def way_back(plan: Plan, states: tuple[State, ...]) -> Hint:
+    """How to get back to the app of before, where its failed revision stands and there is one to go back to."""
+    failed = next((state for state in states if isinstance(state, NotRolledBack)), None)
+    if failed is None or plan.rollback_revision in (0, failed.revision):
+        return NO_HINT
+    return helm(
+        "rollback", plan.release, str(plan.rollback_revision), "--no-hooks", namespace=plan.namespace,
+        why="goes back to the app of before; the database stays as it is",
+    )  # fmt: skip
 
 
 def _has_begun(plan: Plan, world: World) -> bool:
@@ -148,53 +178,45 @@ def _has_begun(plan: Plan, world: World) -> bool:
         return True
 
 
-def where_it_stands(plan: Plan, world: World) -> str:
-    """The state of the release once an upgrade may have begun, in words. Never raises."""
+def where_it_stands(plan: Plan, world: World) -> tuple[State, ...]:
+    """The state of things once an upgrade may have begun. Never raises."""
     try:
         newest = newest_revision(world, LAST_LOOK)
     except ShipitError as error:
-        return f"{plan.done}, the state of the release is not known ({error.message})"
-    if newest is None or newest.number <= plan.live:
-        return f"{plan.done}, {plan.app_now}"
+        return (plan.ran_before, AppUnknown(error.message))
+    if newest is None or newest.number <= plan.base_revision:
+        return (plan.ran_before, plan.app_before)
     if newest.pending:
-        return (
-            f"{plan.done}, revision {newest.number} is left {newest.status}: the next deploy clears it, "
-            f"once it is {plan.timeout:g} s old at the latest"
-        )
+        return (plan.ran_before, RevisionPending(newest.number, newest.status, plan.timeout))
     if plan.handover is not None and newest.number < plan.revision:
-        return f"{plan.done}, the handover revision {newest.number} is {newest.status}, the app is as it was"
-    back = (
-        f"   (back to the app of before: helm rollback {plan.release} {plan.back_to} -n {plan.namespace} --no-hooks)"
-        if plan.back_to and plan.back_to != newest.number
-        else ""
-    )
-    return f"{plan.done}, revision {newest.number} is {newest.status} and was not rolled back{back}"
+        return (plan.ran_before, HandoverOnly(newest.number, newest.status))
+    return (plan.ran_before, NotRolledBack(newest.number, newest.status))
 
 
-def untouched(plan: Plan, world: World) -> str:
-    """The state of the release when no upgrade was begun, but somebody else may have the lock. Never raises."""
+def untouched(plan: Plan, world: World) -> State:
+    """The state of the app when no upgrade was started, but somebody else may have the lock. Never raises."""
     try:
         newest = newest_number(world, LAST_LOOK)
     except ShipitError:
-        return "this deploy did not touch the app"
-    if newest == plan.live:
-        return plan.app_now
-    return f"this deploy did not touch the app, which somebody else brought to revision {newest}"
+        return AppUntouchedByUs()
+    return plan.app_before if newest == plan.base_revision else AppUntouchedByUs(newest)
 
 
-def roll_back(plan: Plan, revision: int, world: World, emit: Emit) -> str:
-    """`helm rollback`, watched; what it came to, in words. The schema stays where the migration brought it."""
+def roll_back(plan: Plan, revision: int, world: World, emit: Emit) -> tuple[State, ...]:
+    """`helm rollback`, watched; what it came to. The schema stays where the migration brought it."""
     emit(StepChanged("rollback", "started", f"helm rollback to revision {revision}", plan.timeout))
     rollout = Rollout.of_helm(plan, world, emit)
-    end = run_helm(lambda: world.helm.rollback(revision, timeout=plan.timeout), plan, world, emit, rollout)
-    if end.code == 0:
-        emit(StepChanged("rollback", "done", f"the app of revision {revision} runs again"))
-        return f"the app was rolled back to revision {revision}; {plan.done}, and stays so"
-    emit(StepChanged("rollback", "failed", end.reason))
-    return f"and the rollback to revision {revision} failed as well ({end.reason}); {where_it_stands(plan, world)}"
+    outcome = run_helm(
+        lambda: world.helm.rollback(revision, timeout=plan.timeout), plan, world, emit, rollout
+    )
+    if outcome.code == 0:
+        emit(StepChanged("rollback", "done", f"the app of revision {revision} is running again"))
+        return (RolledBack(revision), plan.ran_before)
+    emit(StepChanged("rollback", "failed", outcome.reason))
+    return (RollbackFailed(revision, outcome.reason), *where_it_stands(plan, world))
 
 
-def await_rollout(plan: Plan, world: World, emit: Emit) -> None:
+def wait_for_rollout(plan: Plan, world: World, emit: Emit) -> None:
     """Wait until the app's pods are ready, when Helm was told not to. Raises AfterFailed.
 
     That they crashed while they waited for the migration is no verdict.
@@ -206,14 +228,14 @@ def await_rollout(plan: Plan, world: World, emit: Emit) -> None:
         finding = rollout.closed()
         if finding is None and rollout.done():
             break
-        late = world.clock.monotonic() >= deadline
-        if finding is not None or late:
+        if finding is not None or world.clock.monotonic() >= deadline:
             reason = finding.reason if finding else rollout.summary()
             emit(StepChanged("rollout", "failed", reason))
             raise AfterFailed(
-                f"the app of revision {plan.revision} is installed and its migrations are done, "
-                f"but it did not become ready within {plan.timeout:g} s: {reason}",
-                hint=(finding.hint if finding else "") or f"kubectl get pods -n {plan.namespace}",
+                f"the app did not become ready within {plan.timeout:g} s: {reason}",
+                hint=(as_hint(finding.hint) if finding else NO_HINT)
+                or kubectl("get", "pods", namespace=plan.namespace),
+                states=(plan.app_after,),
                 details=rollout.app_logs(),
             )
         world.clock.sleep(LOOK_EVERY)
@@ -231,17 +253,15 @@ def warn_of_moved_tag(plan: Plan, ran: Mapping[str, str], world: World, emit: Em
             pods = [pod for ref in plan.workloads for pod in newest_pods(world.cluster.workload(ref), world)]
     except ApiError:
         return
-    for container in (c for pod in pods for c in pod.containers):
-        migrated, digest = (
-            ran.get(container.image, "").rpartition("@")[2],
-            container.image_id.rpartition("@")[2],
-        )
+    for container in (each for pod in pods for each in pod.containers):
+        migrated = ran.get(container.image, "").rpartition("@")[2]
+        digest = container.image_id.rpartition("@")[2]
         if migrated and digest and migrated != digest:
             emit(
                 Warned(
                     f"the tag {plan.tag} was moved: the migration ran {container.image} as {migrated}, "
                     f"the app runs it as {digest}",
-                    hint="deploy by digest: --tag TAG@sha256:…",
+                    hint=advice("deploy by digest: --tag TAG@sha256:…"),
                 )
             )
             return

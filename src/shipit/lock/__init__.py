@@ -2,7 +2,7 @@
 
 from shipit.lock.fencing import fenced
 from shipit.lock.lease import VERBS, Lease, LockLost, held, unlock
-from shipit.lock.record import LEASE_DURATION, LockRecord, UpgradeRecord, lease_ref, record_of
+from shipit.lock.record import LEASE_DURATION, LockRecord, UpgradeRecord, UpgradeState, holder_of, lease_ref
 
 __all__ = [
     "LEASE_DURATION",
@@ -11,9 +11,10 @@ __all__ = [
     "LockLost",
     "LockRecord",
     "UpgradeRecord",
+    "UpgradeState",
     "fenced",
     "held",
+    "holder_of",
     "lease_ref",
-    "record_of",
     "unlock",
 ]

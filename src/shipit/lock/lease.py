@@ -13,11 +13,14 @@ from dataclasses import replace
 
 from shipit.errors import ApiError, Busy, Conflict, NotFound, Refused, ShipitError, Stopped, Unknown
 from shipit.events import Emit, StepChanged, Warned
+from shipit.hints import kubectl, shipit
 from shipit.lock.record import (
     HELM_ENDS,
     LEASE_DURATION,
     LockRecord,
     UpgradeRecord,
+    UpgradeState,
+    holder_of,
     record_of,
     ref_of_lease,
     with_holder,
@@ -39,8 +42,8 @@ END_WITHIN = 5.0
 
 
 class Lease:
-    """A lock that is held. `noted` is how far an earlier holder came, `inherited` the same when it still owed something;
-    `finished` is the last revision that was made; `taken_over` is true when that holder died with the lock.
+    """A lock that is held. `found` is the upgrade that an earlier deploy had noted on it, None for none; `taken_over`
+    is true when that deploy died with the lock.
     """
 
     def __init__(
@@ -57,15 +60,13 @@ class Lease:
         self._cluster = cluster
         self._clock = clock
         self._body = body
-        self._claim = record
+        self._record = record
         self._renewed = sent
         self._guard = threading.Lock()
         self._lost: LockRecord | None = None
         self._ended = threading.Event()
         self._at_renewal: list[Callable[[], None]] = []
-        self.noted = noted = record.progress
-        self.inherited = noted if noted is not None and not noted.over else None
-        self.finished = noted.revision if noted is not None and (noted.made or noted.over) else 0
+        self.found = record.upgrade
 
     def at_renewal(self, call: Callable[[], None]) -> None:
         """Call this whenever the lock was renewed, in whatever thread that happens."""
@@ -73,8 +74,11 @@ class Lease:
 
     @property
     def helm_is_gone(self) -> bool:
-        """Whether the helm of what was inherited is certainly gone: its holder died with the lock, or saw it end."""
-        return self.inherited is not None and (self.taken_over or self.inherited.stranded)
+        """Whether the helm of what is owed is certainly gone: its holder died with the lock, or saw it end."""
+        found = self.found
+        return (
+            found is not None and found.owed and (self.taken_over or found.state is UpgradeState.INTERRUPTED)
+        )
 
     @property
     def certain(self) -> float:
@@ -87,9 +91,9 @@ class Lease:
             return
         self._renew()
 
-    def note(self, progress: UpgradeRecord | None) -> None:
-        """Write how far we are onto the Lease, at once. Raises as `prove`."""
-        self._claim = replace(self._claim, progress=progress)
+    def note(self, upgrade: UpgradeRecord | None) -> None:
+        """Write how far the upgrade is onto the Lease, at once. Raises as `prove`."""
+        self._record = replace(self._record, upgrade=upgrade)
         self._renew()
 
     def keep(self) -> None:
@@ -113,7 +117,7 @@ class Lease:
     def _give_back(self) -> None:
         with self._guard, contextlib.suppress(ApiError):
             if self._lost is None:
-                self._cluster.replace(without_holder(self._body, self._claim))
+                self._cluster.replace(without_holder(self._body, self._record))
 
     def _renew(self) -> None:
         with self._guard:
@@ -121,13 +125,13 @@ class Lease:
                 raise _lost_to(self._lost)
             sent = self._clock.monotonic()
             try:
-                self._body = self._cluster.replace(with_holder(self._body, self._claim, self._clock.now()))
+                self._body = self._cluster.replace(with_holder(self._body, self._record, self._clock.now()))
             except (Conflict, NotFound):
                 self._look()
             except ApiError as error:
                 raise Unknown(
                     f"the lock of the release could not be renewed: {error.message}",
-                    hint="shipit logs",
+                    hint=shipit("logs"),
                 ) from error
             self._renewed = sent
         if self._clock.monotonic() - sent <= RENEWED_WITHIN:  # old news would keep a helm alive for too long
@@ -138,11 +142,11 @@ class Lease:
         """After a conflict: ours still (an answer was lost), or somebody else's."""
         ref = ref_of_lease(self._body)
         body = self._cluster.get(ref)
-        holder = record_of(body) if body else None
-        if body is None or holder is None or holder.run != self._claim.run:
+        holder = holder_of(body) if body else None
+        if body is None or holder is None or holder.run != self._record.run:
             self._lost = holder or LockRecord("", "", Identity("nobody", "nowhere"))
             raise _lost_to(self._lost)
-        self._body = self._cluster.replace(with_holder(body, self._claim, self._clock.now()))
+        self._body = self._cluster.replace(with_holder(body, self._record, self._clock.now()))
 
 
 class LockLost(Busy):
@@ -151,7 +155,7 @@ class LockLost(Busy):
 
 def _lost_to(record: LockRecord) -> LockLost:
     text = f"{record}" if record.run else "it was broken or removed"
-    return LockLost(f"the lock of the release was lost: {text}", hint="shipit logs")
+    return LockLost(f"the lock of the release was lost: {text}", hint=shipit("logs"))
 
 
 @contextlib.contextmanager
@@ -187,7 +191,7 @@ def take(world: World, ref: Ref, record: LockRecord, emit: Emit, *, wait: float)
             lease = _try_take(world, body, record, holder)
             if lease is not None:
                 if holder.run and holder.run != record.run:
-                    emit(Warned(f"the lock was taken over from a dead holder: {holder}"))
+                    emit(Warned(f"took over the lock of a dead deploy: {holder}"))
                 return lease
             watcher = _Watcher(clock)
             continue
@@ -195,7 +199,12 @@ def take(world: World, ref: Ref, record: LockRecord, emit: Emit, *, wait: float)
         if watcher.alive and left <= 0:
             raise Busy(
                 f"another deploy holds the lock: {holder}",
-                hint="shipit logs --follow   (--lock-wait 10m waits for it; a dead holder is taken over by itself)",
+                hint=shipit(
+                    "logs",
+                    "--follow",
+                    why="shows what it is doing; --lock-wait 10m waits for it, a dead holder's lock is taken over "
+                    "automatically",
+                ),
             )
         if watcher.alive and announced != holder.run:
             announced = holder.run
@@ -227,8 +236,9 @@ class _Watcher:
             self._seen, self._since = version, now
             return False
         duration = float(body.get("spec", {}).get("leaseDurationSeconds") or LEASE_DURATION)
-        progress = record_of(body).progress
-        return now - self._since >= duration + (HELM_ENDS if progress and progress.upgrading else 0.0)
+        upgrade = record_of(body).upgrade
+        helm_may_run = upgrade is not None and upgrade.state is UpgradeState.BEGUN
+        return now - self._since >= duration + (HELM_ENDS if helm_may_run else 0.0)
 
 
 def _read(cluster: Cluster, ref: Ref) -> Json:
@@ -249,19 +259,21 @@ def _read(cluster: Cluster, ref: Ref) -> Json:
     except NotFound as error:
         raise Refused(
             f"namespace {ref.namespace} does not exist",
-            hint=f"kubectl create namespace {ref.namespace}   (or set create_namespace = true under [release])",
+            hint=kubectl(
+                "create", "namespace", ref.namespace, why="or set create_namespace = true under [release]"
+            ),
         ) from error
 
 
 def _try_take(world: World, body: Json, record: LockRecord, holder: LockRecord) -> Lease | None:
     """The Lease with us as its holder, None when somebody was faster."""
-    ours = replace(record, progress=holder.progress)
+    ours = replace(record, upgrade=holder.upgrade)
     sent = world.clock.monotonic()
     try:
         taken = world.cluster.replace(with_holder(body, ours, world.clock.now(), acquire=True))
     except Conflict:
         latest = world.cluster.get(ref_of_lease(body))
-        if latest is None or record_of(latest).run != record.run:
+        if latest is None or holder_of(latest).run != record.run:
             return None
         taken = latest
     dead = bool(holder.run and holder.run != record.run)
@@ -271,12 +283,12 @@ def _try_take(world: World, body: Json, record: LockRecord, holder: LockRecord) 
 def unlock(cluster: Cluster, ref: Ref, seen: LockRecord) -> None:
     """Break the lock that was seen, by compare-and-swap. Raises Busy when it changed hands meanwhile."""
     current = cluster.get(ref)
-    holder = record_of(current)
+    holder = holder_of(current)
     if current is None or not holder.run:
         return
     try:
         if holder.run != seen.run:
             raise Conflict("changed hands")
-        cluster.replace(without_holder(current, holder))
+        cluster.replace(without_holder(current))
     except Conflict as error:
-        raise Busy(f"the lock changed hands meanwhile: {holder}", hint="shipit unlock") from error
+        raise Busy(f"the lock changed hands meanwhile: {holder}", hint=shipit("unlock")) from error

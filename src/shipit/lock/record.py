@@ -1,12 +1,15 @@
-"""What a Lease says of a lock: who holds it, since when, and how far its deploy has come. Pure."""
+"""What a Lease says of a release: who deploys it, since when, and how far its upgrade has come. Pure."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
+from shipit.errors import Busy
+from shipit.hints import kubectl
 from shipit.model import Identity, Json, Ref
 
 LEASE_DURATION = 15.0
@@ -14,52 +17,74 @@ LEASE_DURATION = 15.0
 HELM_ENDS = 20.0
 """Seconds more where it had begun an upgrade: its helm hears of the lock's last renewal up to 5 s late, is interrupted
 when it has heard nothing for LEASE_DURATION, and gets 15 s to end."""
+NOTE_VERSION = 2
+"""The form in which an upgrade is noted. Version 1 had no number, and three booleans instead of the state."""
 _PREFIX = "shipit/"
+_UPGRADE = _PREFIX + "progress"
+
+
+class UpgradeState(StrEnum):
+    """How far the upgrade of a deploy has come.
+
+    BEGUN: its helm may be at work. INTERRUPTED: its helm was seen to end, and may have left the revision pending.
+    APPLIED: the revision was made, and what runs after it is owed. SETTLED: nothing of it is owed any more.
+    """
+
+    BEGUN = "begun"
+    INTERRUPTED = "interrupted"
+    APPLIED = "applied"
+    SETTLED = "settled"
 
 
 @dataclass(frozen=True, slots=True)
 class UpgradeRecord:
     """The upgrade that a deploy begins, noted on its Lease: a successor finishes what it owes.
 
-    `revision` is the one that the upgrade makes, `digest` the manifest's; `install` when it is a first install,
-    `owes_install` as long as what runs after that has not succeeded, `handover` when the live manifest is upgraded
-    without the migration first, as a revision of its own; `made` once the revision has been made: what ran before it
-    counts for no other; `over` once nothing is owed any more; `stranded` when its helm was seen to end and the
-    revision may be left pending. `counts_from` is the oldest revision whose migration counts for it: an earlier one
-    than its own where this upgrade was begun before, and interrupted.
+    `revision` is the one that the upgrade makes, `digest` the manifest's, `install` true for a first install.
+    `oldest_accepted_revision` is the oldest one whose migration counts for it: an earlier one than its own where this
+    upgrade was begun before, and interrupted. `handover`: the live manifest without the migration is made a revision
+    of its own first. `first_install_owed`: what runs after the first install has not succeeded yet; that outlives the
+    upgrade itself.
     """
 
     tag: str
     revision: int
     digest: str
     install: bool
-    counts_from: int = 0
-    made: bool = False
-    over: bool = False
-    stranded: bool = False
+    state: UpgradeState = UpgradeState.BEGUN
+    oldest_accepted_revision: int = 0
     handover: bool = False
-    owes_install: bool = False
+    first_install_owed: bool = False
 
     @property
-    def upgrading(self) -> bool:
-        """Whether its helm may be at work."""
-        return not (self.made or self.over or self.stranded)
+    def owed(self) -> bool:
+        """Whether a successor has something to finish, or to clear up."""
+        return self.state is not UpgradeState.SETTLED
+
+    @property
+    def made(self) -> bool:
+        """Whether its revision was made."""
+        return self.state in (UpgradeState.APPLIED, UpgradeState.SETTLED)
 
 
 @dataclass(frozen=True, slots=True)
 class LockRecord:
-    """What a Lease says of its holder. `run` is "" when nobody holds it, `since` is a moment of the holder's clock."""
+    """What a Lease says of its holder. `run` is "" when nobody holds it, `since` is a moment of the holder's clock.
+
+    `upgrade` is that of the last deploy that began one, the holder's own or an earlier one's.
+    """
 
     run: str
     tag: str
     identity: Identity
     since: str = ""
-    progress: UpgradeRecord | None = None
+    upgrade: UpgradeRecord | None = None
 
     def __str__(self) -> str:
-        what = f"deploys {self.tag} " if self.tag else "holds the lock "
+        what = f"deploys {self.tag}" if self.tag else "holds the lock"
         why = f" ({self.identity.message})" if self.identity.message else ""
-        return f"{self.identity.who} {what}from {self.identity.where} since {self.since}{why}"
+        since = f" since {self.since[:19].replace('T', ' ')} UTC" if self.since else ""
+        return f"{self.identity.who} {what} from {self.identity.where}{since}{why}"
 
 
 def lease_ref(namespace: str, release: str) -> Ref:
@@ -74,33 +99,82 @@ def ref_of_lease(body: Json) -> Ref:
 
 
 def record_of(body: Json | None) -> LockRecord:
-    """What a Lease says; an unreadable note counts as none."""
+    """What a Lease says. Raises Busy when an upgrade is noted in a form that this shipit doesn't know."""
     body = body or {}
-    notes: dict[str, str] = body.get("metadata", {}).get("annotations") or {}
+    upgrade = _notes_of(body).get(_UPGRADE, "")
+    return LockRecord(*_holder(body), upgrade=_upgrade_of(upgrade, body) if upgrade else None)
+
+
+def holder_of(body: Json | None) -> LockRecord:
+    """Who holds a Lease, whatever is noted on it."""
+    return LockRecord(*_holder(body or {}))
+
+
+def _notes_of(body: Json) -> dict[str, str]:
+    return dict(body.get("metadata", {}).get("annotations") or {})
+
+
+def _holder(body: Json) -> tuple[str, str, Identity, str]:
+    notes = _notes_of(body)
     spec: dict[str, Any] = body.get("spec") or {}
     identity = Identity(
-        notes.get(_PREFIX + "who", "somebody"),
-        notes.get(_PREFIX + "where", "somewhere"),
+        notes.get(_PREFIX + "who", "someone"),
+        notes.get(_PREFIX + "where", "an unknown host"),
         notes.get(_PREFIX + "message", ""),
     )
-    return LockRecord(
-        run=spec.get("holderIdentity") or "",
-        tag=notes.get(_PREFIX + "tag", ""),
-        identity=identity,
-        since=str(spec.get("acquireTime") or ""),
-        progress=_progress_of(notes.get(_PREFIX + "progress", "")),
+    return (
+        spec.get("holderIdentity") or "",
+        notes.get(_PREFIX + "tag", ""),
+        identity,
+        str(spec.get("acquireTime") or ""),
     )
 
 
-def _progress_of(text: str) -> UpgradeRecord | None:
+def _upgrade_of(text: str, body: Json) -> UpgradeRecord:
     try:
-        return UpgradeRecord(**json.loads(text)) if text else None
-    except (ValueError, TypeError):
-        return None
+        note: Json = json.loads(text)
+        version = note.pop("version", 1)
+        if version == 1:
+            note = _from_version_1(note)
+        if version in (1, NOTE_VERSION):
+            return UpgradeRecord(**note | {"state": UpgradeState(note["state"])})
+        problem = (
+            f"was written by a newer shipit (format {version}, this one knows {NOTE_VERSION}): upgrade shipit"
+        )
+    except (ValueError, TypeError, AttributeError, KeyError):
+        problem = "can't be read"
+    ref = ref_of_lease(body)
+    raise Busy(
+        f"what an earlier deploy noted on Lease {ref.name} {problem}",
+        hint=kubectl(
+            "annotate", "lease", ref.name, f"{_UPGRADE}-", namespace=ref.namespace,
+            why="removes the note: only when you know that no migration or hook is still owed",
+        ),
+    )  # fmt: skip
+
+
+def _from_version_1(note: Json) -> Json:
+    """Its flags, the strongest first: nothing owed, revision made, helm seen to end."""
+    states = (
+        ("over", UpgradeState.SETTLED),
+        ("made", UpgradeState.APPLIED),
+        ("stranded", UpgradeState.INTERRUPTED),
+    )
+    state = next((state for flag, state in states if note.get(flag)), UpgradeState.BEGUN)
+    return {
+        "tag": note["tag"],
+        "revision": note["revision"],
+        "digest": note["digest"],
+        "install": note["install"],
+        "state": state,
+        "oldest_accepted_revision": note.get("counts_from", 0),
+        "handover": note.get("handover", False),
+        "first_install_owed": note.get("owes_install", False),
+    }
 
 
 def with_holder(body: Json, record: LockRecord, now: datetime, *, acquire: bool = False) -> Json:
-    """The Lease as it is written by its holder; `acquire` when it wasn't his before."""
+    """The Lease as it is written by its holder; `acquire` when it wasn't theirs before."""
     stamp = now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     spec = dict(body.get("spec") or {})
     if acquire and spec.get("holderIdentity") != record.run:
@@ -108,30 +182,30 @@ def with_holder(body: Json, record: LockRecord, now: datetime, *, acquire: bool 
     if acquire:
         spec["acquireTime"] = stamp
     spec |= {"holderIdentity": record.run, "leaseDurationSeconds": int(LEASE_DURATION), "renewTime": stamp}
-    return {**body, "metadata": {**body["metadata"], "annotations": _notes(body, record)}, "spec": spec}
+    return {**body, "metadata": {**body["metadata"], "annotations": _with_notes(body, record)}, "spec": spec}
 
 
-def _notes(body: Json, record: LockRecord) -> dict[str, str]:
-    old: dict[str, str] = dict(body["metadata"].get("annotations") or {})
+def _with_notes(body: Json, record: LockRecord) -> dict[str, str]:
     own = {
         "who": record.identity.who,
         "where": record.identity.where,
         "message": record.identity.message,
         "tag": record.tag,
     }
-    notes = old | {_PREFIX + key: value for key, value in own.items()}
-    if record.progress is not None:
-        notes[_PREFIX + "progress"] = json.dumps(asdict(record.progress))
+    notes = _notes_of(body) | {_PREFIX + key: value for key, value in own.items()}
+    if record.upgrade is not None:
+        notes[_UPGRADE] = json.dumps({"version": NOTE_VERSION, **asdict(record.upgrade)})
     else:
-        notes.pop(_PREFIX + "progress", None)
+        notes.pop(_UPGRADE, None)
     return notes
 
 
-def without_holder(body: Json, record: LockRecord) -> Json:
-    """The Lease that nobody holds; what was noted stays."""
+def without_holder(body: Json, record: LockRecord | None = None) -> Json:
+    """The Lease that nobody holds; what is noted stays, and is written once more where its holder gives it back."""
     spec = {key: value for key, value in (body.get("spec") or {}).items() if key != "holderIdentity"}
-    return {
-        **body,
-        "metadata": {**body["metadata"], "annotations": _notes(body, record)},
-        "spec": spec,
-    }
+    freed = {**body, "spec": spec}
+    return (
+        {**freed, "metadata": {**body["metadata"], "annotations": _with_notes(body, record)}}
+        if record
+        else freed
+    )

@@ -1,15 +1,17 @@
 """The shapes that everything speaks of: what the cluster shows, what Helm answers, what a deploy is asked and decides."""
 
-from shipit.model.deploy import Identity, Plan, Step, StepResult
+from shipit.model.deploy import Identity, Plan, Situation, Start, Step, StepResult
 from shipit.model.helm import HelmExit, HelmVersion, Hook, Rendered, Revision
 from shipit.model.interfaces import Changes, Clock, Cluster, Departures, Helm, HelmProcess, Mask, World
 from shipit.model.kubernetes import (
     HASH_ANNOTATION,
     NEVER_STARTED_ANNOTATION,
+    NOTES_VERSION,
     RELEASE_LABEL,
     REVISION_ANNOTATION,
     RUN_ANNOTATION,
     TAG_ANNOTATION,
+    VERSION_ANNOTATION,
     Condition,
     Container,
     Job,
@@ -29,10 +31,12 @@ __all__ = [
     "HASH_ANNOTATION",
     "LATE",
     "NEVER_STARTED_ANNOTATION",
+    "NOTES_VERSION",
     "RELEASE_LABEL",
     "REVISION_ANNOTATION",
     "RUN_ANNOTATION",
     "TAG_ANNOTATION",
+    "VERSION_ANNOTATION",
     "Changes",
     "Clock",
     "Cluster",
@@ -59,6 +63,8 @@ __all__ = [
     "Request",
     "Resource",
     "Revision",
+    "Situation",
+    "Start",
     "Step",
     "StepResult",
     "Termination",

@@ -6,12 +6,14 @@ Frozen data that is handed from step to step; durations are seconds.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
 from shipit.hints import NO_HINT, AnyHint
 from shipit.model.helm import Hook
 from shipit.model.kubernetes import Json, Ref, Resource
+from shipit.states import AppUntouched, AppUpgraded, BeforeUpgrade, Leftover, StepOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,28 +50,55 @@ class Step:
         return self.ref.kind in ("Job", "Pod")
 
 
+class Start(StrEnum):
+    """Where a deploy sets in, by what an earlier try of it had noted on the lock.
+
+    FRESH: with nothing of its own. RETRIED: an earlier try had begun this upgrade, and its helm was stopped with it:
+    the migration that ran for it counts. RESUMED: an earlier try had applied this upgrade: only what runs after it is
+    left to do.
+    """
+
+    FRESH = "fresh"
+    RETRIED = "retried"
+    RESUMED = "resumed"
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a deploy is about: `revision` is the one that its upgrade makes (or has made, when it is RESUMED).
+
+    `install` when that is the release's first. `first_install_owed`: what runs after the first install has not
+    succeeded yet. `oldest_accepted_revision` is the oldest one whose migration counts for this upgrade: that of the
+    first of the tries that died in it, 0 for its own.
+    """
+
+    start: Start
+    revision: int
+    install: bool
+    first_install_owed: bool
+    oldest_accepted_revision: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that can be known before anything changes.
 
-    `revision` is the one that the upgrade will make, `live` the newest one there was when it was rendered (0: none).
-    `chart` is the frozen chart that Helm gets, with `values`; `handover` the frozen chart of the live manifest
-    without the migration's Job, applied first when the live revision was made by bare Helm and lists it. `digest`
-    names the app's manifest: two renders with the same digest are the same app. `back_to` is the revision to go back
-    to when the upgrade fails, 0 when there is none; `rolls_back` when shipit is to. `foreign` are Jobs of earlier
-    revisions that must not run beside this deploy's. `waits` is false when Helm must not wait for the pods: on a
-    first install whose migration comes after. `resumes`: an earlier try of this deploy had upgraded the app and died.
-    `counts_from` is the oldest revision whose migration counts for this upgrade: that of the first of the tries that
-    died in it, else its own. `owes_install`: what runs after the first install has not succeeded yet.
+    `situation` says what the upgrade is about, `revision` its number with a handover counted in; `base_revision` is
+    the newest revision there was when it was rendered (0: none). `chart` is the frozen chart that Helm gets, with
+    `values`; `handover` the frozen chart of the live manifest without the migration's Job, applied first when the live
+    revision was made by bare Helm and lists it. `digest` names the app's manifest: two renders with the same digest
+    are the same app. `rollback_revision` is the one to go back to when the upgrade fails, 0 when there is none.
+    `previous_jobs` are Jobs of earlier revisions that must not run beside this deploy's. `helm_waits` is false when
+    Helm must not wait for the pods: on a first install whose migration comes after.
     """
 
     release: str
     namespace: str
     run: str
     tag: str
+    situation: Situation
     revision: int
-    live: int
-    install: bool
+    base_revision: int
     before: tuple[Step, ...]
     after: tuple[Step, ...]
     chart: Path
@@ -79,60 +108,58 @@ class Plan:
     workloads: tuple[Ref, ...]
     timeout: float
     handover: Path | None = None
-    back_to: int = 0
-    rolls_back: bool = False
-    foreign: tuple[Ref, ...] = ()
+    rollback_revision: int = 0
+    rollback_on_failure: bool = False
+    previous_jobs: tuple[Ref, ...] = ()
     rerun: bool = False
     replace_running: bool = False
-    waits: bool = True
-    resumes: bool = False
-    counts_from: int = 0
-    owes_install: bool = False
+    helm_waits: bool = True
     skipped: tuple[str, ...] = ()
 
     @property
-    def app_now(self) -> str:
-        """The state of the app as long as no upgrade has begun."""
-        return f"the app is untouched (revision {self.live})" if self.live else "the app is not installed"
+    def steps(self) -> tuple[Step, ...]:
+        return (*self.before, *self.after)
 
     @property
-    def done(self) -> str:
-        """What is done once an upgrade may have begun."""
+    def resumed(self) -> bool:
+        """Whether the app is upgraded already."""
+        return self.situation.start is Start.RESUMED
+
+    @property
+    def oldest_accepted_revision(self) -> int:
+        """The oldest revision whose completed migration counts for this upgrade."""
+        return self.situation.oldest_accepted_revision or self.revision
+
+    @property
+    def app_before(self) -> AppUntouched:
+        """The app as long as no upgrade was started."""
+        return AppUntouched(self.base_revision)
+
+    @property
+    def app_after(self) -> AppUpgraded:
+        return AppUpgraded(self.tag, self.revision)
+
+    @property
+    def ran_before(self) -> BeforeUpgrade:
+        """What is done once the upgrade may be started."""
         if any(step.migration for step in self.before):
-            return "the migration is done"
-        return "what runs before the upgrade is done" if self.before else "nothing ran before the upgrade"
-
-    @property
-    def app_then(self) -> str:
-        """The state of the app once it is upgraded."""
-        return f"the app is upgraded to {self.tag} (revision {self.revision})"
-
-    @property
-    def look_at_history(self) -> str:
-        """What to type to see where the release is."""
-        return f"helm history {self.release} -n {self.namespace}"
+            return BeforeUpgrade.MIGRATION
+        return BeforeUpgrade.HOOKS if self.before else BeforeUpgrade.NOTHING
 
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
     """What became of a step. `reason` is in the cluster's own words, `details` are its last log lines.
 
-    `never_started`: no container ever ran, proven; `ever_started`: one was seen to run; `suspended`: it is, unproven.
-    `leaving`: it is being deleted and still there. `still_running`: it goes on after shipit gave up. `resumed`: an
-    earlier try of this deploy had done it. `images` are what its containers ran: the image as the spec writes it, and
-    its ID with the digest.
+    `leftover` is what is left of its object. `ever_started`: a container of it was seen to run. `duration` is in
+    seconds. `images` are what its containers ran: the image as the spec writes it, and its ID with the digest.
     """
 
-    state: Literal["succeeded", "failed", "timed_out", "unknown"]
+    outcome: StepOutcome
     reason: str = ""
     hint: AnyHint = NO_HINT
     details: tuple[str, ...] = ()
-    never_started: bool = False
-    still_running: bool = False
-    deleted: bool = False
-    leaving: bool = False
-    suspended: bool = False
+    leftover: Leftover = Leftover.ENDED
     ever_started: bool = False
-    resumed: bool = False
     duration: float = 0.0
     images: tuple[tuple[str, str], ...] = ()

@@ -37,8 +37,7 @@ class Rendered:
 
     `revision` is the one that the upgrade will make; `install` is true when there is no release yet;
     `server_side` when Helm would apply server-side (Helm 4's default), False for a three-way merge.
-    `notes` is the rendered NOTES.txt, "" when there is none. `owes_install`: what runs after the first install has not
-    succeeded yet, and this is no install any more.
+    `notes` is the rendered NOTES.txt, "" when there is none.
     """
 
     manifest: str
@@ -47,7 +46,6 @@ class Rendered:
     install: bool
     server_side: bool
     notes: str = ""
-    owes_install: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,9 @@ TAG_ANNOTATION = "shipit/tag"
 HASH_ANNOTATION = "shipit/hash"
 REVISION_ANNOTATION = "shipit/revision"
 NEVER_STARTED_ANNOTATION = "shipit/never-started"
+VERSION_ANNOTATION = "shipit/version"
+NOTES_VERSION = 1
+"""The form of these notes; one without a version is of the first."""
 
 
 class Ref(NamedTuple):
@@ -26,6 +29,11 @@ class Ref(NamedTuple):
     kind: str
     namespace: str
     name: str
+
+    @property
+    def title(self) -> str:
+        """`Job shop-migrate`: how a person calls it where the namespace is clear."""
+        return f"{self.kind} {self.name}"
 
     def __str__(self) -> str:
         where = f"{self.namespace}/" if self.namespace else ""
@@ -115,6 +123,12 @@ class Marked:
     @property
     def run(self) -> str:
         return self.annotations.get(RUN_ANNOTATION, "")
+
+    @property
+    def from_a_newer_shipit(self) -> bool:
+        """Whether its notes are in a form that this shipit doesn't know."""
+        text = self.annotations.get(VERSION_ANNOTATION, str(NOTES_VERSION))
+        return not text.isdecimal() or int(text) > NOTES_VERSION
 
     @property
     def revision(self) -> int:

@@ -146,7 +146,8 @@ class GitHub:
     def _fail(self, event: Failed) -> None:
         self._end_group()
         details = [piece for detail in event.details for piece in pieces(detail)]
-        lines = [*pieces(event.message), *details, *hint_lines(event.hint)]
+        states = [piece for state in event.states for piece in pieces(state)]
+        lines = [*pieces(event.message), *states, *details, *hint_lines(event.hint)]
         told = _shortened(lines)
         if (
             told != lines

@@ -96,11 +96,11 @@ def fields(event: Event) -> Fields:
             }  # fmt: skip
         case Warned(message, hint):
             return {"type": "warning", "message": message, **_hint(hint)}
-        case Failed(outcome, message, hint, details):
+        case Failed(outcome, message, hint, details, states):
             return {
                 "type": "error",
                 "outcome": outcome,
-                "message": message,
+                "message": "; ".join((message, *states)),
                 **_hint(hint),
                 "details": list(details),
             }

@@ -95,6 +95,7 @@ def failure_lines(event: Failed) -> list[str]:
     """What failed and why, the evidence, and last the next command."""
     return [
         *hanging("error: ", event.message),
+        *(line for state in event.states for line in hanging("  ", state)),
         *(f"  | {piece}" for detail in event.details for piece in pieces(detail)),
         *hint_lines(event.hint),
     ]

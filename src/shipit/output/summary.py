@@ -81,7 +81,12 @@ class Account:
     def _why(self) -> list[str]:
         if self.failed is None:
             return []
-        paragraphs = [line for piece in pieces(self.failed.message) for line in (escaped(piece), "")]
+        paragraphs = [
+            line
+            for text in (self.failed.message, *self.failed.states)
+            for piece in pieces(text)
+            for line in (escaped(piece), "")
+        ]
         return ["### Why it failed", "", *paragraphs, *_next(as_hint(self.failed.hint))]
 
 

@@ -18,26 +18,23 @@ from shipit.chart import (
     without,
     workloads,
 )
-from shipit.model import Json, Plan, Request, Resource, Step, World
+from shipit.model import Json, Plan, Request, Resource, Situation, Start, Step, World
 from shipit.plan.job_metadata import job_hash, with_metadata
 from shipit.plan.rendering import ReleaseRendering, select_checked
 from shipit.plan.selection import SelectedObject
 
 
-def build_plan(request: Request, world: World, rendering: ReleaseRendering, *, counts_from: int = 0) -> Plan:
-    """What a deploy of that rendering would do. Raises Refused when the migration or the tag isn't there.
-
-    `counts_from` is the oldest revision whose migration counts for it, 0 for its own.
-    """
+def build_plan(request: Request, world: World, rendering: ReleaseRendering, situation: Situation) -> Plan:
+    """What a deploy of that rendering would do. Raises Refused when the migration or the tag isn't there."""
     rendered = rendering.rendered
-    selected = select_checked(request, world, rendered, rendering.documents)
+    selected = select_checked(request, world, situation, rendered, rendering.documents)
     app = _app(rendering.documents, selected)
-    retired = _retired(selected, app, rendering.live, request.namespace)
+    resumed = situation.start is Start.RESUMED
+    retired = () if resumed else _retired(selected, app, rendering.live, request.namespace)
     handover = bool(retired and rendering.deployed)
-    revision = rendered.revision + (1 if handover else 0)
+    revision = situation.revision + (1 if handover else 0)
     steps = [(one, _step(one, request, revision)) for one in selected]
     kept = [step for one, step in steps if not (request.skip_migration and one.migration)]
-    owes_install = rendered.install or rendered.owes_install
     named = digest(app)
     chart = freeze(
         Path(request.chart), app, rendered.hooks, request.workdir / f"app-{named[:16]}", notes=rendered.notes
@@ -48,9 +45,9 @@ def build_plan(request: Request, world: World, rendering: ReleaseRendering, *, c
         namespace=request.namespace,
         run=request.run,
         tag=request.tag,
+        situation=situation,
         revision=revision,
-        live=rendering.newest,
-        install=rendered.install,
+        base_revision=rendering.newest,
         before=tuple(step for step in kept if step.phase == "before"),
         after=tuple(step for step in kept if step.phase == "after"),
         chart=chart,
@@ -60,14 +57,14 @@ def build_plan(request: Request, world: World, rendering: ReleaseRendering, *, c
         workloads=workloads(app),
         timeout=request.timeout,
         handover=_handover(request, world, rendering, retired) if handover else None,
-        back_to=_before(rendering, handover=handover),
-        rolls_back=request.rollback_on_failure,
-        foreign=tuple(resource.ref for resource in retired),
+        rollback_revision=situation.revision if handover else rendering.deployed,
+        rollback_on_failure=request.rollback_on_failure,
+        previous_jobs=tuple(resource.ref for resource in retired),
         rerun=request.rerun,
         replace_running=request.replace_running,
-        waits=not (owes_install and any(step.phase == "after" and step.watched for step in kept)),
-        counts_from=counts_from or revision,
-        owes_install=owes_install,
+        helm_waits=not (
+            situation.first_install_owed and any(step.phase == "after" and step.watched for step in kept)
+        ),
         skipped=tuple(step.name for one, step in steps if request.skip_migration and one.migration),
     )
 
@@ -100,11 +97,6 @@ def _retired(
     )
 
 
-def _before(rendering: ReleaseRendering, *, handover: bool) -> int:
-    """The revision to go back to: the handover's rather than bare Helm's, which would run the old migration again."""
-    return rendering.rendered.revision if handover else rendering.deployed
-
-
 def _handover(
     request: Request, world: World, rendering: ReleaseRendering, retired: Sequence[Resource]
 ) -> Path:
@@ -120,14 +112,15 @@ def _step(one: SelectedObject, request: Request, revision: int) -> Step:
     watched = one.kind in ("Job", "Pod")
     body = _lasting(one.body) if one.kind == "Job" else one.body
     # the same object of a pre- and a post- hook is two steps: what the one has done, the other has not
-    hash = job_hash(one.body) + ("-after" if one.phase == "after" else "") if watched else ""  # noqa: A001
+    suffix = "-after" if one.phase == "after" else ""
+    doing = f"{job_hash(one.body)}{suffix}" if watched else ""
     manifest = with_metadata(
         body,
         release=request.release,
         namespace=request.namespace,
         run=request.run,
         tag=request.tag,
-        hash=hash,
+        hash=doing,
         revision=revision,
     )
     return Step(
@@ -137,7 +130,7 @@ def _step(one: SelectedObject, request: Request, revision: int) -> Step:
         phase=one.phase,
         timeout=one.spec.timeout,
         start_timeout=one.spec.start_timeout,
-        hash=hash,
+        hash=doing,
         hook=one.hook,
         migration=one.migration,
         on_timeout=one.spec.on_timeout,

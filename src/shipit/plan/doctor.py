@@ -3,71 +3,128 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 
 from shipit import lock
-from shipit.errors import Refused, ShipitError, refusing
+from shipit.errors import Forbidden, Refused, ShipitError, refusing
 from shipit.events import Emit, StepChanged, Warned
-from shipit.lock import lease_ref, record_of
-from shipit.model import Plan, Request, World
+from shipit.hints import kubectl, shipit
+from shipit.lock import holder_of, lease_ref
+from shipit.model import Plan, Ref, Request, World
 from shipit.plan.build import build_plan
 from shipit.plan.preflight import check_references, dry_run_app, dry_run_step, missing_verbs
+from shipit.plan.preparation import fresh, summary
 from shipit.plan.rendering import ReleaseRendering, render_release
 
 
 def examine(request: Request, world: World, emit: Emit) -> None:
     """Go through everything, a failure not stopping the rest. Raises Refused when something is wrong."""
-    known: list[tuple[Plan, ReleaseRendering]] = []
+    checks = _Checks(emit)
+    there = True
+    planned: tuple[Plan, ReleaseRendering] | None = None
 
-    def render() -> str:
+    def namespace() -> str:
+        nonlocal there
+        with suppress(Forbidden):  # a Role of the namespace's own doesn't let one read it
+            there = world.cluster.get(Ref("v1", "Namespace", "", request.namespace)) is not None
+        return _namespace(request, there=there)
+
+    def chart() -> str:
+        nonlocal planned
         rendering = render_release(request, world)
-        plan = build_plan(request, world, rendering)
-        known.append((plan, rendering))
-        return f"{len(plan.app)} objects, to become revision {plan.revision}"
+        planned = (build_plan(request, world, rendering, fresh(rendering)), rendering)
+        return _chart(planned[0])
 
-    checks: list[tuple[str, Callable[[], str]]] = [
-        ("helm", lambda: str(world.helm.version)),
-        ("cluster", lambda: f"{world.cluster.context}, Kubernetes {world.cluster.check()}"),
-        ("permissions", lambda: _permissions(request, world)),
-        ("lock", lambda: _lock(request, world)),
-        ("chart", render),
-        ("migration", lambda: _migration(_known(known)[0])),
-        ("references", lambda: _references(_known(known)[0], world)),
-        ("dry run", lambda: _dry_run(*_known(known), world)),
-    ]
-    wrong = [name for name, check in checks if not _passes(name, check, emit)]
-    if wrong:
-        raise Refused(
-            f"{len(wrong)} of {len(checks)} checks failed: {', '.join(wrong)}",
-            hint="shipit doctor, after the fixes above",
-        )
+    checks.check("helm", lambda: str(world.helm.version))
+    checks.check("cluster", lambda: f"{world.cluster.context}, Kubernetes {world.cluster.check()}")
+    checks.check("namespace", namespace)
+    checks.check("permissions", lambda: _permissions(request, world))
+    checks.check("lock", lambda: _lock(request, world))
+    checks.check("chart", chart)
+    unknown = "the chart has to pass first" if planned is None else ""
+    missing = unknown or ("" if there else f"namespace {request.namespace} does not exist yet")
+    checks.check("migration", lambda: summary(_known(planned)[0]), unless=unknown)
+    checks.check("references", lambda: _references(_known(planned)[0], world), unless=missing)
+    checks.check("dry run", lambda: _dry_run(*_known(planned), world), unless=missing)
+    checks.end()
 
 
-def _passes(name: str, check: Callable[[], str], emit: Emit) -> bool:
-    try:
-        with refusing():
-            emit(StepChanged(name, "done", check()))
-    except ShipitError as error:
-        emit(StepChanged(name, "failed", error.message))
-        emit(Warned("; ".join((error.message, *error.details)), hint=error.hint))
-        return False
-    return True
+@dataclass(slots=True)
+class _Checks:
+    """Runs checks and tells how each ended."""
+
+    emit: Emit
+    count: int = 0
+    failed: list[str] = field(default_factory=list)
+
+    def check(self, name: str, probe: Callable[[], str], *, unless: str = "") -> None:
+        """`probe` says what is well, or raises what is not; it is left out for the reason that `unless` gives."""
+        self.count += 1
+        if unless:
+            self.emit(StepChanged(name, "skipped", unless))
+            return
+        try:
+            with refusing():
+                self.emit(StepChanged(name, "done", probe()))
+        except ShipitError as error:
+            self.failed.append(name)
+            self.emit(StepChanged(name, "failed"))
+            self.emit(Warned("; ".join((str(error), *error.details)), hint=error.hint))
+
+    def end(self) -> None:
+        if self.failed:
+            raise Refused(
+                f"{len(self.failed)} of {self.count} checks failed: {', '.join(self.failed)}",
+                hint=shipit("doctor", why="checks again once they are fixed"),
+            )
+
+
+def _known(planned: tuple[Plan, ReleaseRendering] | None) -> tuple[Plan, ReleaseRendering]:
+    assert planned is not None  # noqa: S101 - the check is left out otherwise
+    return planned
+
+
+def _namespace(request: Request, *, there: bool) -> str:
+    if there:
+        return request.namespace
+    if request.create_namespace:
+        return f"{request.namespace} does not exist yet, deploy creates it"
+    raise Refused(
+        f"namespace {request.namespace} does not exist",
+        hint=kubectl(
+            "create", "namespace", request.namespace, why="or set create_namespace = true under [release]"
+        ),
+    )
+
+
+def _chart(plan: Plan) -> str:
+    objects = "1 object" if len(plan.app) == 1 else f"{len(plan.app)} objects"
+    return f"renders {objects}; next revision: {plan.revision}"
 
 
 def _permissions(request: Request, world: World) -> str:
     missing = missing_verbs(world.cluster, request.namespace, lock.VERBS)
     if missing:
         raise Refused(
-            f"the caller may not: {', '.join(f'{verb} {resource}' for _, resource, verb in missing)}",
-            hint=f"kubectl create role shipit-more -n {request.namespace} {_role_flags(missing)}   (whole: examples/rbac)",
+            f"not allowed: {', '.join(f'{verb} {resource}' for _, resource, verb in missing)}",
+            hint=kubectl(
+                "create",
+                "role",
+                "shipit-more",
+                *_role_flags(missing),
+                namespace=request.namespace,
+                why="and bind it; examples/rbac holds the whole Role",
+            ),
         )
-    return f"all that a deploy in namespace {request.namespace} does"
+    return f"everything that a deploy to namespace {request.namespace} does"
 
 
-def _role_flags(missing: Sequence[tuple[str, str, str]]) -> str:
+def _role_flags(missing: Sequence[tuple[str, str, str]]) -> tuple[str, str]:
     """The flags of `kubectl create role` for the rules that are missing."""
     verbs = ",".join(dict.fromkeys(verb for _, _, verb in missing))
     named = dict.fromkeys(_qualified(group, resource) for group, resource, _ in missing)
-    return f"--verb={verbs} --resource={','.join(named)}"
+    return f"--verb={verbs}", f"--resource={','.join(named)}"
 
 
 def _qualified(group: str, resource: str) -> str:
@@ -76,31 +133,17 @@ def _qualified(group: str, resource: str) -> str:
 
 
 def _lock(request: Request, world: World) -> str:
-    holder = record_of(world.cluster.get(lease_ref(request.namespace, request.release)))
-    return f"held: {holder}" if holder.run else "free"
-
-
-def _known(known: Sequence[tuple[Plan, ReleaseRendering]]) -> tuple[Plan, ReleaseRendering]:
-    if not known:
-        raise Refused("not known: the chart could not be rendered")
-    return known[0]
-
-
-def _migration(plan: Plan) -> str:
-    before = ", ".join(step.name for step in plan.before if step.watched)
-    after = ", ".join(step.name for step in plan.after if step.watched)
-    return f"before the upgrade: {before or 'nothing'}; after it: {after or 'nothing'}"
+    holder = holder_of(world.cluster.get(lease_ref(request.namespace, request.release)))
+    return str(holder) if holder.run else "free"
 
 
 def _references(plan: Plan, world: World) -> str:
     check_references(world, plan)
-    return "every Secret, ConfigMap, ServiceAccount and PVC that is named is there"
+    return "every Secret, ConfigMap, ServiceAccount and PVC that is referenced exists"
 
 
 def _dry_run(plan: Plan, rendering: ReleaseRendering, world: World) -> str:
-    for step in (*plan.before, *plan.after):
+    for step in plan.steps:
         dry_run_step(world.cluster, step)
     unknown = dry_run_app(world.cluster, plan, rendering.live, server_side=rendering.rendered.server_side)
-    return "the API server accepts all of it" + (
-        f", but can't judge {', '.join(unknown)} yet" if unknown else ""
-    )
+    return "accepted by the API server" + (f"; not checked: {', '.join(unknown)}" if unknown else "")

@@ -8,10 +8,12 @@ import hashlib
 from shipit.chart import as_json, canonical, ref_of
 from shipit.model import (
     HASH_ANNOTATION,
+    NOTES_VERSION,
     RELEASE_LABEL,
     REVISION_ANNOTATION,
     RUN_ANNOTATION,
     TAG_ANNOTATION,
+    VERSION_ANNOTATION,
     Json,
 )
 
@@ -62,6 +64,7 @@ def with_metadata(
         TAG_ANNOTATION: tag,
         HASH_ANNOTATION: hash,
         REVISION_ANNOTATION: str(revision),
+        VERSION_ANNOTATION: str(NOTES_VERSION),
     }
     return found
 

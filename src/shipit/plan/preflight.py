@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from shipit.chart import Document, pod_template_of, references_of, resources
 from shipit.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, NotFound, Refused
-from shipit.hints import advice
+from shipit.hints import advice, shipit
 from shipit.model import Cluster, Json, Plan, Ref, Step, World
 from shipit.plan.secret_values import mask_secrets, secret_values
 from shipit.plan.three_way_merge import three_way_merge
@@ -41,8 +41,8 @@ def check_permissions(cluster: Cluster, namespace: str, steps: Sequence[Step]) -
     if missing:
         named = ", ".join(f"{verb} {resource}" for _, resource, verb in missing)
         raise Refused(
-            f"the caller may not do all of a deploy in namespace {namespace}: {named}",
-            hint="shipit doctor   (says which Role is missing; examples/rbac holds the whole)",
+            f"not allowed to deploy to namespace {namespace}: missing {named}",
+            hint=shipit("doctor", why="shows the Role that is missing; examples/rbac holds the whole"),
         )
 
 
@@ -60,8 +60,10 @@ def check_references(world: World, plan: Plan) -> None:
     missing += _missing(world, plan.after, made, there)
     if missing:
         raise Refused(
-            f"what the migration needs is not in namespace {plan.namespace}",
-            hint="create it first, outside this chart or as a pre-install,pre-upgrade hook of lower weight",
+            f"what the migration references does not exist in namespace {plan.namespace}",
+            hint=advice(
+                "create it first, outside this chart or as a pre-install,pre-upgrade hook of lower weight"
+            ),
             details=tuple(dict.fromkeys(missing)),
         )
 
@@ -86,9 +88,7 @@ def _missing(
             found = found or there.get(ref)
             if found is None and not reference.optional:
                 where = f" ({reference.where})" if reference.where else ""
-                missing.append(
-                    f"{step.ref.kind} {step.ref.name} names {reference.kind} {reference.name}{where}"
-                )
+                missing.append(f"{step.ref.title} references {reference.kind} {reference.name}{where}")
             elif found is not None:
                 world.mask.hide(secret_values(found))
     return missing

@@ -7,71 +7,81 @@ from dataclasses import replace
 from shipit.chart import digest
 from shipit.errors import Refused, refusing
 from shipit.events import Emit, StepChanged, Warned
+from shipit.hints import advice
 from shipit.lock import UpgradeRecord
-from shipit.model import Plan, Request, Step, World
+from shipit.model import Plan, Request, Situation, Start, Step, World
 from shipit.plan.build import build_plan
 from shipit.plan.noted_upgrade import is_handover, is_upgrade
 from shipit.plan.preflight import check_permissions, check_references, dry_run_app, dry_run_step
 from shipit.plan.rendering import ReleaseRendering, render_release
 
 
-def prepare(request: Request, world: World, noted: UpgradeRecord | None, emit: Emit) -> Plan:
+def prepare(request: Request, world: World, found: UpgradeRecord | None, emit: Emit) -> Plan:
     """Render the release with the new tag and check all of it. Changes nothing; raises Refused.
 
-    `noted` is the upgrade that an earlier deploy noted. When it is this very one, not finished, and it has come, the
-    plan `resumes` with what runs after it. When it was interrupted, the migration that ran for it counts. What runs
-    after a first install is owed until it has succeeded: Helm calls the next try an upgrade, and would skip it.
+    `found` is the upgrade that an earlier deploy noted on the lock.
     """
-    owed = noted if noted is not None and not noted.over else None
     emit(StepChanged("prepare", "started", f"rendering {request.release} with {request.tag}"))
     with refusing():
         rendering = render_release(request, world)
-        if noted is not None and noted.owes_install and 0 < rendering.newest <= noted.revision:
-            rendering = replace(rendering, rendered=replace(rendering.rendered, owes_install=True))
-        plan = _resumed(request, world, rendering, owed) or build_plan(
-            request, world, rendering, counts_from=_interrupted(request, world, rendering, owed)
+        plan = _resumed(request, world, rendering, found) or build_plan(
+            request, world, rendering, _situation(request, world, rendering, found)
         )
         _check(plan, world, rendering, emit)
-    emit(StepChanged("prepare", "done", _summary(plan)))
+    emit(StepChanged("prepare", "done", summary(plan)))
     return plan
 
 
+def fresh(rendering: ReleaseRendering, *, first_install_owed: bool = False) -> Situation:
+    """A deploy that sets in with nothing of its own; `first_install_owed` is what an earlier one had not finished."""
+    rendered = rendering.rendered
+    owed = rendered.install or first_install_owed
+    return Situation(Start.FRESH, rendered.revision, rendered.install, owed)
+
+
+def _situation(
+    request: Request, world: World, rendering: ReleaseRendering, found: UpgradeRecord | None
+) -> Situation:
+    """Where a deploy sets in whose upgrade has not come yet.
+
+    What runs after a first install is owed until it has succeeded: Helm calls the next try an upgrade, and would skip
+    it. A migration that ran for this upgrade counts when its helm was stopped with its deploy, and marked the revision
+    as failed; an upgrade that failed by itself is noted as settled.
+    """
+    if found is None:
+        return fresh(rendering)
+    situation = fresh(
+        rendering, first_install_owed=found.first_install_owed and 0 < rendering.newest <= found.revision
+    )
+    newest = rendering.history[-1] if rendering.history else None
+    if newest is None or newest.status != "failed" or found.made or found.tag != request.tag:
+        return situation
+    if not (is_upgrade(newest, found, request, world) or is_handover(newest, found)):
+        return situation
+    return replace(situation, start=Start.RETRIED, oldest_accepted_revision=found.oldest_accepted_revision)
+
+
 def _resumed(
-    request: Request, world: World, rendering: ReleaseRendering, owed: UpgradeRecord | None
+    request: Request, world: World, rendering: ReleaseRendering, found: UpgradeRecord | None
 ) -> Plan | None:
     """The plan that finishes what a dead deploy owes: its upgrade has come, and it is the one that we would make."""
-    if owed is None or (owed.tag, owed.revision, owed.revision) != (
-        request.tag,
-        rendering.deployed,
-        rendering.newest,
-    ):
+    if found is None or not found.owed or found.tag != request.tag:
         return None
-    if digest(rendering.live) != owed.digest:
+    if not found.revision == rendering.deployed == rendering.newest:
+        return None
+    if digest(rendering.live) != found.digest:
         return None  # somebody else made that revision
-    rendered = replace(rendering.rendered, install=owed.install, revision=owed.revision)
-    plan = build_plan(request, world, replace(rendering, rendered=rendered, live=()))
-    return replace(plan, resumes=True) if plan.digest == owed.digest else None
-
-
-def _interrupted(
-    request: Request, world: World, rendering: ReleaseRendering, owed: UpgradeRecord | None
-) -> int:
-    """The oldest revision whose migration counts, when a dead deploy of this tag had begun this upgrade, 0 otherwise.
-
-    Its helm was stopped with it, and marked the revision as failed; an upgrade that failed by itself is noted as over.
-    """
-    newest = rendering.history[-1] if rendering.history else None
-    if newest is None or newest.status != "failed" or owed is None or owed.made or owed.tag != request.tag:
-        return 0
-    ours = is_upgrade(newest, owed, request, world) or is_handover(newest, owed)
-    return owed.counts_from if ours else 0
+    owed = found.install or found.first_install_owed
+    plan = build_plan(
+        request, world, rendering, Situation(Start.RESUMED, found.revision, found.install, owed)
+    )
+    return plan if plan.digest == found.digest else None
 
 
 def _check(plan: Plan, world: World, rendering: ReleaseRendering, emit: Emit) -> None:
-    steps = (*plan.before, *plan.after)
-    check_permissions(world.cluster, plan.namespace, steps)
+    check_permissions(world.cluster, plan.namespace, plan.steps)
     check_references(world, plan)
-    for step in steps:
+    for step in plan.steps:
         _refuse_manual_selector(step)
         dry_run_step(world.cluster, step)
         _warn(step, emit)
@@ -79,7 +89,7 @@ def _check(plan: Plan, world: World, rendering: ReleaseRendering, emit: Emit) ->
     if unknown:
         emit(
             Warned(
-                f"can't be checked before the chart's own kinds and namespaces exist: {', '.join(unknown)}"
+                f"not checked, because the chart itself brings their kind or namespace: {', '.join(unknown)}"
             )
         )
 
@@ -89,7 +99,7 @@ def _refuse_manual_selector(step: Step) -> None:
     if step.ref.kind == "Job" and step.manifest.get("spec", {}).get("manualSelector"):
         raise Refused(
             f"Job {step.ref.name} has a manualSelector: its pods can't be told from another Job's",
-            hint="leave manualSelector and selector out of the Job's spec",
+            hint=advice("leave manualSelector and selector out of the Job's spec"),
         )
 
 
@@ -99,12 +109,13 @@ def _warn(step: Step, emit: Emit) -> None:
         emit(
             Warned(
                 f"Job {step.ref.name} may run up to {limit + 1} times: its backoffLimit is {limit}",
-                hint="backoffLimit: 0 in the Job's spec runs it once",
+                hint=advice("backoffLimit: 0 in the Job's spec runs it once"),
             )
         )
 
 
-def _summary(plan: Plan) -> str:
+def summary(plan: Plan) -> str:
+    """What runs before and after the upgrade, by the names of the steps."""
     before = ", ".join(step.name for step in plan.before if step.watched) or "nothing"
     after = ", ".join(step.name for step in plan.after if step.watched)
     return f"before the upgrade: {before}" + (f"; after it: {after}" if after else "")

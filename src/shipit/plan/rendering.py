@@ -9,7 +9,8 @@ from pathlib import Path
 
 from shipit.chart import Document, split, uses_tag
 from shipit.errors import HelmFailed, Refused
-from shipit.model import MigrationSpec, Rendered, Request, Revision, World
+from shipit.hints import advice
+from shipit.model import MigrationSpec, Rendered, Request, Revision, Situation, World
 from shipit.plan.selection import SelectedObject, check_tag, select_objects
 
 PROBE_TAG = "shipit-probe"
@@ -50,16 +51,22 @@ def render_release(request: Request, world: World) -> ReleaseRendering:
 
 
 def select_checked(
-    request: Request, world: World, rendered: Rendered, documents: Sequence[Document]
+    request: Request,
+    world: World,
+    situation: Situation,
+    rendered: Rendered,
+    documents: Sequence[Document],
 ) -> tuple[SelectedObject, ...]:
     """What runs around the upgrade, checked: the templates are there, the tag is in the image because we set it."""
     own = [_own_rendering(entry, entry.values, request, world) for entry in request.migrations]
-    selected = select_objects(request.migrations, rendered, documents, own, optional=request.skip_migration)
+    selected = select_objects(
+        request.migrations, situation, rendered, documents, own, optional=request.skip_migration
+    )
     for entry in request.migrations:
         _check_template(entry, request, selected)
     if not request.skip_migration:
         check_tag(selected, request.tag, request.tag_key)
-        _check_coincidence(request, world, selected)
+        _check_coincidence(request, world, situation, selected)
     return selected
 
 
@@ -80,12 +87,14 @@ def _check_template(entry: MigrationSpec, request: Request, selected: Sequence[S
     there = sorted(str(path.relative_to(folder)) for path in folder.glob("templates/**/*.y*ml"))
     raise Refused(
         f"the chart {folder} has no template {entry.template}",
-        hint="name one of the chart's templates under [migration]",
+        hint=advice("name one of the chart's templates under [migration]"),
         details=tuple(there),
     )
 
 
-def _check_coincidence(request: Request, world: World, selected: Sequence[SelectedObject]) -> None:
+def _check_coincidence(
+    request: Request, world: World, situation: Situation, selected: Sequence[SelectedObject]
+) -> None:
     """The tag may stand in the image because the chart writes it there, not because we set it: render with another.
 
     Only asked when the chart or the values hold that very text: then a coincidence is possible.
@@ -98,14 +107,16 @@ def _check_coincidence(request: Request, world: World, selected: Sequence[Select
         own = [_own_rendering(entry, entry.probe, request, world) for entry in request.migrations]
     except HelmFailed:
         return  # the chart looks at the tag, and takes only some: it does reach it
-    again = select_objects(request.migrations, probed, split(probed.manifest, request.namespace), own)
+    again = select_objects(
+        request.migrations, situation, probed, split(probed.manifest, request.namespace), own
+    )
     if any(one.migration and uses_tag(one.body, request.tag) for one in again) and not any(
         one.migration and uses_tag(one.body, PROBE_TAG) for one in again
     ):
         raise Refused(
             f"{' and '.join(request.tag_key)} does not reach the image of the migration: "
             f"it reads {request.tag} because the chart says so",
-            hint="set tag_key under [release] to the value that holds the tag",
+            hint=advice("set tag_key under [release] to the value that holds the tag"),
         )
 
 

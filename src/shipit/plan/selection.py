@@ -18,7 +18,8 @@ from shipit.chart import (
     uses_tag,
 )
 from shipit.errors import Refused
-from shipit.model import Hook, Json, MigrationSpec, Rendered, Resource
+from shipit.hints import advice
+from shipit.model import Hook, Json, MigrationSpec, Rendered, Resource, Situation
 
 Phase = Literal["before", "after"]
 
@@ -42,6 +43,7 @@ class SelectedObject:
 
 def select_objects(
     specs: tuple[MigrationSpec, ...],
+    situation: Situation,
     rendered: Rendered,
     documents: Sequence[Document],
     own: Sequence[Sequence[Document] | None],
@@ -52,7 +54,7 @@ def select_objects(
 
     Raises Refused with the candidates listed when the migration isn't there (unless `optional`) or isn't clear.
     """
-    hooks = _hooks(specs, rendered)
+    hooks = _hooks(specs, situation, rendered.hooks)
     hooked = [entry for entry in hooks if entry.migration]
     plain: list[SelectedObject] = []
     for entry, rendering in zip(specs, own, strict=True):
@@ -62,7 +64,7 @@ def select_objects(
             continue
         if optional and not candidates(documents if rendering is None else rendering):
             continue
-        job = _plain(entry, documents if rendering is None else rendering, rendered)
+        job = _plain(entry, documents if rendering is None else rendering, situation, rendered)
         if job is not None:
             plain.append(job)
     before = [c for c in hooks if c.phase == "before"] + [c for c in plain if c.phase == "before"]
@@ -70,40 +72,37 @@ def select_objects(
     return (*before, *after)
 
 
-def _hooks(specs: tuple[MigrationSpec, ...], rendered: Rendered) -> list[SelectedObject]:
+def _hooks(
+    specs: tuple[MigrationSpec, ...], situation: Situation, rendered: Sequence[Hook]
+) -> list[SelectedObject]:
     """The chart's hooks of this operation in Helm's order, each with the `[migration]` that names its template.
 
     Those of an install that are still owed come after an upgrade's own, unless they are among these.
     """
-    event = "install" if rendered.install else "upgrade"
-    named = [entry for entry in specs if entry.named]
-    found: list[SelectedObject] = []
+    event = "install" if situation.install else "upgrade"
     phases: list[tuple[Phase, Sequence[Hook]]] = [
-        ("before", for_event(rendered.hooks, f"pre-{event}")),
-        ("after", for_event(rendered.hooks, f"post-{event}")),
+        ("before", for_event(rendered, f"pre-{event}")),
+        ("after", for_event(rendered, f"post-{event}")),
     ]
-    if rendered.owes_install:
+    if situation.first_install_owed and not situation.install:
         own = [hook for _, hooks in phases for hook in hooks]
-        phases.append(
-            ("after", [hook for hook in for_event(rendered.hooks, "post-install") if hook not in own])
-        )
-    for phase, hooks in phases:
-        for hook in hooks:
-            mine = next((entry for entry in named if from_template(hook.path, entry.template)), None)
-            runs = hook.kind in ("Job", "Pod")
-            entry = mine or _unnamed(specs)
-            title = entry.name if mine and runs and entry.name else hook.name
-            found.append(
-                SelectedObject(
-                    title,
-                    load_yaml(hook.manifest, hook.path),
-                    phase,
-                    entry,
-                    runs and (mine is not None or not named),
-                    hook,
-                )
-            )
-    return found
+        phases.append(("after", [hook for hook in for_event(rendered, "post-install") if hook not in own]))
+    return [_hook(hook, phase, specs) for phase, hooks in phases for hook in hooks]
+
+
+def _hook(hook: Hook, phase: Phase, specs: tuple[MigrationSpec, ...]) -> SelectedObject:
+    """A hook, run as the `[migration]` that names its template says; where none is named, every one is a migration."""
+    named = [entry for entry in specs if entry.named]
+    mine = next((entry for entry in named if from_template(hook.path, entry.template)), None)
+    runs = hook.kind in ("Job", "Pod")
+    return SelectedObject(
+        name=mine.name if mine and mine.name and runs else hook.name,
+        body=load_yaml(hook.manifest, hook.path),
+        phase=phase,
+        spec=mine or _unnamed(specs),
+        migration=runs and (mine is not None or not named),
+        hook=hook,
+    )
 
 
 def _only_elsewhere(rendered: Rendered, documents: Sequence[Document]) -> bool:
@@ -118,13 +117,15 @@ def _unnamed(specs: tuple[MigrationSpec, ...]) -> MigrationSpec:
     return next((entry for entry in specs if not entry.named), replace(specs[0], name="", template=""))
 
 
-def _plain(entry: MigrationSpec, documents: Sequence[Document], rendered: Rendered) -> SelectedObject | None:
+def _plain(
+    entry: MigrationSpec, documents: Sequence[Document], situation: Situation, rendered: Rendered
+) -> SelectedObject | None:
     jobs = candidates(documents)
     if entry.template:
         jobs = tuple(job for job in jobs if from_template(job.source, entry.template))
     if len(jobs) > 1 and entry.name:
         jobs = _called(entry.name, jobs) or jobs
-    if not jobs and entry.template and rendered.install and entry.values is None:
+    if not jobs and entry.template and situation.install and entry.values is None:
         return None
     if len(jobs) != 1:
         raise _unclear(entry, jobs, documents, rendered)
@@ -154,13 +155,15 @@ def _unclear(
         else "the chart "
     )
     if jobs:
-        text = f"{where}renders {len(jobs)} Jobs: which is the migration?"
-        hint = 'say it: [migration] template = "templates/…", or name = "…" when one template holds several'
+        text = f"{where}renders {len(jobs)} Jobs: which one is the migration?"
+        hint = advice(
+            'set template = "templates/…" under [migration], or name = "…" when one template holds several'
+        )
     else:
         text = f"{where}renders no Job to run as the migration"
-        hint = (
-            "is it behind a value? turn it on with [migration] set = { … }; "
-            "without any migration: shipit deploy --skip-migration"
+        hint = advice(
+            "is it behind a value? turn it on with set = { … } under [migration]; "
+            "to deploy without a migration, add --skip-migration"
         )
     return Refused(text, hint=hint, details=tuple(everything) or ("the rendering holds no Job and no hook",))
 
@@ -178,11 +181,13 @@ def check_tag(selected: Sequence[SelectedObject], tag: str, tag_key: Sequence[st
     pinned = tuple(text for entry in untagged for text in held_by_digest(entry.body, tag))
     if pinned:
         raise Refused(
-            f"the image of the migration shows the tag {tag}, but runs what its digest says: {pinned[0]}",
-            hint="leave the digest out of the values, or deploy it: --tag TAG@sha256:…",
+            f"the image of the migration has the tag {tag}, but a digest decides what runs: {pinned[0]}",
+            hint=advice("leave the digest out of the values, or deploy by digest: --tag TAG@sha256:…"),
         )
     raise Refused(
         f"the tag {tag} is not in the image of the migration",
-        hint=f"does {' and '.join(tag_key)} reach it? set tag_key under [release] to the value that holds the tag",
+        hint=advice(
+            f"does {' and '.join(tag_key)} reach it? set tag_key under [release] to the value that holds the tag"
+        ),
         details=tuple(f"{e.kind} {e.name}: {', '.join(images(e.body)) or 'no image'}" for e in untagged),
     )
