@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -133,11 +134,13 @@ class Api:
 
 
 @contextlib.contextmanager
-def serving() -> Iterator[Api]:
+def serving(tls: ssl.SSLContext | None = None) -> Iterator[Api]:
     api = Api()
     server = Server(("127.0.0.1", 0), Handler)
     server.story = api
-    api.address = f"http://127.0.0.1:{server.server_address[1]}"
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    api.address = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:

@@ -89,6 +89,19 @@ def test_a_context_of_its_own_and_its_namespace(tmp_path: Path) -> None:
     assert "here, there" in str(caught.value.hint)
 
 
+SKIP = "insecure-skip-tls-verify"
+
+
+@pytest.mark.parametrize(("said", "unverified"), [({}, ""), ({SKIP: False}, ""), ({SKIP: True}, "c")])
+def test_a_cluster_whose_certificate_is_not_verified_is_named(
+    api: Api, tmp_path: Path, said: Json, unverified: str
+) -> None:
+    path = kubeconfig(tmp_path, "https://127.0.0.1:1", None, **said)
+    cluster = connect(kubeconfig=str(path), context=None, clock=api.clock)
+    assert cluster.unverified == unverified
+    cluster.close()
+
+
 def test_no_kubeconfig_anywhere(tmp_path: Path) -> None:
     with pytest.raises(Usage, match="there is no kubeconfig at"):
         find_source(None, None)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 
 from shipit.cli import streams
+from shipit.cli.silence import silence_libraries
 
 
 def main() -> None:
     """Run the command line of this process and leave with its exit code."""
     streams.open_closed()
+    silence_libraries()
     code = run(sys.argv[1:])
     streams.let_go()
     sys.exit(code)

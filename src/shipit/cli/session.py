@@ -8,8 +8,9 @@ import os
 import secrets
 import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,7 @@ def conduct(
     started = session.clock.monotonic()
     signals = Signals(lambda: session.output.__exit__(None, None, None))
     done, failed = None, None
-    with session.output:
+    with session.output, _dead_threads_told(session):
         signals.listen()
         try:
             done = work(session)
@@ -104,6 +105,26 @@ def conduct(
         _report(session, report, ended)
     signals.end()
     raise typer.Exit(ended.exit_code)
+
+
+@contextlib.contextmanager
+def _dead_threads_told(session: Session) -> Iterator[None]:
+    """An exception that ends a thread in the background is a bug: a warning of ours, not a traceback."""
+
+    def tell(died: threading.ExceptHookArgs) -> None:
+        if died.exc_type is SystemExit:
+            return
+        found = _bug(session, died.exc_value)
+        trace = "".join(traceback.format_exception(found)) if session.common.verbose else ""
+        # The output's own thread may have died of what it was to show
+        with contextlib.suppress(Exception):
+            session.emit(Warned(f"{found.message}\n{trace}".rstrip(), found.hint))
+
+    before, threading.excepthook = threading.excepthook, tell
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 def _open(common: Common, tag: str) -> Session:

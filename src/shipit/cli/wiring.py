@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from shipit.cli.session import Session
 from shipit.config import Config, Migration, Overrides, load_config, overlay_values, values_files
 from shipit.errors import refusing
-from shipit.events import Started
+from shipit.events import Started, Warned
+from shipit.hints import kubectl
 from shipit.lock import LEASE_DURATION
 from shipit.model import Identity, MigrationSpec, Request, World
 from shipit.plan import PROBE_TAG
@@ -70,7 +71,26 @@ def reached(session: Session, config: Config) -> Iterator[KubeCluster]:
     from shipit.helm import private_folder
 
     with private_folder() as folder:
-        yield reach(session, config, folder)
+        cluster = reach(session, config, folder)
+        _warn_of_no_tls(session, cluster)
+        yield cluster
+
+
+def _warn_of_no_tls(session: Session, cluster: KubeCluster) -> None:
+    """Once for each command; helm, which gets the same kubeconfig, says nothing."""
+    if not cluster.unverified:
+        return
+    session.emit(
+        Warned(
+            f"TLS verification is off for context {cluster.context} (insecure-skip-tls-verify): anyone on the "
+            "network path to the API server can read and change what is sent",
+            hint=kubectl(
+                *("config", "set-cluster", cluster.unverified),
+                *("--certificate-authority=ca.crt", "--embed-certs"),
+                why="verifies it, once the cluster's CA certificate is in ca.crt",
+            ),
+        )
+    )
 
 
 @contextmanager
@@ -104,6 +124,7 @@ def deploying(
                 helm=str(program.version),
             )
         )
+        _warn_of_no_tls(session, cluster)
         with refusing():
             request = _request(session, config, tag, flags, folder)
         yield request, World(program, cluster, session.clock, session.mask)

@@ -38,4 +38,5 @@ def connect(
         context=source.context,
         default_namespace=source.namespace,
         kubeconfig=os.pathsep.join(source.paths),
+        unverified=source.unverified,
     )

@@ -27,17 +27,26 @@ PAGE = "500"
 
 class KubeCluster(Writes):
     """See `world.Cluster`. `default_namespace` is the context's, or the pod's that shipit runs in; `kubeconfig` lists
-    the files that were read, as KUBECONFIG does, "" for none.
+    the files that were read, as KUBECONFIG does, "" for none; `unverified` names the kubeconfig's cluster where its
+    TLS certificate is not verified, else "".
     """
 
     def __init__(
-        self, api: Api, clock: Clock, *, context: str, default_namespace: str, kubeconfig: str = ""
+        self,
+        api: Api,
+        clock: Clock,
+        *,
+        context: str,
+        default_namespace: str,
+        kubeconfig: str = "",
+        unverified: str = "",
     ) -> None:
         super().__init__(api, Kinds(api), default_namespace)
         self._clock = clock
         self._context = context
         self.default_namespace = default_namespace
         self.kubeconfig = kubeconfig
+        self.unverified = unverified
 
     def close(self) -> None:
         """Close the connections that wait for the next call."""

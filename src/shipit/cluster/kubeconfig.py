@@ -30,11 +30,13 @@ class Source:
     is "" there.
 
     `folder` is where the client writes the certificates and keys that it reads from a kubeconfig: it wants files.
+    `unverified` is the context's cluster where it has `insecure-skip-tls-verify`, else "".
     """
 
     paths: tuple[str, ...]
     context: str
     namespace: str
+    unverified: str = ""
     folder: Path | None = None
 
 
@@ -70,9 +72,11 @@ def _of_files(paths: tuple[str, ...], context: str | None) -> Source:
         current = context or merged.safe_get("current-context") or ""
         if current not in names:
             raise _no_context(current, names, paths)
-        found = _library().KubeConfigLoader(merged, active_context=current).current_context
-        namespace = found["context"].get("namespace") or "default"
-    return Source(paths, current, str(namespace))
+        found = _library().KubeConfigLoader(merged, active_context=current).current_context["context"]
+        cluster = merged["clusters"].get_with_name(found["cluster"])["cluster"]
+        unverified = found["cluster"] if cluster.safe_get("insecure-skip-tls-verify") else ""
+        namespace = found.get("namespace") or "default"
+    return Source(paths, current, str(namespace), str(unverified))
 
 
 def _library() -> Any:
