@@ -315,6 +315,18 @@ def test_a_plugin_that_fails_is_quoted(
     assert capsys.readouterr().err == ""
 
 
+def test_a_plugin_that_fails_on_a_terminal_has_said_why_there(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = kubeconfig(tmp_path, api.address, plugin(tmp_path, "echo 'log in first' >&2; exit 1"))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    with Path(os.devnull).open() as nothing:
+        monkeypatch.setattr("sys.stdin", nothing)
+        with pytest.raises(Unauthorized, match="gave no credentials: it wrote the reason to the terminal"):
+            connect(kubeconfig=str(path), context=None, clock=api.clock)
+    assert capfd.readouterr().err == "log in first\n"
+
+
 def test_a_plugin_that_is_not_there(api: Api, tmp_path: Path) -> None:
     user = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "/no/such/plugin"}}
     path = kubeconfig(tmp_path, api.address, user)

@@ -7,6 +7,7 @@ import difflib
 import logging
 import os
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -211,7 +212,9 @@ class _Listener(logging.Handler):
         self._said = said
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._said.append(record.getMessage())
+        # On a terminal the plugin writes there itself, and the client fails at looking for its words elsewhere
+        lost = sys.stdout.isatty() and isinstance(sys.exc_info()[1], AttributeError)
+        self._said.append("it wrote the reason to the terminal" if lost else record.getMessage())
 
 
 @contextlib.contextmanager
