@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 from sandbox import Sandbox
 from tests.e2e.kit import DESERVED, Json, Project, Running, job
@@ -227,3 +228,76 @@ def test_a_terminal_is_left_as_it_was(shown: dict[str, Shown], name: str) -> Non
     if name == "rich-bad":
         assert "exited with code 3" in text
         assert "next: " in text
+
+
+# ── a cluster whose certificate is not verified ──────────────────────────────────────────────────
+
+UNVERIFIED = {
+    "plain": {},
+    "quiet": {"PYTHONWARNINGS": "always"},
+    "json": {"PYTHONDEVMODE": "1"},
+    "github": {"PYTHONWARNINGS": "error"},
+    "rich": {"PYTHONWARNINGS": "default"},
+}
+"""Each output, and what may be in somebody's environment beside it."""
+
+
+@pytest.fixture(scope="module")
+def unverified(stage: Stage) -> dict[str, Shown]:
+    """Each output of a first deploy by a kubeconfig that has `insecure-skip-tls-verify: true` and no authority."""
+    kubeconfig = insecure_kubeconfig(stage)
+    projects: dict[str, Project] = {}
+    started: dict[str, Running | Screen] = {}
+    for output, environ in UNVERIFIED.items():
+        project = projects[output] = stage.project(f"no-tls-{output}")
+        project.template("migrate", job("echo migrating", name=project.release))
+        project.kubeconfig = kubeconfig
+        project.environ.update(environ)
+        started[output] = _start(project, output)
+    return {name: _end(running, projects[name].folder) for name, running in started.items()}
+
+
+def insecure_kubeconfig(stage: Stage) -> Path:
+    body = json.loads(stage.kube.kubectl("config", "view", "--raw", "--minify", "-o", "json"))
+    cluster = body["clusters"][0]["cluster"]
+    cluster.pop("certificate-authority-data", None)
+    cluster.pop("certificate-authority", None)
+    cluster["insecure-skip-tls-verify"] = True
+    path = stage.folder / "insecure-kubeconfig"
+    path.write_text(json.dumps(body))
+    path.chmod(0o600)
+    return path
+
+
+@pytest.mark.parametrize("output", UNVERIFIED)
+def test_that_tls_is_not_verified_is_said_once_and_no_library_says_anything(
+    unverified: dict[str, Shown], output: str
+) -> None:
+    found = unverified[output]
+    assert found.code == 0, found.out + found.err
+    assert found.err == ""
+    assert found.out.count("TLS verification is off for context") == 1
+    assert found.out.count("--certificate-authority=ca.crt") == 1
+    foreign = r"\w+Warning\b|Traceback|Exception|site-packages|\.py\b|urllib3"
+    assert re.findall(foreign, found.out) == [], found.out
+    if output in ("plain", "quiet"):  # a time begins each line of shipit's, and no other
+        assert [line for line in found.out.splitlines() if not re.match(r"20\d\d-\S+Z ", line)] == []
+    if output == "json":
+        events = [json.loads(line)["type"] for line in found.out.splitlines()]
+        assert (events[:2], events.count("warning")) == (["started", "warning"], 1)
+    if output == "github":
+        assert len(re.findall(r"^::warning::TLS verification is off", found.out, re.MULTILINE)) == 1
+
+
+def test_the_hint_mends_the_kubeconfig(stage: Stage, unverified: dict[str, Shown], tmp_path: Path) -> None:
+    kubeconfig = insecure_kubeconfig(stage)
+    view = json.loads(stage.kube.kubectl("config", "view", "--raw", "--minify", "-o", "json"))
+    (tmp_path / "ca.crt").write_bytes(
+        base64.b64decode(view["clusters"][0]["cluster"]["certificate-authority-data"])
+    )
+    warning = next(e for e in map(json.loads, unverified["json"].out.splitlines()) if e["type"] == "warning")
+    command = warning["hint"].replace("kubectl", str(stage.kube.sandbox.kubectl), 1)
+    subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True, capture_output=True)
+    cluster = yaml.safe_load(kubeconfig.read_text())["clusters"][0]["cluster"]
+    assert not cluster.get("insecure-skip-tls-verify")
+    assert cluster["certificate-authority-data"]
