@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 CROWD := $(PYTEST) tests --ignore tests/e2e/test_sandbox.py -n 3 --dist loadfile --timeout 900
 
 .DEFAULT_GOAL := test
-.PHONY: help setup check format unit e2e faults test demo up down clean
+.PHONY: help setup lock check format unit e2e faults test demo up down clean
 
 help: ## This list.
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -26,6 +26,9 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
+
+lock: ## Write the locks from pyproject.toml; UPGRADE=--upgrade takes the newest of everything.
+	sh scripts/lock.sh $(PYTHON) $(UPGRADE)
 
 check: setup ## Format, lint, types, layers.
 	$(BIN)/ruff format --check .
