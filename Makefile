@@ -16,16 +16,13 @@ help: ## This list.
 
 setup: $(READY) ## The development environment, in .venv, from requirements.lock.
 
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements.lock pyproject.toml scripts/install.sh
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "shipit needs Python 3.11 or newer; PYTHON=/path/to/python3.11 make … names one"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' \
 	  || { echo "this Python has no venv: install it first (Debian: apt-get install python3-venv)"; exit 1; }
 	@echo "setting up $(VENV) …"
-	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $@
+	@sh scripts/install.sh $(PYTHON) $(VENV) requirements.lock --editable
 
 lock: ## Write the locks from pyproject.toml; UPGRADE=--upgrade takes the newest of everything.
 	sh scripts/lock.sh $(PYTHON) $(UPGRADE)
