@@ -27,14 +27,13 @@ json.dump({{"pid": os.getpid(), "argv": sys.argv[1:], "cwd": os.getcwd()}}, open
 sys.exit(int(os.environ.get("EXIT", "0")))
 """
 
-PYTHON = """#!/bin/sh
+# In place of the real one, which tests/test_install.py tests.
+INSTALLER = """#!/bin/sh
 echo "$@" >> "$RUNNER_TEMP/calls"
-case "$1" in
-  -c) exec "{python}" "$@" ;;
-  -m) mkdir -p "$3/bin"
-      printf '#!/bin/sh\\nshift\\necho "$@" >> "$RUNNER_TEMP/calls"\\n: > "%s/shipit"; chmod +x "%s/shipit"\\n' "$3/bin" "$3/bin" > "$3/bin/pip"
-      chmod +x "$3/bin/pip" ;;
-esac
+mkdir -p "$2/bin"
+: > "$2/bin/shipit"
+[ ! -e "$RUNNER_TEMP/no network" ] || exit 1
+: > "$2/.ready"
 """
 
 
@@ -143,11 +142,20 @@ def test_cancelling_the_job_reaches_shipit(tmp_path: Path) -> None:
     assert child.returncode in (-signal.SIGINT, 130)
 
 
-def install(tmp_path: Path, python: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture
+def action(tmp_path: Path) -> Path:
+    """Where the runner has put the action."""
+    folder = tmp_path / "actions/our org/shipit/v1"
+    (folder / "scripts").mkdir(parents=True)
+    (folder / "scripts/install.sh").write_text(INSTALLER)
+    return folder
+
+
+def install(action: Path, tmp_path: Path, python: str = sys.executable) -> subprocess.CompletedProcess[str]:
     variables = {
         "PATH": os.environ["PATH"],
         "RUNNER_TEMP": str(tmp_path),
-        "GITHUB_ACTION_PATH": "/actions/our org/shipit/v1",
+        "GITHUB_ACTION_PATH": str(action),
         "GITHUB_OUTPUT": str(tmp_path / "output"),
     }
     return subprocess.run(
@@ -159,22 +167,32 @@ def install(tmp_path: Path, python: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_shipit_is_installed_once_from_the_actions_own_checkout(tmp_path: Path) -> None:
-    python = program(tmp_path / "my python", PYTHON.format(python=sys.executable))
+def test_shipit_is_installed_once_from_the_actions_own_checkout_and_lock(
+    action: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "my python").symlink_to(sys.executable)
     for _ in range(2):
-        assert install(tmp_path, str(python)).returncode == 0
-    calls = (tmp_path / "calls").read_text().splitlines()
-    assert [call for call in calls if not call.startswith("-c")] == [
-        f"-m venv {tmp_path}/shipit/actions/our org/shipit/v1",
-        "--quiet --disable-pip-version-check /actions/our org/shipit/v1",
-    ]
-    shipit = f"shipit={tmp_path}/shipit/actions/our org/shipit/v1/bin/shipit\n"
-    assert (tmp_path / "output").read_text() == shipit * 2
+        assert install(action, tmp_path, f"{tmp_path}/my python").returncode == 0
+    venv = f"{tmp_path}/shipit{action}"
+    calls = (tmp_path / "calls").read_text()
+    assert calls == f"{tmp_path}/my python {venv} {action}/requirements-run.lock\n"
+    assert (tmp_path / "output").read_text() == f"shipit={venv}/bin/shipit\n" * 2
 
 
-def test_an_old_or_missing_python_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+def test_an_installation_that_failed_half_way_is_never_used(action: Path, tmp_path: Path) -> None:
+    (tmp_path / "no network").touch()
+    failed = install(action, tmp_path)
+    assert failed.returncode == 1
+    assert failed.stdout.startswith("::error title=shipit::shipit could not be installed")
+    assert not (tmp_path / "output").exists()
+    (tmp_path / "no network").unlink()
+    assert install(action, tmp_path).returncode == 0
+    assert len((tmp_path / "calls").read_text().splitlines()) == 2
+
+
+def test_an_old_or_missing_python_is_an_error_that_says_what_to_do(action: Path, tmp_path: Path) -> None:
     for python in (program(tmp_path / "old", "#!/bin/sh\nexit 1\n"), tmp_path / "missing"):
-        done = install(tmp_path, str(python))
+        done = install(action, tmp_path, str(python))
         assert done.returncode == 2
         assert done.stdout.startswith("::error title=shipit::Python 3.11 or newer is needed")
 
