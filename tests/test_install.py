@@ -15,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.markers import Marker
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -32,8 +33,12 @@ def pins(lock: str) -> dict[str, str]:
 
 def wanted(lock: str) -> dict[str, str]:
     """What the lock lists for this platform: name → version."""
-    found = {name: pin.split() for name, pin in pins(lock).items()}
-    return {name: pin[0] for name, pin in found.items() if "'win32'" not in pin}
+    parts = {name: pin.partition(" ; ") for name, pin in pins(lock).items()}
+    return {
+        name: version
+        for name, (version, _, marker) in parts.items()
+        if not marker or Marker(marker).evaluate()
+    }
 
 
 def names(requirements: list[str]) -> set[str]:
