@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from shipit.deploy.rollout import LOOK_WITHIN, STEADY, UNTOUCHED, Rollout
+from shipit.deploy.rollout import Rollout
+from shipit.deploy.timing import ROLLOUT_LOOK_WITHIN, STEADY, UNTOUCHED
 from shipit.diagnosis import Finding
 from shipit.errors import Unreachable
 from shipit.model import Json, Plan, Ref, Situation, Start
@@ -203,10 +204,10 @@ def test_a_look_at_an_api_server_that_does_not_answer_is_short(world: Fakes, app
 
     world.cluster.broken = silent
     rollout = Rollout.of_helm(replace(PLAN, workloads=many), world.world, world.told)
-    assert world.clock.monotonic() <= LOOK_WITHIN
+    assert world.clock.monotonic() <= ROLLOUT_LOOK_WITHIN
     world.clock.seconds = 0
     assert rollout.look() is None
-    assert world.clock.monotonic() <= LOOK_WITHIN
+    assert world.clock.monotonic() <= ROLLOUT_LOOK_WITHIN
 
 
 def test_what_was_wrong_stays_known_when_the_api_server_falls_silent(world: Fakes, app: App) -> None:
@@ -226,7 +227,7 @@ def test_what_a_look_had_no_time_for_is_looked_at_first_the_next_time(world: Fak
 
     def dripping(call: str) -> None:
         if "slow" in call:
-            world.clock.sleep(LOOK_WITHIN / 2)
+            world.clock.sleep(ROLLOUT_LOOK_WITHIN / 2)
 
     world.cluster.broken = dripping
     assert rollout.closed() is None

@@ -5,22 +5,14 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import replace
 
+from shipit.deploy.timing import FORBIDDEN_FOR, GLANCE, LATE, LOGS_LATE, STEP_LOOK_EVERY
 from shipit.diagnosis import Finding, Observation, State, diagnose, outcome_of, why_vanished
 from shipit.errors import ApiError, Forbidden
 from shipit.events import Emit, JobChanged, PodChanged, Warned
 from shipit.hints import NO_HINT
 from shipit.logs import Follower
-from shipit.model import LATE, Job, JobOrPod, Pod, Step, StepResult, World, get_job_or_pod, pods_of
+from shipit.model import Job, JobOrPod, Pod, Step, StepResult, World, get_job_or_pod, pods_of
 from shipit.states import Leftover, StepOutcome
-
-LOOK_EVERY = 5.0
-"""Seconds between looks at the truth when the watch says nothing."""
-GLANCE = 0.2
-"""Seconds between looks at the logs."""
-FORBIDDEN_FOR = 30.0
-"""Seconds after which a 403 is believed: an API server that has just started may not know its Roles yet."""
-LOGS_LATE = 5.0
-"""Seconds past the step's timeout that the last log lines may take to arrive once the Job has ended."""
 
 
 def wait_for_completion(step: Step, found: JobOrPod, world: World, emit: Emit) -> StepResult:
@@ -36,11 +28,11 @@ def wait_for_completion(step: Step, found: JobOrPod, world: World, emit: Emit) -
         Follower(world.cluster, world.clock, step.name, emit) as logs,
         closing(world.cluster.changes(step.ref.namespace, f"controller-uid={found.uid}")) as changes,
     ):
-        looked, changed = -LOOK_EVERY, True
+        looked, changed = -STEP_LOOK_EVERY, True
         while True:
             now = world.clock.monotonic()
             late = now - born >= step.timeout
-            if changed or late or now - looked >= LOOK_EVERY:
+            if changed or late or now - looked >= STEP_LOOK_EVERY:
                 looked = now
                 with world.cluster.within(max(0.0, born + step.timeout - now) + LATE):
                     result = watch.look(born)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from shipit.chart import deletes_before_creation
+from shipit.deploy.timing import GONE_WITHIN, LATE, wait_while
 from shipit.errors import ApiError, Busy, Conflict, MigrationFailed, Refused
 from shipit.events import Emit, JobChanged, StepChanged
 from shipit.hints import advice, kubectl, shipit
 from shipit.model import (
-    LATE,
     RELEASE_LABEL,
     Job,
     JobOrPod,
@@ -22,9 +22,6 @@ from shipit.model import (
 )
 from shipit.plan import RELEASE_NAME_ANNOTATION
 
-GONE_WITHIN = 300.0
-"""Seconds that a deleted object and its pods get to go: twice the patience of a pod that ignores SIGTERM."""
-POLL = 0.5
 HOOK_ANNOTATION = "helm.sh/hook"
 
 
@@ -204,13 +201,12 @@ def remove(
             raise Busy(f"someone else replaced {ref.title} meanwhile", hint=shipit("logs")) from error
     emit(JobChanged(name, ref.name, "deleting"))
     deadline = world.clock.monotonic() + within
-    while (rest := _rest(world, ref, found, deadline)) is not None:
-        if world.clock.monotonic() >= deadline:
-            raise MigrationFailed(
-                f"{ref.title} is still there {within:g} s after its deletion: {rest}",
-                hint=kubectl("get", ref.kind.lower(), ref.name, "-o", "yaml", namespace=ref.namespace),
-            )
-        world.clock.sleep(POLL)
+    rest = wait_while(world.clock, deadline, lambda: _rest(world, ref, found, deadline))
+    if rest is not None:
+        raise MigrationFailed(
+            f"{ref.title} is still there {within:g} s after its deletion: {rest}",
+            hint=kubectl("get", ref.kind.lower(), ref.name, "-o", "yaml", namespace=ref.namespace),
+        )
     emit(JobChanged(name, ref.name, "deleted"))
     emit(StepChanged("clear", "done", f"deleted {ref.title}"))
 

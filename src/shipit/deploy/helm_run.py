@@ -6,15 +6,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from shipit.deploy.rollout import LOOK_EVERY, Rollout
+from shipit.deploy.rollout import Rollout
+from shipit.deploy.timing import HELM_SLACK, ROLLOUT_LOOK_EVERY
 from shipit.diagnosis import Finding
 from shipit.errors import HelmFailed, Stopped
 from shipit.events import Emit, Warned
 from shipit.hints import NO_HINT, Hint, as_hint
 from shipit.model import HelmExit, HelmProcess, Plan, World
-
-SLACK = 30.0
-"""Seconds that helm gets beyond its own timeout, which counts each operation, before it is stopped."""
 
 # A webhook that does not answer in time also ends in "context deadline exceeded", but behind other words;
 # Helm 3.13 passes on the words of the request that was under way
@@ -77,8 +75,8 @@ def _watched(
     process: HelmProcess, plan: Plan, world: World, rollout: Rollout | None
 ) -> tuple[HelmExit, bool]:
     """How helm ended, and whether it had to be stopped."""
-    deadline = world.clock.monotonic() + plan.timeout + SLACK
-    while (end := process.wait(LOOK_EVERY)) is None:
+    deadline = world.clock.monotonic() + plan.timeout + HELM_SLACK
+    while (end := process.wait(ROLLOUT_LOOK_EVERY)) is None:
         found = rollout.look() if rollout else None
         if found is not None or world.clock.monotonic() >= deadline:
             return process.stop(), True

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from shipit.deploy.existing import find_existing
+from shipit.deploy.timing import LAST_LOOK
 from shipit.deploy.upgrade import untouched, where_it_stands
 from shipit.errors import Interrupted, ShipitError
 from shipit.hints import deploy_again
 from shipit.model import Plan, Request, Step, World, is_active
 from shipit.states import Leftover, ObjectAbsent, ObjectLeft, ObjectUnknown, State
-
-LAST_LOOK = 5.0
-"""Seconds for the look at what still runs."""
 
 
 class Stage(Enum):

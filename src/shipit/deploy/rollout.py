@@ -6,20 +6,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from shipit.deploy.timing import ROLLOUT_LOOK_EVERY, ROLLOUT_LOOK_WITHIN, STEADY, UNTOUCHED
 from shipit.diagnosis import Finding, Restarts, overdue, why_not_ready
 from shipit.errors import ApiError
 from shipit.events import AppLogLine, Emit, RolloutChanged
 from shipit.logs import tail_lines
 from shipit.model import Plan, Pod, Ref, Workload, World
 
-LOOK_EVERY = 1.0
-LOOK_WITHIN = 3.0
-"""Seconds that one look may take: helm, and the lock that it runs under, are looked at in between."""
 LAST_LINES = 20
-STEADY = 10.0
-"""Seconds without another crash after which an app that has crashed in its rollout is believed to run."""
-UNTOUCHED = 60.0
-"""Seconds that a workload's old state is no verdict: helm may yet change it, its controller may yet say better."""
 
 
 def newest_pods(workload: Workload | None, world: World) -> tuple[Pod, ...]:
@@ -48,7 +42,7 @@ class Before:
 class Rollout:
     """The app's workloads during an upgrade: what changed is told, what can't succeed is found.
 
-    No look takes longer than LOOK_WITHIN; what one has not come to is looked at first the next time.
+    No look takes longer than ROLLOUT_LOOK_WITHIN; what one has not come to is looked at first the next time.
     """
 
     plan: Plan
@@ -70,7 +64,7 @@ class Rollout:
         What an earlier revision left broken says nothing about this one, as long as helm hasn't come to it.
         """
         rollout = cls(plan, world, emit)
-        with suppress(ApiError), world.cluster.within(LOOK_WITHIN):
+        with suppress(ApiError), world.cluster.within(ROLLOUT_LOOK_WITHIN):
             for ref in plan.workloads:
                 rollout._first_look(ref, world.cluster.workload(ref))
         return rollout
@@ -78,10 +72,10 @@ class Rollout:
     def look(self) -> Finding | None:
         """One look at every workload. Returns why the rollout can't succeed, None as long as it may."""
         now = self.world.clock.monotonic
-        until = now() + LOOK_WITHIN
+        until = now() + ROLLOUT_LOOK_WITHIN
         if self._born < 0:
             self._born = now()
-        with self.world.cluster.within(LOOK_WITHIN):
+        with self.world.cluster.within(ROLLOUT_LOOK_WITHIN):
             for ref in sorted(self.plan.workloads, key=lambda ref: self._looked.get(ref, -1.0)):
                 if now() >= until:
                     break
@@ -105,7 +99,7 @@ class Rollout:
                 return self.worst() or Finding(
                     "fatal", f"the app crashed and is not ready again: {self.summary()}"
                 )
-            self.world.clock.sleep(LOOK_EVERY)
+            self.world.clock.sleep(ROLLOUT_LOOK_EVERY)
             finding = self.look()
         return finding
 
@@ -202,7 +196,7 @@ class Rollout:
 
     def app_logs(self) -> tuple[str, ...]:
         """The last lines of the first pod that isn't ready, told as well."""
-        with self.world.cluster.within(LOOK_WITHIN):
+        with self.world.cluster.within(ROLLOUT_LOOK_WITHIN):
             for pod, container in self._started():
                 lines = tail_lines(self.world.cluster, pod.namespace, pod.name, container, LAST_LINES)
                 for line in lines:

@@ -16,6 +16,7 @@ from shipit.deploy.existing import (
 from shipit.deploy.interrupted import DeployState, Stage
 from shipit.deploy.pending_release import recover_pending_release
 from shipit.deploy.step import apply_delete_policies, may_still_run, run
+from shipit.deploy.timing import LAST_LOOK
 from shipit.deploy.upgrade import (
     newest_revision,
     refuse_moved,
@@ -39,9 +40,6 @@ from shipit.events import Emit, StepChanged, Warned
 from shipit.lock import Lease, LockLost, LockRecord, UpgradeRecord, UpgradeState, fenced, lease_ref
 from shipit.model import Plan, Ref, Request, Step, StepResult, World
 from shipit.plan import prepare
-
-LAST_LOOK = 3.0
-"""Seconds for the look at what helm leaves, on the way out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from shipit.chart import deletes_after, deletes_before_creation
 from shipit.deploy.completion import wait_for_completion
 from shipit.deploy.existing import clear, remove
 from shipit.deploy.suspend import suspend_unstarted
+from shipit.deploy.timing import SETTLED_WITHIN, wait_while
 from shipit.errors import (
     AfterFailed,
     AlreadyExists,
@@ -26,10 +27,6 @@ from shipit.events import Emit, JobChanged, MigrationResult, StepChanged, Warned
 from shipit.hints import Hint, as_hint, deploy_again, kubectl, shipit
 from shipit.model import JobOrPod, Plan, Step, StepResult, World, get_job_or_pod, is_active, pods_of
 from shipit.states import Leftover, ObjectLeft, State, StepOutcome
-
-POLL = 0.2
-SETTLED_WITHIN = 5.0
-"""Seconds past a step's deadline for the last look at what it leaves, and for its deletion to be seen."""
 
 
 def run(step: Step, plan: Plan, world: World, emit: Emit, *, keep: bool = False) -> StepResult:
@@ -121,19 +118,25 @@ def _make(step: Step, plan: Plan, world: World, *, keep: bool) -> StepResult:
     if old is not None and keep:
         return StepResult(StepOutcome.RESUMED, "an earlier try of this deploy created it")
     if old is not None and step.hook is not None and deletes_before_creation(step.hook, succeeded=True):
-        uid = old["metadata"]["uid"]
-        world.cluster.delete(step.ref, uid=uid)
-        deadline = world.clock.monotonic() + step.start_timeout
-        while (left := world.cluster.get(step.ref)) is not None and left["metadata"]["uid"] == uid:
-            if world.clock.monotonic() >= deadline:
-                raise MigrationFailed(
-                    f"the old {step.ref} is still there {step.start_timeout:g} s after its deletion",
-                    hint=_look(step),
-                    states=(_app(step, plan),),
-                )
-            world.clock.sleep(POLL)
+        _replace(step, old["metadata"]["uid"], plan, world)
     _create(step, plan, world)
     return StepResult(StepOutcome.SUCCEEDED)
+
+
+def _replace(step: Step, uid: str, plan: Plan, world: World) -> None:
+    """Delete what a hook of an earlier run made, and wait until it is gone."""
+
+    def there() -> bool | None:
+        left = world.cluster.get(step.ref)
+        return True if left is not None and left["metadata"]["uid"] == uid else None
+
+    world.cluster.delete(step.ref, uid=uid)
+    if wait_while(world.clock, world.clock.monotonic() + step.start_timeout, there):
+        raise MigrationFailed(
+            f"the old {step.ref} is still there {step.start_timeout:g} s after its deletion",
+            hint=_look(step),
+            states=(_app(step, plan),),
+        )
 
 
 def _settle(step: Step, found: JobOrPod, result: StepResult, world: World, emit: Emit) -> StepResult:

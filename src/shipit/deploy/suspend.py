@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from shipit.deploy.existing import remove
+from shipit.deploy.timing import POLL, PROOF_WITHIN
 from shipit.errors import ApiError, Busy, Unknown
 from shipit.events import Emit, JobChanged, Warned
 from shipit.model import (
@@ -18,10 +19,6 @@ from shipit.model import (
     World,
 )
 from shipit.states import Leftover
-
-PROOF_WITHIN = 60.0
-"""Seconds that the pods of a suspended Job get to go, their last status telling whether a container ever ran."""
-POLL = 0.2
 
 
 def suspend_unstarted(

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from shipit.deploy.helm_run import HelmOutcome, run_helm
-from shipit.deploy.rollout import LOOK_EVERY, LOOK_WITHIN, Rollout, newest_pods
+from shipit.deploy.rollout import Rollout, newest_pods
+from shipit.deploy.timing import LAST_LOOK, ROLLOUT_LOOK_EVERY, ROLLOUT_LOOK_WITHIN
 from shipit.errors import (
     AfterFailed,
     ApiError,
@@ -30,9 +31,6 @@ from shipit.states import (
     RolledBack,
     State,
 )
-
-LAST_LOOK = 4.0
-"""Seconds for the look at the release on the way out."""
 
 
 def upgrade(plan: Plan, world: World, emit: Emit) -> None:
@@ -238,7 +236,7 @@ def wait_for_rollout(plan: Plan, world: World, emit: Emit) -> None:
                 states=(plan.app_after,),
                 details=rollout.app_logs(),
             )
-        world.clock.sleep(LOOK_EVERY)
+        world.clock.sleep(ROLLOUT_LOOK_EVERY)
     emit(StepChanged("rollout", "done"))
 
 
@@ -249,7 +247,7 @@ def warn_of_moved_tag(plan: Plan, ran: Mapping[str, str], world: World, emit: Em
     several names by any of them.
     """
     try:
-        with world.cluster.within(LOOK_WITHIN):
+        with world.cluster.within(ROLLOUT_LOOK_WITHIN):
             pods = [pod for ref in plan.workloads for pod in newest_pods(world.cluster.workload(ref), world)]
     except ApiError:
         return

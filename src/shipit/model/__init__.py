@@ -24,12 +24,11 @@ from shipit.model.kubernetes import (
     Termination,
     Workload,
 )
-from shipit.model.lookup import LATE, JobOrPod, get_job_or_pod, is_active, pods_of
+from shipit.model.lookup import JobOrPod, get_job_or_pod, is_active, pods_of
 from shipit.model.request import MigrationSpec, Request
 
 __all__ = [
     "HASH_ANNOTATION",
-    "LATE",
     "NEVER_STARTED_ANNOTATION",
     "NOTES_VERSION",
     "RELEASE_LABEL",

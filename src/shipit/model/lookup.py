@@ -5,9 +5,6 @@ from __future__ import annotations
 from shipit.model.interfaces import Cluster
 from shipit.model.kubernetes import Job, Pod, Ref
 
-LATE = 3.0
-"""Seconds past its deadline that a last look may take when the API server is silent."""
-
 JobOrPod = Job | Pod
 
 
