@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from shipit.deploy.upgrade import roll_back, upgrade, wait_for_rollout, way_back, where_it_stands
+from shipit.deploy.release_state import where_it_stands
+from shipit.deploy.rollback import roll_back, way_back
+from shipit.deploy.upgrade import upgrade, wait_for_rollout
 from shipit.errors import Unreachable, UpgradeFailed
 from shipit.events import StepChanged
 from shipit.model import HelmExit, Plan, Revision

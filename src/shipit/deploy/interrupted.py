@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from shipit.deploy.existing import find_existing
+from shipit.deploy.release_state import untouched, where_it_stands
 from shipit.deploy.timing import LAST_LOOK
-from shipit.deploy.upgrade import untouched, where_it_stands
 from shipit.errors import Interrupted, ShipitError
 from shipit.hints import deploy_again
 from shipit.model import Plan, Request, Step, World, is_active

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from shipit import lock
+from shipit.deploy.delete_policies import apply_delete_policies, may_still_run
 from shipit.deploy.existing import (
     clear_stale,
     find_existing,
@@ -15,15 +16,10 @@ from shipit.deploy.existing import (
 )
 from shipit.deploy.interrupted import DeployState, Stage
 from shipit.deploy.pending_release import recover_pending_release
-from shipit.deploy.step import apply_delete_policies, may_still_run, run
+from shipit.deploy.release_state import newest_revision
+from shipit.deploy.step import run
 from shipit.deploy.timing import LAST_LOOK
-from shipit.deploy.upgrade import (
-    newest_revision,
-    refuse_moved,
-    upgrade,
-    wait_for_rollout,
-    warn_of_moved_tag,
-)
+from shipit.deploy.upgrade import refuse_moved, upgrade, wait_for_rollout, warn_of_moved_tag
 from shipit.errors import (
     AfterFailed,
     AlreadyExists,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-from shipit.chart import deletes_after, deletes_before_creation
+from shipit.chart import deletes_before_creation
 from shipit.deploy.completion import wait_for_completion
 from shipit.deploy.existing import clear, remove
 from shipit.deploy.suspend import suspend_unstarted
@@ -25,7 +24,7 @@ from shipit.errors import (
 )
 from shipit.events import Emit, JobChanged, MigrationResult, StepChanged, Warned
 from shipit.hints import Hint, as_hint, deploy_again, kubectl, shipit
-from shipit.model import JobOrPod, Plan, Step, StepResult, World, get_job_or_pod, is_active, pods_of
+from shipit.model import JobOrPod, Plan, Step, StepResult, World, get_job_or_pod, pods_of
 from shipit.states import Leftover, ObjectLeft, State, StepOutcome
 
 
@@ -226,39 +225,3 @@ def _look(step: Step) -> Hint:
 
 def _app(step: Step, plan: Plan) -> State:
     return plan.app_before if step.phase == "before" else plan.app_after
-
-
-def apply_delete_policies(steps: Sequence[Step], *, succeeded: bool, world: World, emit: Emit) -> None:
-    """Delete hooks by their delete policies, by the UID of what is there; a Job that still runs is left alone."""
-    for step in steps:
-        if step.hook is None or not deletes_after(step.hook, succeeded=succeeded):
-            continue
-        try:
-            if (uid := _ended(step, world)) is not None:
-                world.cluster.delete(step.ref, uid=uid)
-        except (Unknown, Busy) as error:
-            emit(
-                Warned(
-                    f"{step.ref} could not be deleted, as its hook's delete policy asks for: {error.message}"
-                )
-            )
-
-
-def _ended(step: Step, world: World) -> str | None:
-    """The UID of what is there of a hook, None when nothing is or it still runs."""
-    if step.watched:
-        found = get_job_or_pod(world.cluster, step.ref)
-        return None if found is None or is_active(found) else found.uid
-    body = world.cluster.get(step.ref)
-    return str(body["metadata"]["uid"]) if body is not None else None
-
-
-def may_still_run(step: Step, world: World) -> bool:
-    """Whether a step that was given up may still be running."""
-    if not step.watched:
-        return False
-    try:
-        found = get_job_or_pod(world.cluster, step.ref)
-    except ApiError:
-        return True
-    return found is not None and is_active(found)

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from shipit.deploy.helm_run import HelmOutcome, run_helm
+from shipit.deploy.release_state import newest_number, newest_revision, see_history, where_it_stands
+from shipit.deploy.rollback import roll_back, way_back
 from shipit.deploy.rollout import Rollout, newest_pods
 from shipit.deploy.timing import LAST_LOOK, ROLLOUT_LOOK_EVERY, ROLLOUT_LOOK_WITHIN
 from shipit.errors import (
@@ -19,18 +21,8 @@ from shipit.errors import (
     UpgradeFailed,
 )
 from shipit.events import Emit, StepChanged, Warned
-from shipit.hints import NO_HINT, Hint, advice, as_hint, deploy_again, helm, kubectl
-from shipit.model import Plan, Revision, World
-from shipit.states import (
-    AppUnknown,
-    AppUntouchedByUs,
-    HandoverOnly,
-    NotRolledBack,
-    RevisionPending,
-    RollbackFailed,
-    RolledBack,
-    State,
-)
+from shipit.hints import NO_HINT, advice, as_hint, deploy_again, kubectl
+from shipit.model import Plan, World
 
 
 def upgrade(plan: Plan, world: World, emit: Emit) -> None:
@@ -60,18 +52,6 @@ def upgrade(plan: Plan, world: World, emit: Emit) -> None:
     if outcome.code != 0 or outcome.finding is not None:
         raise _failed(plan, rollout, outcome, world, emit)
     _check_made(plan, world, emit)
-
-
-def newest_revision(world: World, within: float | None = None) -> Revision | None:
-    """The newest revision there is, None for none, looked up in so many seconds. Raises HelmFailed."""
-    history = world.helm.history(within=within)
-    return history[-1] if history else None
-
-
-def newest_number(world: World, within: float | None = None) -> int:
-    """Its number, 0 for none."""
-    newest = newest_revision(world, within)
-    return newest.number if newest else 0
 
 
 def refuse_moved(plan: Plan, world: World, emit: Emit) -> None:
@@ -137,10 +117,6 @@ def _check_made(plan: Plan, world: World, emit: Emit) -> None:
     emit(StepChanged("upgrade", "done", f"revision {newest.number}"))
 
 
-def see_history(plan: Plan) -> Hint:
-    return helm("history", plan.release, namespace=plan.namespace)
-
-
 def _failed(plan: Plan, rollout: Rollout, outcome: HelmOutcome, world: World, emit: Emit) -> ShipitError:
     """Say why, from the cluster where the rollout failed, else from helm; then roll back where it is asked for."""
     emit(StepChanged("upgrade", "failed", outcome.reason))
@@ -157,61 +133,12 @@ def _failed(plan: Plan, rollout: Rollout, outcome: HelmOutcome, world: World, em
     )
 
 
-def way_back(plan: Plan, states: tuple[State, ...]) -> Hint:
-    """How to get back to the app of before, where its failed revision stands and there is one to go back to."""
-    failed = next((state for state in states if isinstance(state, NotRolledBack)), None)
-    if failed is None or plan.rollback_revision in (0, failed.revision):
-        return NO_HINT
-    return helm(
-        "rollback", plan.release, str(plan.rollback_revision), "--no-hooks", namespace=plan.namespace,
-        why="goes back to the app of before; the database stays as it is",
-    )  # fmt: skip
-
-
 def _has_begun(plan: Plan, world: World) -> bool:
     """Whether helm made its revision, before which there is nothing to go back from; yes when that is not known."""
     try:
         return newest_number(world, LAST_LOOK) >= plan.revision
     except HelmFailed:
         return True
-
-
-def where_it_stands(plan: Plan, world: World) -> tuple[State, ...]:
-    """The state of things once an upgrade may have begun. Never raises."""
-    try:
-        newest = newest_revision(world, LAST_LOOK)
-    except ShipitError as error:
-        return (plan.ran_before, AppUnknown(error.message))
-    if newest is None or newest.number <= plan.base_revision:
-        return (plan.ran_before, plan.app_before)
-    if newest.pending:
-        return (plan.ran_before, RevisionPending(newest.number, newest.status, plan.timeout))
-    if plan.handover is not None and newest.number < plan.revision:
-        return (plan.ran_before, HandoverOnly(newest.number, newest.status))
-    return (plan.ran_before, NotRolledBack(newest.number, newest.status))
-
-
-def untouched(plan: Plan, world: World) -> State:
-    """The state of the app when no upgrade was started, but somebody else may have the lock. Never raises."""
-    try:
-        newest = newest_number(world, LAST_LOOK)
-    except ShipitError:
-        return AppUntouchedByUs()
-    return plan.app_before if newest == plan.base_revision else AppUntouchedByUs(newest)
-
-
-def roll_back(plan: Plan, revision: int, world: World, emit: Emit) -> tuple[State, ...]:
-    """`helm rollback`, watched; what it came to. The schema stays where the migration brought it."""
-    emit(StepChanged("rollback", "started", f"helm rollback to revision {revision}", plan.timeout))
-    rollout = Rollout.of_helm(plan, world, emit)
-    outcome = run_helm(
-        lambda: world.helm.rollback(revision, timeout=plan.timeout), plan, world, emit, rollout
-    )
-    if outcome.code == 0:
-        emit(StepChanged("rollback", "done", f"the app of revision {revision} is running again"))
-        return (RolledBack(revision), plan.ran_before)
-    emit(StepChanged("rollback", "failed", outcome.reason))
-    return (RollbackFailed(revision, outcome.reason), *where_it_stands(plan, world))
 
 
 def wait_for_rollout(plan: Plan, world: World, emit: Emit) -> None:

@@ -1,0 +1,56 @@
+"""Where the release stands: its newest revision, and what that says of the app."""
+
+from __future__ import annotations
+
+from shipit.deploy.timing import LAST_LOOK
+from shipit.errors import ShipitError
+from shipit.hints import Hint, helm
+from shipit.model import Plan, Revision, World
+from shipit.states import (
+    AppUnknown,
+    AppUntouchedByUs,
+    HandoverOnly,
+    NotRolledBack,
+    RevisionPending,
+    State,
+)
+
+
+def newest_revision(world: World, within: float | None = None) -> Revision | None:
+    """The newest revision there is, None for none, looked up in so many seconds. Raises HelmFailed."""
+    history = world.helm.history(within=within)
+    return history[-1] if history else None
+
+
+def newest_number(world: World, within: float | None = None) -> int:
+    """Its number, 0 for none."""
+    newest = newest_revision(world, within)
+    return newest.number if newest else 0
+
+
+def see_history(plan: Plan) -> Hint:
+    return helm("history", plan.release, namespace=plan.namespace)
+
+
+def where_it_stands(plan: Plan, world: World) -> tuple[State, ...]:
+    """The state of things once an upgrade may have begun. Never raises."""
+    try:
+        newest = newest_revision(world, LAST_LOOK)
+    except ShipitError as error:
+        return (plan.ran_before, AppUnknown(error.message))
+    if newest is None or newest.number <= plan.base_revision:
+        return (plan.ran_before, plan.app_before)
+    if newest.pending:
+        return (plan.ran_before, RevisionPending(newest.number, newest.status, plan.timeout))
+    if plan.handover is not None and newest.number < plan.revision:
+        return (plan.ran_before, HandoverOnly(newest.number, newest.status))
+    return (plan.ran_before, NotRolledBack(newest.number, newest.status))
+
+
+def untouched(plan: Plan, world: World) -> State:
+    """The state of the app when no upgrade was started, but somebody else may have the lock. Never raises."""
+    try:
+        newest = newest_number(world, LAST_LOOK)
+    except ShipitError:
+        return AppUntouchedByUs()
+    return plan.app_before if newest == plan.base_revision else AppUntouchedByUs(newest)
