@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -27,6 +27,7 @@ from shipit.model import (
     Ref,
     Rendered,
     Revision,
+    Values,
     Workload,
     World,
 )
@@ -415,7 +416,7 @@ class FakeHelm:
     processes: list[FakeProcess] = field(default_factory=list)
     version: HelmVersion = field(default_factory=lambda: HelmVersion(4, 1, 0))
 
-    def render(self, chart: str, values: Sequence[Path]) -> Rendered:
+    def render(self, chart: str, values: Values) -> Rendered:
         self.calls.append("render")
         return self.rendered
 
@@ -428,7 +429,7 @@ class FakeHelm:
     def hooks(self, revision: int) -> str:
         return self.hooked
 
-    def upgrade(self, chart: Path, values: Sequence[Path], **how: Any) -> FakeProcess:
+    def upgrade(self, chart: Path, values: Values | None, **how: Any) -> FakeProcess:
         self.calls.append(f"upgrade {chart.name.partition('-')[0]}")
         process = self._start(self.upgrade_ends, self._upgraded)
         process.at_a_stop = self._interrupted

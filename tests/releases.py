@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
+
+from shipit.config import ReleaseSpec, Request
 from shipit.lock.record import UpgradeRecord
-from shipit.model import Hook, Identity, Json, Plan, Rendered, Request, Revision
+from shipit.model import Hook, Identity, Json, Plan, Rendered, Revision, Values
 from shipit.plan.preparation import prepare
-from shipit.plan.rendering import PROBE_TAG
 from tests.fakes import NAMESPACE, Fakes, fakes
 
 
@@ -53,19 +56,21 @@ def a_request(tmp_path: Path) -> Request:
         (tmp_path / chart / "Chart.yaml").write_text(f"apiVersion: v2\nname: {chart}\nversion: 1.0.0\n")
         (tmp_path / chart / "values.yaml").write_text("image: {tag: none}\n")
     (tmp_path / "work").mkdir()
-    for name, tag in (("values", "v2"), ("probe", PROBE_TAG), ("own", "v2"), ("own-probe", PROBE_TAG)):
-        (tmp_path / f"{name}.json").write_text(json.dumps({"image": {"tag": tag}}))
+    (tmp_path / "values.yaml").write_text("replicas: 2\n")
     return Request(
         run="run-1",
-        release="shop",
         namespace=NAMESPACE,
         tag="v2",
-        chart=str(tmp_path / "chart"),
-        values=(tmp_path / "values.json",),
-        probe=(tmp_path / "probe.json",),
+        spec=ReleaseSpec(name="shop", chart=str(tmp_path / "chart")),
+        values=Values((tmp_path / "values.yaml",)),
         workdir=tmp_path / "work",
         identity=Identity("anna", "laptop"),
     )
+
+
+def configured(asked: Request, **keys: object) -> Request:
+    """The same deploy with other keys of [release]."""
+    return replace(asked, spec=msgspec.structs.replace(asked.spec, **keys))
 
 
 def planned(asked: Request, world: Fakes, owed: UpgradeRecord | None = None) -> Plan:

@@ -14,7 +14,7 @@ import yaml
 from sandbox import SandboxError, images, images_rootfs
 from sandbox.config import REGISTRY_NAME
 from sandbox.demo import parser
-from shipit.config import Overrides, load_config
+from shipit.config import Flags, load_config
 
 NOTES = Path(__file__).parent.parent / "examples" / "notes"
 TAGS = {
@@ -151,18 +151,18 @@ def test_both_charts_agree_on_the_database() -> None:
 
 
 def test_the_configuration_deploys_the_chart_with_images_from_where_it_is_told() -> None:
-    release = load_config(NOTES / "shipit.toml", None, NOTES, {}, Overrides()).release
+    release = load_config(NOTES / "shipit.toml", None, NOTES, {}, Flags()).release
     assert release.chart == str(NOTES / "chart")
     assert release.set == {"image": {"repository": f"{REGISTRY_NAME}/notes"}}
     assert release.namespace == parser().get_default("namespace")
     elsewhere = load_config(
-        NOTES / "shipit.toml", None, NOTES, {"NOTES_IMAGE": "r.example/n"}, Overrides()
+        NOTES / "shipit.toml", None, NOTES, {"NOTES_IMAGE": "r.example/n"}, Flags()
     ).release
     assert elsewhere.set == {"image": {"repository": "r.example/n"}}
 
 
 def test_the_configured_migration_is_there_and_goes_on_when_a_hasty_deploy_gives_up() -> None:
-    (usual,) = load_config(NOTES / "shipit.toml", None, NOTES, {}, Overrides()).migrations
+    usual = load_config(NOTES / "shipit.toml", None, NOTES, {}, Flags()).migration
     assert usual.template == "templates/migrate.yaml"
-    (hasty,) = load_config(NOTES / "shipit.toml", "hasty", NOTES, {}, Overrides()).migrations
+    hasty = load_config(NOTES / "shipit.toml", "hasty", NOTES, {}, Flags()).migration
     assert (hasty.template, hasty.timeout, hasty.on_timeout) == (usual.template, 10, "leave")

@@ -259,11 +259,12 @@ class Unreachable(ApiError):
 
 @contextmanager
 def refusing() -> Iterator[None]:
-    """Before anything changed, whatever helm, the API server or this machine's disk says is a refusal."""
+    """Before anything changed, whatever helm, the API server or this machine's disk says is a refusal; what helm says of its flags, bad usage."""
     try:
         yield
     except (ApiError, HelmFailed) as error:
-        raise Refused(error.message, hint=error.hint, states=error.states, details=error.details) from error
+        refused = Usage if isinstance(error, HelmFailed) and error.reason == "arguments" else Refused
+        raise refused(error.message, hint=error.hint, states=error.states, details=error.details) from error
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         raise Refused(

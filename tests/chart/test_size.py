@@ -11,7 +11,7 @@ import pytest
 from shipit.chart import MOST_STORED, check_stored_size, freeze_live, stored_size
 from shipit.chart.manifest import Document
 from shipit.errors import Refused
-from shipit.model import HelmVersion, Ref
+from shipit.model import HelmVersion, Ref, Values
 
 
 def frozen(folder: Path, *texts: str) -> Path:
@@ -33,7 +33,7 @@ def test_a_document_counts_twice_and_values_count_too(tmp_path: Path) -> None:
     values = tmp_path / "values.json"
     values.write_text(json.dumps({"a": noise(100_000)}))
 
-    alone, together = stored_size(chart), stored_size(chart, [values])
+    alone, together = stored_size(chart), stored_size(chart, Values((values,)))
 
     assert 250_000 < alone < 400_000
     assert 60_000 < together - alone < 100_000
@@ -42,7 +42,9 @@ def test_a_document_counts_twice_and_values_count_too(tmp_path: Path) -> None:
 def test_helm_4_stores_the_time_of_each_file(tmp_path: Path) -> None:
     chart = frozen(tmp_path, *(f"kind: A{number}" for number in range(100)))
 
-    assert stored_size(chart, [], HelmVersion(3, 22, 0)) < stored_size(chart, [], HelmVersion(4, 0, 0))
+    assert stored_size(chart, Values(), HelmVersion(3, 22, 0)) < stored_size(
+        chart, Values(), HelmVersion(4, 0, 0)
+    )
 
 
 def test_a_release_that_does_not_fit_is_refused_before_anything_changes(tmp_path: Path) -> None:
@@ -65,4 +67,4 @@ def test_values_that_are_no_yaml_are_helms_to_refuse(tmp_path: Path) -> None:
     values = tmp_path / "values.yaml"
     values.write_bytes(b"a: [\xff")
 
-    assert stored_size(frozen(tmp_path, "kind: A"), [values]) > 0
+    assert stored_size(frozen(tmp_path, "kind: A"), Values((values,))) > 0

@@ -13,7 +13,8 @@ import pytest
 from shipit.cli.clock import SystemClock
 from shipit.cli.options import Common, OutputKind
 from shipit.cli.session import Session
-from shipit.cli.wiring import Flags, configure, deploying
+from shipit.cli.wiring import configure, deploying
+from shipit.config import Flags
 from shipit.errors import Usage
 from shipit.output import open_output
 from shipit.output.mask import Mask
@@ -104,5 +105,5 @@ def test_what_would_lead_helm_elsewhere_does_not_reach_it(
 def test_helm_args_that_name_another_cluster_are_bad_configuration(folder: Path) -> None:
     configured(folder, 'helm_args = ["--kube-apiserver=https://elsewhere"]')
 
-    with pytest.raises(Usage, match="--kube-apiserver would be known to helm alone"):
+    with pytest.raises(Usage, match="--kube-apiserver would apply to helm but not to shipit"):
         ask_helm(Common(kubeconfig=Path("kubeconfig")), folder)

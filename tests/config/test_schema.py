@@ -11,12 +11,12 @@ import jsonschema  # type: ignore[import-untyped]
 import msgspec
 import pytest
 
-from shipit.config import Overrides, load_config, schema
-from shipit.config.structure import EnvironmentTable, FileTable, MigrationTable, OnTable, ReleaseTable
+from shipit.config import Flags, format_duration, load_config, schema
+from shipit.config.structure import EnvironmentTable, FileTable, MigrationSpec, ReleaseSpec
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / "shipit.toml.example").read_text(encoding="utf-8")
-TABLES = (FileTable, EnvironmentTable, ReleaseTable, MigrationTable, OnTable)
+TABLES = (FileTable, EnvironmentTable, ReleaseSpec, MigrationSpec)
 
 
 def keys(table: type[msgspec.Struct]) -> list[str]:
@@ -46,10 +46,10 @@ def test_every_key_has_a_description_and_its_default() -> None:
             about = properties[field.encode_name]
             assert about["description"]
             assert ("default" in about) == (
-                field.default not in (msgspec.UNSET, msgspec.NODEFAULT)
+                field.default not in ("", msgspec.UNSET, msgspec.NODEFAULT)
                 or field.default_factory is not msgspec.NODEFAULT
             )
-    assert definitions["MigrationTable"]["properties"]["timeout"]["default"] == "15m"
+    assert definitions["MigrationSpec"]["properties"]["timeout"]["default"] == "15m"
 
 
 @pytest.mark.parametrize("text", [EXAMPLE, uncommented(EXAMPLE)], ids=["as it is", "all keys on"])
@@ -59,34 +59,34 @@ def test_the_example_is_valid(text: str) -> None:
 
 def test_every_key_is_in_the_example() -> None:
     everything = tomllib.loads(uncommented(EXAMPLE))
-    assert sorted(everything["release"]) == sorted(keys(ReleaseTable))
-    assert sorted(everything["migration"]) == sorted(keys(MigrationTable))
-    assert sorted(everything["on"]) == sorted(keys(OnTable))
+    assert sorted(everything["release"]) == sorted(keys(ReleaseSpec))
+    assert sorted(everything["migration"]) == sorted(keys(MigrationSpec))
     assert sorted(everything) == sorted(keys(FileTable))
     assert "confirm" in everything["environments"]["production"]
 
 
 def test_the_defaults_in_the_example_are_the_real_ones() -> None:
-    for table, name in ((ReleaseTable, "release"), (MigrationTable, "migration")):
+    for table, name in ((ReleaseSpec, "release"), (MigrationSpec, "migration")):
         shown = tomllib.loads(uncommented(EXAMPLE))[name]
         for key in ("tag_key", "timeout", "start_timeout", "on_timeout", "rollback_on_failure"):
             if key in shown:
-                assert shown[key] == getattr(table(), key)
+                default = getattr(table(), key)
+                assert shown[key] == (format_duration(default) if isinstance(default, float) else default)
 
 
 def test_the_example_loads(tmp_path: Path) -> None:
     (tmp_path / "chart").mkdir()
     (tmp_path / "values.yaml").touch()
     (tmp_path / "shipit.toml").write_text(EXAMPLE, encoding="utf-8")
-    config = load_config(None, "production", tmp_path, {}, Overrides())
+    config = load_config(None, "production", tmp_path, {}, Flags())
     assert (config.release.namespace, config.release.context) == ("shop-prod", "prod-eu")
-    assert (config.confirm, config.migrations[0].timeout) == (True, 3600)
+    assert (config.confirm, config.migration.timeout) == (True, 3600)
 
 
 def test_the_notes_example_loads_and_is_valid() -> None:
     folder = ROOT / "examples" / "notes"
     assert problems(tomllib.loads((folder / "shipit.toml").read_text(encoding="utf-8"))) == []
-    assert load_config(None, None, folder, {}, Overrides()).release.namespace == "shipit-demo"
+    assert load_config(None, None, folder, {}, Flags()).release.namespace == "shipit-demo"
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,9 @@ def test_the_notes_example_loads_and_is_valid() -> None:
         "[release]\ntimeout = '5 minutes'",
         "[release]\ntimeout = 5",
         "[migration]\nphase = 'befor'",
-        "[[migration]]\nnam = 'x'",
+        "[[migration]]\nname = 'x'",
+        "[migration]\nnam = 'x'",
+        "[on]\nstart = ['x']",
         "[environments.p]\nconfirm = 'yes'",
         "[environments.p.release]\nvalues = 'a'",
     ],

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from shipit.config import Request
 from shipit.deploy.existing import clear, clear_stale, refuse_kept, refuse_running
 from shipit.errors import Busy, MigrationFailed, Refused
-from shipit.model import Json, Plan, Ref, Request
+from shipit.model import Json, Plan, Ref
 from tests.fakes import NAMESPACE, Fakes
 from tests.releases import a_release, a_request, config_map, hook, job, planned, rendered
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from shipit.chart.manifest import digest, split
+from shipit.config import ReleaseSpec, Request
 from shipit.deploy.pending_release import recover_pending_release
 from shipit.errors import Busy
 from shipit.events import Warned
 from shipit.lock.record import UpgradeRecord
-from shipit.model import Identity, Json, Ref, Request, Revision
+from shipit.model import Identity, Json, Ref, Revision, Values
 from tests.fakes import NAMESPACE, Fakes, Script, fakes
 from tests.releases import job
 
@@ -25,15 +26,12 @@ metadata:
 STORED = Ref("v1", "Secret", NAMESPACE, "sh.helm.release.v1.shop.v2")
 REQUEST = Request(
     run="run-1",
-    release="shop",
     namespace=NAMESPACE,
     tag="v2",
-    chart="chart",
-    values=(),
-    probe=(),
+    spec=ReleaseSpec(name="shop", chart="chart", timeout=300),
+    values=Values(),
     workdir=Path(),
     identity=Identity("anna", "laptop"),
-    timeout=300,
 )
 
 

@@ -11,14 +11,14 @@ from shipit.deploy.rollout import Rollout
 from shipit.deploy.timing import ROLLOUT_LOOK_WITHIN, STEADY, UNTOUCHED
 from shipit.diagnosis import Finding
 from shipit.errors import Unreachable
-from shipit.model import Json, Plan, Ref, Situation, Start
+from shipit.model import Json, Plan, Ref, Situation, Start, Values
 from tests.fakes import NAMESPACE, START, Fakes, fakes
 
 APP = Ref("apps/v1", "Deployment", NAMESPACE, "shop")
 PLAN = Plan(
     release="shop", namespace=NAMESPACE, run="r", tag="v2", before=(), after=(),
     situation=Situation(Start.FRESH, 2, install=False, first_install_owed=False), revision=2, base_revision=1,
-    chart=Path("chart"), values=(), digest="d", app=(), workloads=(APP,), timeout=300,
+    chart=Path("chart"), values=Values(), digest="d", app=(), workloads=(APP,), timeout=300,
 )  # fmt: skip
 NO_IMAGE = {
     "waiting": {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "shop:v1": not found'}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from shipit.config import MigrationSpec, ReleaseSpec, Request
 from shipit.deploy.sequence import deploy
 from shipit.errors import (
     AfterFailed,
@@ -25,8 +26,9 @@ from shipit.errors import (
 from shipit.events import LogLine, StepChanged, Warned
 from shipit.lock.record import lease_ref, record_of
 from shipit.logs.follower import Follower
-from shipit.model import HelmExit, Hook, Identity, MigrationSpec, Ref, Rendered, Request, Revision
+from shipit.model import HelmExit, Hook, Identity, Ref, Rendered, Revision, Values
 from tests.fakes import NAMESPACE, FakeProcess, Fakes, Script, fakes
+from tests.releases import configured
 
 JOB = """\
 apiVersion: batch/v1
@@ -88,19 +90,14 @@ def request_(tmp_path: Path) -> Request:
     (chart / "values.yaml").write_text("image: {tag: none}\n")
     (chart / "templates" / "migrate.yaml").write_text("job")
     (tmp_path / "work").mkdir()
-    values = tmp_path / "values.json"
-    values.write_text("{}")
     return Request(
         run="run-1",
-        release="shop",
         namespace=NAMESPACE,
         tag="v2",
-        chart=str(chart),
-        values=(values,),
-        probe=(values,),
+        spec=ReleaseSpec(name="shop", chart=str(chart), timeout=60),
+        values=Values(),
         workdir=tmp_path / "work",
         identity=Identity("anna", "laptop"),
-        timeout=60,
     )
 
 
@@ -357,7 +354,7 @@ def test_a_deploy_killed_after_its_upgrade_is_finished_by_the_next_one(
 def test_a_failed_upgrade_is_rolled_back_where_that_is_asked_for(world: Fakes, request_: Request) -> None:
     world.helm.upgrade_ends = HelmExit(1, ("Error: UPGRADE FAILED: context deadline exceeded",))
     with pytest.raises(UpgradeFailed, match="rolled back to revision 1"):
-        go(replace(request_, rollback_on_failure=True), world)
+        go(configured(request_, rollback_on_failure=True), world)
     assert world.helm.calls[-1] == "rollback 1"
 
 
@@ -589,7 +586,7 @@ def test_a_rollback_that_was_cut_short_is_cleared_by_the_next_deploy(
     world.helm.upgrade_ends = HelmExit(1, ("boom",))
     world.helm.rollback = rollback  # type: ignore[method-assign]
     with pytest.raises((UpgradeFailed, Interrupted), match="revision 3 is left pending-rollback"):
-        go(replace(request_, rollback_on_failure=True), world)
+        go(configured(request_, rollback_on_failure=True), world)
     world.helm.upgrade_ends = HelmExit(0)
     world.helm.rendered = rendering("v3", 3)
     go(again(request_, world, tag="v3"), world)
@@ -606,7 +603,7 @@ def test_a_handover_that_did_not_come_does_not_make_the_migration_run_again(
     world.helm.manifests[1] = rendering("v1", 1).manifest  # bare Helm's: it lists the migration
     upgrade = world.helm.upgrade
 
-    def stumbling(chart: Path, values: tuple[Path, ...], **options: object) -> FakeProcess:
+    def stumbling(chart: Path, values: Values | None, **options: object) -> FakeProcess:
         process = upgrade(chart, values, **options)
         process.ending, process.at_the_end = HelmExit(1, ("boom",)), world.helm._interrupted
         if how == "interrupted":
@@ -614,7 +611,7 @@ def test_a_handover_that_did_not_come_does_not_make_the_migration_run_again(
             signal_in(world, 2, 15)
         return process
 
-    world.helm.upgrade = stumbling  # type: ignore[assignment,method-assign]
+    world.helm.upgrade = stumbling  # type: ignore[method-assign]
     with pytest.raises((UpgradeFailed, Interrupted)) as caught:
         go(request_, world)
     assert "helm rollback shop 2" not in f"{caught.value.message} {caught.value.hint!s}"

@@ -10,6 +10,7 @@ import textwrap
 from pathlib import Path
 
 from sandbox import Sandbox
+from shipit.config import parse_helm_args
 from shipit.helm import HelmCli, connect
 from shipit.helm.process import Process
 from shipit.model import HelmExit
@@ -23,8 +24,9 @@ def helm_in(sandbox: Sandbox, version: str, namespace: str, folder: Path, *helm_
         namespace=namespace,
         context=sandbox.context or "",
         kubeconfig=str(sandbox.kubeconfig),
-        helm_args=helm_args,
+        helm_flags=parse_helm_args(helm_args),
         workdir=folder,
+        folder=folder,
         environ=os.environ,
         binary=str(sandbox.helms[version]),
     )

@@ -13,13 +13,14 @@ from sandbox import Sandbox
 from shipit.chart import freeze, freeze_live, stored_size
 from shipit.chart.manifest import Document, split, without
 from shipit.chart.yaml import load_yaml
-from shipit.helm import HelmCli, write_values
-from shipit.model import Ref, Rendered
+from shipit.helm import HelmCli
+from shipit.model import Ref, Rendered, Values
 from tests.e2e.kit import Kube
 from tests.e2e.real_helm import CHART, bare, config_map, helm_in, kubectl, stored, succeeded, write_chart
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
+NONE = Values()
 SOURCE = re.compile(r"^# Source: .*$", re.MULTILINE)
 
 
@@ -29,7 +30,7 @@ def helm(request: pytest.FixtureRequest, sandbox: Sandbox, kube: Kube, tmp_path:
     return helm_in(sandbox, request.param, kube.namespace, tmp_path)
 
 
-def apply(helm: HelmCli, rendered: Rendered, chart: Path, target: Path, *values: Path) -> Path:
+def apply(helm: HelmCli, rendered: Rendered, chart: Path, target: Path, values: Values = NONE) -> Path:
     """Freeze a rendering and upgrade to it."""
     frozen = freeze(chart, split(rendered.manifest), rendered.hooks, target, notes=rendered.notes)
     succeeded(helm.upgrade(frozen, values, timeout=60, wait=False))
@@ -148,13 +149,13 @@ LAYOUTS: dict[str, dict[str, str | bytes]] = {
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_helm_stores_what_the_real_chart_rendered(helm: HelmCli, tmp_path: Path, layout: str) -> None:
     chart = write_chart(tmp_path / "chart", LAYOUTS[layout])
-    rendered = helm.render(str(chart), [])
+    rendered = helm.render(str(chart), Values())
 
     frozen = freeze(
         chart, split(rendered.manifest), rendered.hooks, tmp_path / "frozen", notes=rendered.notes
     )
-    again = helm.render(str(frozen), [])
-    succeeded(helm.upgrade(frozen, [], timeout=60, wait=False))
+    again = helm.render(str(frozen), Values())
+    succeeded(helm.upgrade(frozen, Values(), timeout=60, wait=False))
 
     assert bodies(again.manifest) == bodies(without_empty(rendered.manifest))
     assert bodies(helm.manifest(1)) == bodies(again.manifest)
@@ -184,7 +185,7 @@ def test_an_install_of_the_frozen_chart_brings_the_custom_resources_of_the_origi
         tmp_path / "chart", {"crds/widget.yaml": json.dumps(crd), "templates/a.yaml": config_map("a")}
     )
 
-    apply(helm, helm.render(str(chart), []), chart, tmp_path / "frozen")
+    apply(helm, helm.render(str(chart), Values()), chart, tmp_path / "frozen")
 
     assert group in kubectl(sandbox, "get", "crd", f"widgets.{group}", "-o", "name")
     kubectl(sandbox, "delete", "crd", f"widgets.{group}", "--wait=false")
@@ -205,7 +206,7 @@ def test_a_subchart_that_is_an_archive_keeps_its_values(helm: HelmCli, tmp_path:
     )
     (chart / "charts").mkdir()
     bare(helm, "package", str(db), "-d", str(chart / "charts"))
-    rendered = helm.render(str(chart), [])
+    rendered = helm.render(str(chart), Values())
 
     frozen = apply(helm, rendered, chart, tmp_path / "frozen")
 
@@ -222,7 +223,7 @@ def test_a_packaged_chart_is_frozen_like_its_folder(helm: HelmCli, tmp_path: Pat
     )
     bare(helm, "package", str(chart), "-d", str(tmp_path))
     packaged = tmp_path / "shop-1.4.2-rc.1.tgz"
-    rendered = helm.render(str(packaged), [])
+    rendered = helm.render(str(packaged), Values())
 
     apply(helm, rendered, packaged, tmp_path / "frozen")
 
@@ -241,7 +242,7 @@ def test_a_post_renderer_does_its_work_once(
     chart = write_chart(tmp_path / "chart", {"templates/a.yaml": config_map("a")})
     helm = helm_in(sandbox, version, kube.namespace, tmp_path, "--post-renderer", "./render")
 
-    apply(helm, helm.render(str(chart), []), chart, tmp_path / "frozen")
+    apply(helm, helm.render(str(chart), Values()), chart, tmp_path / "frozen")
 
     assert "key: x-rendered\n" in helm.manifest(1)
 
@@ -255,11 +256,10 @@ def test_upgrade_rollback_and_bare_helm_go_on_from_a_frozen_chart(helm: HelmCli,
             "templates/a.yaml": config_map("a", '"{{ .Values.image.name }}:{{ .Values.image.tag }}"'),
         },
     )
-    first = write_values(tmp_path, "first.json", {"image": {"tag": "1"}})
-    second = write_values(tmp_path, "second.json", {"image": {"tag": "2"}})
-    apply(helm, helm.render(str(chart), [first]), chart, tmp_path / "one", first)
+    first, second = (Values(set_string=(f"image.tag={tag}",)) for tag in "12")
+    apply(helm, helm.render(str(chart), first), chart, tmp_path / "one", first)
 
-    rendered = helm.render(str(chart), [second])
+    rendered = helm.render(str(chart), second)
     assert (rendered.revision, rendered.install) == (2, False)
     apply(helm, rendered, chart, tmp_path / "two", second)
     assert "app:2" in helm.manifest(2)
@@ -298,7 +298,7 @@ def test_the_handover_keeps_all_but_the_job(helm: HelmCli, sandbox: Sandbox, tmp
 
     rest = (*without(live, {ref}), *split(helm.hooks(1)))
     frozen = freeze_live(rest, tmp_path / "handover", chart=helm.history()[-1].chart, app_version="7")
-    succeeded(helm.upgrade(frozen, [], timeout=60, wait=True, description="handover", reuse_values=True))
+    succeeded(helm.upgrade(frozen, None, timeout=60, wait=True, description="handover"))
 
     assert texts(split(helm.manifest(2))) == texts(without(live, {ref}))
     assert texts(split(helm.hooks(2))) == texts(split(helm.hooks(1)))
@@ -326,10 +326,10 @@ def test_the_size_is_known_before_helm_stores_it(
         tmp_path / "chart", {"templates/loop.yaml": loop} if shape == "a loop" else dict(many)
     )
 
-    frozen = apply(helm, helm.render(str(chart), []), chart, tmp_path / "frozen")
+    frozen = apply(helm, helm.render(str(chart), Values()), chart, tmp_path / "frozen")
 
     really = stored(sandbox, helm, 1)
-    assert really <= stored_size(frozen, [], helm.version) < 1.06 * really
+    assert really <= stored_size(frozen, Values(), helm.version) < 1.06 * really
 
 
 def settings(number: int) -> str:

@@ -17,7 +17,7 @@ import pytest
 from sandbox import Sandbox
 from shipit.errors import HelmFailed
 from shipit.helm import HelmCli
-from shipit.model import Revision
+from shipit.model import Revision, Values
 from tests.e2e.kit import Kube
 from tests.e2e.real_helm import CHART, bare, config_map, helm_in, kubectl, succeeded, write_chart
 from tests.scripted_api import kubeconfig
@@ -75,7 +75,7 @@ def test_a_first_install_is_known_as_one_in_a_namespace_that_is_not_there(
 ) -> None:
     nowhere = helm_in(sandbox, "4" if helm.version.major > 3 else "3", "not-there-yet", tmp_path)
 
-    rendered = nowhere.render(str(chart), [])
+    rendered = nowhere.render(str(chart), Values())
 
     assert (rendered.install, rendered.revision, nowhere.history()) == (True, 1, ())
     assert rendered.server_side == (helm.version.major > 3)
@@ -83,9 +83,9 @@ def test_a_first_install_is_known_as_one_in_a_namespace_that_is_not_there(
 
 def test_a_release_whose_only_revision_failed_is_upgraded(helm: HelmCli, chart: Path, stuck: Path) -> None:
     """And so `.Release.IsInstall` is false, and its custom resource definitions are not installed."""
-    ended = helm.upgrade(stuck, [], timeout=1, wait=True).wait(60)
+    ended = helm.upgrade(stuck, Values(), timeout=1, wait=True).wait(60)
 
-    rendered = helm.render(str(chart), [])
+    rendered = helm.render(str(chart), Values())
 
     assert ended is not None
     assert ended.code == 1
@@ -96,11 +96,11 @@ def test_a_release_whose_only_revision_failed_is_upgraded(helm: HelmCli, chart: 
 @pytest.mark.parametrize("helm", ["3", "4"], indirect=True)
 def test_an_uninstalled_release_whose_history_was_kept_is_installed_again(helm: HelmCli, chart: Path) -> None:
     """The dry run calls it revision 1; Helm stores it as the next one."""
-    succeeded(helm.upgrade(chart, [], timeout=60, wait=False))
+    succeeded(helm.upgrade(chart, Values(), timeout=60, wait=False))
     bare(helm, "uninstall", "shop", "--keep-history")
 
-    rendered = helm.render(str(chart), [])
-    succeeded(helm.upgrade(chart, [], timeout=60, wait=False))
+    rendered = helm.render(str(chart), Values())
+    succeeded(helm.upgrade(chart, Values(), timeout=60, wait=False))
 
     assert (rendered.install, rendered.revision) == (True, 1)
     assert [(each.number, each.status) for each in helm.history()][-1] == (2, "deployed")
@@ -108,34 +108,34 @@ def test_an_uninstalled_release_whose_history_was_kept_is_installed_again(helm: 
 
 @pytest.mark.parametrize("helm", ["3.13"], indirect=True)
 def test_an_old_helm_does_not_install_again_and_says_what_to_type(helm: HelmCli, chart: Path) -> None:
-    succeeded(helm.upgrade(chart, [], timeout=60, wait=False))
+    succeeded(helm.upgrade(chart, Values(), timeout=60, wait=False))
     bare(helm, "uninstall", "shop", "--keep-history")
 
     with pytest.raises(HelmFailed, match="has no deployed releases") as failed:
-        helm.render(str(chart), [])
+        helm.render(str(chart), Values())
 
     bare(helm, *str(failed.value.hint).split()[1:3])
-    assert helm.render(str(chart), []).install
+    assert helm.render(str(chart), Values()).install
 
 
 def test_an_interrupted_install_and_upgrade_are_left_failed_not_pending(
     helm: HelmCli, chart: Path, stuck: Path
 ) -> None:
     for number in (1, 2):
-        process = helm.upgrade(stuck, [], timeout=120, wait=True)
+        process = helm.upgrade(stuck, Values(), timeout=120, wait=True)
         eventually(lambda: is_pending(helm), 30)
 
         assert process.stop().code == 1
         revision = newest(helm)
         assert revision is not None
         assert (revision.number, revision.status) == (number, "failed")
-    succeeded(helm.upgrade(chart, [], timeout=60, wait=True))
+    succeeded(helm.upgrade(chart, Values(), timeout=60, wait=True))
 
 
 def test_an_interrupted_rollback_is_left_pending(helm: HelmCli, chart: Path, stuck: Path) -> None:
     """Helm hears no signal in a rollback: it dies of it."""
-    succeeded(helm.upgrade(stuck, [], timeout=60, wait=False))
-    succeeded(helm.upgrade(chart, [], timeout=60, wait=False))
+    succeeded(helm.upgrade(stuck, Values(), timeout=60, wait=False))
+    succeeded(helm.upgrade(chart, Values(), timeout=60, wait=False))
     process = helm.rollback(1, timeout=120)
     eventually(lambda: is_pending(helm), 30)
 
@@ -145,12 +145,12 @@ def test_an_interrupted_rollback_is_left_pending(helm: HelmCli, chart: Path, stu
 
 
 def test_a_pending_release_is_told_from_other_failures(helm: HelmCli, chart: Path, stuck: Path) -> None:
-    process = helm.upgrade(stuck, [], timeout=120, wait=True)
+    process = helm.upgrade(stuck, Values(), timeout=120, wait=True)
     eventually(lambda: is_pending(helm), 30)
     process.kill()
 
     with pytest.raises(HelmFailed) as failed:
-        helm.render(str(chart), [])
+        helm.render(str(chart), Values())
 
     assert failed.value.reason == "pending"
     assert is_pending(helm)
@@ -162,7 +162,7 @@ def test_an_object_of_nobody_is_told_from_other_failures(
     kubectl(sandbox, "create", "configmap", "a", "-n", kube.namespace)
 
     with pytest.raises(HelmFailed) as failed:
-        helm.render(str(chart), [])
+        helm.render(str(chart), Values())
 
     assert failed.value.reason == "ownership"
     assert f"release-namespace={kube.namespace}" in str(failed.value.hint)
@@ -172,7 +172,7 @@ def test_a_template_that_fails_names_its_file_and_line(helm: HelmCli, tmp_path: 
     broken = write_chart(tmp_path / "broken", {"templates/a.yaml": "a: 1\nb: {{ .Values.a.b.c }}\n"})
 
     with pytest.raises(HelmFailed, match=r"shop/templates/a\.yaml:2") as failed:
-        helm.render(str(broken), [])
+        helm.render(str(broken), Values())
 
     assert failed.value.reason == "render"
 
@@ -182,7 +182,7 @@ def test_missing_dependencies_say_how_to_get_them(helm: HelmCli, tmp_path: Path)
     poor = write_chart(tmp_path / "poor", {"Chart.yaml": text})
 
     with pytest.raises(HelmFailed) as failed:
-        helm.render(str(poor), [])
+        helm.render(str(poor), Values())
 
     assert (failed.value.reason, str(failed.value.hint)) == ("dependencies", f"helm dependency build {poor}")
 
@@ -207,7 +207,7 @@ PARENT = """
         release="shop", namespace=namespace, kubeconfig=kubeconfig, workdir=Path(folder), environ=os.environ,
         binary=binary, lease=float(lease) or None,
     )
-    process = helm.upgrade(Path(chart), [], timeout=170, wait=True)
+    process = helm.upgrade(Path(chart), Values(), timeout=170, wait=True)
     while process.wait(0.2) is None:
         process.keep_alive()
 """

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from shipit.errors import HelmFailed, Refused, Usage
-from shipit.helm import HelmCli, connect, write_values
-from shipit.model import HelmVersion
+from shipit.config import parse_helm_args
+from shipit.errors import HelmFailed, Refused, Usage, refusing
+from shipit.helm import HelmCli, connect
+from shipit.model import HelmVersion, Values
 
 FAKE = Path(__file__).parents[1] / "data" / "fake-helm"
 
@@ -34,8 +35,9 @@ class Desk:
             release="shop",
             namespace="prod",
             context="eu",
-            helm_args=helm_args,
+            helm_flags=parse_helm_args(helm_args),
             workdir=self.folder,
+            folder=self.folder,
             environ={**self.environ, **environ},
             read_within=read_within,
         )
@@ -90,31 +92,65 @@ def test_a_named_helm_that_is_not_there_is_named(desk: Desk) -> None:
         desk.helm(SHIPIT_HELM="/no/helm")
 
 
-def test_flags_of_shipits_own_are_refused_before_helm_runs(desk: Desk) -> None:
-    with pytest.raises(Usage, match="--atomic"):
-        desk.helm("--atomic")
+def test_a_strategy_that_this_helm_doesn_t_know_is_refused(desk: Desk) -> None:
+    with pytest.raises(Usage, match="--wait=legacy needs helm 4"):
+        desk.helm("--wait=legacy", FAKE_VERSION="v3.22.0")
 
-    assert not (desk.folder / "args").exists()
+    assert desk.helm("--wait=legacy", FAKE_VERSION="v4.3.1").version.major == 4
+
+
+def test_private_files_are_written_once_for_the_rendering_and_the_upgrade(desk: Desk) -> None:
+    """Not a second time once the migration has run: the disk may be full by then."""
+    helm, values = desk.answering({"manifest": ""}), Values(({"a": 1},))
+    helm.render("chart", values)
+    (rendered,) = (word for word in desk.asked if word.startswith("--values="))
+    helm.upgrade(Path("/frozen"), values, timeout=5, wait=True).wait(20)
+
+    assert rendered in desk.asked
+    assert len([*desk.folder.glob("values-*")]) == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        'failed parsing --set data: key "x" has no value',
+        "failed parsing --set-string data: unable to parse key: interface conversion: interface {} is nil",
+        "unknown flag: --no-such",
+    ],
+)
+def test_an_assignment_or_flag_that_helm_cannot_read_is_bad_usage(desk: Desk, words: str) -> None:
+    with pytest.raises(Usage, match=words.partition(":")[0]) as refused, refusing():
+        desk.failing(f"Error: {words}").render("chart", Values(set=("x",)))
+
+    assert refused.value.exit_code == 2
 
 
 def test_a_rendering_is_read(desk: Desk) -> None:
     helm = desk.answering({"manifest": "---\nkind: é\n", "version": 3, "info": {"status": "pending-upgrade"}})
 
-    rendered = helm.render("chart", [desk.folder / "v.json"])
+    rendered = helm.render("chart", Values((desk.folder / "v.json",)))
 
     assert (rendered.manifest, rendered.revision) == ("---\nkind: é\n", 3)
     assert desk.asked[:3] == ["upgrade", "--install", "--dry-run=server"]
     assert desk.asked[-3:] == [f"--values={desk.folder}/v.json", "shop", "chart"]
 
 
-def test_a_rendering_that_fails_names_cause_and_place_but_no_secret(desk: Desk) -> None:
-    values = write_values(desk.folder, "values.json", {"db": {"password": "hunter2!"}})
+@pytest.mark.parametrize(
+    "values",
+    [
+        Values(({"db": {"password": "hunter2!"}},)),
+        Values(set=("a=1,db.password=hunter2!,b=2",)),
+        Values(set_string=("db.password=hunter2!",)),
+    ],
+    ids=["set", "--set", "--set-string"],
+)
+def test_a_rendering_that_fails_names_cause_and_place_but_no_secret(desk: Desk, values: Values) -> None:
     helm = desk.failing("Error: template: shop/templates/a.yaml:3:5: bad value 'hunter2!'")
 
     with pytest.raises(
         HelmFailed, match=r"the chart does not render: template: shop/templates/a\.yaml:3:5"
     ) as failed:
-        helm.render("chart", [values])
+        helm.render("chart", values)
 
     assert failed.value.reason == "render"
     assert "hunter2" not in failed.value.message
@@ -146,7 +182,7 @@ def test_a_helm_that_does_not_answer_is_killed(desk: Desk) -> None:
     with pytest.raises(
         HelmFailed, match=r"did not answer within 0\.3 s while rendering release shop"
     ) as failed:
-        helm.render("chart", [])
+        helm.render("chart", Values())
 
     assert failed.value.reason == "timeout"
     until = time.monotonic() + 10
@@ -161,7 +197,9 @@ def runs(pid: int) -> bool:
 
 
 def test_an_upgrade_is_started_and_left_to_the_caller(desk: Desk) -> None:
-    process = desk.failing("Error: UPGRADE FAILED: no").upgrade(Path("/frozen"), [], timeout=5, wait=True)
+    process = desk.failing("Error: UPGRADE FAILED: no").upgrade(
+        Path("/frozen"), Values(), timeout=5, wait=True
+    )
 
     ended = process.wait(20)
 

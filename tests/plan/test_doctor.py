@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
+from shipit.config import Request
 from shipit.errors import HelmFailed, Refused
 from shipit.events import StepChanged, Warned
-from shipit.model import Ref, Request
+from shipit.model import Ref
 from shipit.plan.doctor import examine
 from tests.deploy.test_sequence import request_, world
 from tests.fakes import NAMESPACE, Fakes
@@ -60,7 +62,7 @@ def test_a_chart_that_does_not_render_leaves_what_needs_it_unknown(world: Fakes,
 @pytest.mark.parametrize("create", [True, False])
 def test_a_namespace_that_deploy_creates_is_no_failure(world: Fakes, request_: Request, create: bool) -> None:
     del world.cluster.objects[Ref("v1", "Namespace", "", NAMESPACE)]
-    asked = replace(request_, create_namespace=create)
+    asked = replace(request_, spec=msgspec.structs.replace(request_.spec, create_namespace=create))
     if create:
         examine(asked, world.world, world.told)
     else:

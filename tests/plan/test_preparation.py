@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
+from shipit.config import MigrationSpec, Request
 from shipit.errors import AlreadyExists, Forbidden, HelmFailed, Invalid, NotFound, Refused
 from shipit.events import Warned
-from shipit.model import MigrationSpec, Ref, Rendered, Request
+from shipit.model import Ref, Rendered, Values
 from shipit.plan.preparation import prepare
-from shipit.plan.rendering import PROBE_TAG
+from shipit.plan.tag import PROBE_TAG
 from tests.fakes import NAMESPACE, FakeHelm, Fakes
-from tests.releases import a_release, a_request, config_map, hook, job, manifest, planned, rendered
+from tests.releases import (
+    a_release,
+    a_request,
+    config_map,
+    configured,
+    hook,
+    job,
+    manifest,
+    planned,
+    rendered,
+)
 
 
 @dataclass
 class ChartHelm:
-    """A helm that renders another thing for each chart and values file."""
+    """A helm that renders another thing for each chart, number of layers of values, and tag."""
 
     helm: FakeHelm
-    renders: dict[tuple[str, str], Rendered | HelmFailed] = field(default_factory=dict)
+    renders: dict[tuple[str, int, str], Rendered | HelmFailed] = field(default_factory=dict)
 
-    def render(self, chart: str, values: tuple[Path, ...]) -> Rendered:
-        found = self.renders.get((Path(chart).name, values[-1].stem), self.helm.rendered)
+    def render(self, chart: str, values: Values) -> Rendered:
+        tag = values.set_string[-1].removeprefix("image.tag=")
+        found = self.renders.get((Path(chart).name, len(values.layers), tag), self.helm.rendered)
         if isinstance(found, HelmFailed):
             raise found
         return found
@@ -41,11 +52,8 @@ def asked(tmp_path: Path) -> Request:
     return a_request(tmp_path)
 
 
-def own_chart(asked: Request, folder: str = "db") -> MigrationSpec:
-    place = Path(asked.chart).parent
-    return MigrationSpec(
-        chart=str(place / folder), values=(place / "own.json",), probe=(place / "own-probe.json",)
-    )
+def own_chart(asked: Request) -> MigrationSpec:
+    return MigrationSpec(chart=str(Path(asked.chart).parent / "db"))
 
 
 # ── the plan ─────────────────────────────────────────────────────────────────────────────────────
@@ -89,7 +97,7 @@ def test_over_a_release_of_bare_helm_a_handover_is_made_and_rolled_back_to(
     asked: Request, world: Fakes
 ) -> None:
     world.helm.manifests = {1: manifest(config_map("kept"), job(tag="v1"))}
-    plan = planned(replace(asked, rollback_on_failure=True), world)
+    plan = planned(configured(asked, rollback_on_failure=True), world)
     assert plan.handover is not None
     assert (plan.revision, plan.rollback_revision, plan.rollback_on_failure) == (3, 2, True)
     frozen = "".join(path.read_text() for path in plan.handover.rglob("shipit/*"))
@@ -117,9 +125,9 @@ def test_a_job_that_is_rendered_again_with_its_own_values_is_not_left_to_helm(
     asked: Request, world: Fakes
 ) -> None:
     """Rendered twice, it may have two names: Helm must not run the other one."""
-    chart = ChartHelm(world.helm, {("chart", "own"): rendered(manifest(job("migrate-two")))})
+    chart = ChartHelm(world.helm, {("chart", 2, "v2"): rendered(manifest(job("migrate-two")))})
     world.helm.rendered = rendered(manifest(job("migrate-one"), config_map("beside")))
-    mine = replace(own_chart(asked), chart="")
+    mine = MigrationSpec(set={"migrate": True})
     plan = prepare(
         replace(asked, migrations=(mine,)),
         replace(world.world, helm=_with(world.helm, chart)),
@@ -131,7 +139,7 @@ def test_a_job_that_is_rendered_again_with_its_own_values_is_not_left_to_helm(
 
 
 def _with(helm: FakeHelm, chart: ChartHelm) -> FakeHelm:
-    helm.render = chart.render  # type: ignore[method-assign,assignment]
+    helm.render = chart.render  # type: ignore[method-assign]
     return helm
 
 
@@ -152,7 +160,7 @@ def test_a_tag_that_the_chart_writes_there_is_a_coincidence(asked: Request, worl
 )
 def test_a_tag_that_follows_ours_is_none(asked: Request, world: Fakes, probed: Rendered | HelmFailed) -> None:
     (Path(asked.chart) / "values.yaml").write_text("previous: v2\n")
-    _with(world.helm, ChartHelm(world.helm, {("chart", "probe"): probed}))
+    _with(world.helm, ChartHelm(world.helm, {("chart", 1, PROBE_TAG): probed}))
     assert [step.name for step in planned(asked, world).before] == ["migrate"]
 
 
@@ -162,15 +170,24 @@ def test_the_chart_is_rendered_once_when_nothing_else_holds_the_tag(asked: Reque
     assert world.helm.calls.count("render") == 1
 
 
-@pytest.mark.parametrize("place", ["a chart of its own", "the values that we set", "a packed subchart"])
+@pytest.mark.parametrize(
+    "place",
+    ["a chart of its own", "a values file", "set in the file", "--set", "--set-string", "a packed subchart"],
+)
 def test_a_coincidence_is_looked_for_wherever_it_can_be(asked: Request, world: Fakes, place: str) -> None:
     folder = Path(asked.chart).parent
     match place:
         case "a chart of its own":
             (folder / "db/values.yaml").write_text("image: {tag: v2}\n")
             asked = replace(asked, migrations=(own_chart(asked),))
-        case "the values that we set":
-            asked.values[-1].write_text(json.dumps({"image": {"tag": "v2"}, "migrate": {"tag": "v2"}}))
+        case "a values file":
+            (folder / "values.yaml").write_text("migrate: {tag: v2}\n")
+        case "set in the file":
+            asked = replace(asked, values=asked.values.with_layers({"migrate": {"tag": "v2"}}))
+        case "--set":
+            asked = replace(asked, values=Values(set=("migrate.tag=v2",)))
+        case "--set-string":
+            asked = replace(asked, values=Values(set_string=("migrate.tag=v2",)))
         case _:
             (Path(asked.chart) / "charts").mkdir()
             (Path(asked.chart) / "charts/sub-1.0.0.tgz").write_bytes(b"packed")
@@ -189,6 +206,39 @@ def test_a_tag_that_is_in_no_image_is_refused_unless_the_migration_is_skipped(
     asked = replace(asked, skip_migration=True, workdir=asked.workdir / "2")
     asked.workdir.mkdir()
     assert planned(asked, world).before == ()
+
+
+IMAGES = {"images": [{"name": "web", "tag": "old"}]}
+
+
+@pytest.mark.parametrize("where", ["values", "the migration's values"])
+def test_an_item_of_a_list_that_only_the_chart_holds_is_refused_for_helm_would_lose_it(
+    asked: Request, world: Fakes, where: str
+) -> None:
+    asked = configured(asked, tag_key="images[0].tag")
+    if where == "values":
+        asked = replace(asked, migrations=(MigrationSpec(set=IMAGES),))
+    else:
+        asked = replace(asked, values=Values((IMAGES, {"images": None})))
+    with pytest.raises(
+        Refused, match=r"names an item of the list images, but no values file holds"
+    ) as refused:
+        planned(asked, world)
+    assert "copy images" in str(refused.value.hint)
+
+
+def test_an_item_of_a_list_that_our_values_hold_receives_the_tag(asked: Request, world: Fakes) -> None:
+    asked = replace(configured(asked, tag_key="images[0].tag"), values=Values((IMAGES,)))
+    assert planned(asked, world).values == Values((IMAGES,), (), ("images[0].tag=v2",))
+
+
+@pytest.mark.parametrize(("image", "what"), [("", "null"), ("shop:v1", "a single value"), ("[1]", "a list")])
+def test_a_tag_key_below_what_is_no_table_is_refused_clearly(
+    asked: Request, world: Fakes, image: str, what: str
+) -> None:
+    (Path(asked.chart).parent / "values.yaml").write_text(f"image: {image}\n")
+    with pytest.raises(Refused, match=rf"tag_key image\.tag can't be set: image is {what} in the values"):
+        planned(asked, world)
 
 
 # ── what the cluster says ────────────────────────────────────────────────────────────────────────

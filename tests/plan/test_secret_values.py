@@ -10,7 +10,7 @@ import pytest
 
 from shipit.errors import ApiError, Forbidden, Unreachable
 from shipit.events import LogLine, Warned
-from shipit.model import Json, Plan, Ref, Resource, Situation, Start, Step
+from shipit.model import Json, Plan, Ref, Resource, Situation, Start, Step, Values
 from shipit.output.mask import Mask
 from shipit.plan.preflight import check_references
 from shipit.plan.secret_values import mask_secrets_of_job, secret_values
@@ -47,7 +47,7 @@ def build_plan(*app: Json, before: tuple[Json, ...] = ()) -> Plan:
     steps = [Step(one.ref.name, one.ref, one.body, "before", 1, 1, "h") for one in map(resource, before)]
     return Plan(
         release="mastodon", namespace=NAMESPACE, run="r", tag="v1.2.3", situation=FIRST, revision=1, base_revision=0,
-        before=tuple(steps), after=(), chart=Path("app"), values=(), digest="d",
+        before=tuple(steps), after=(), chart=Path("app"), values=Values(), digest="d",
         app=tuple(map(resource, app)), workloads=(), timeout=1,
     )  # fmt: skip
 

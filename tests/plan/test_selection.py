@@ -7,8 +7,9 @@ import json
 import pytest
 
 from shipit.chart.manifest import split
+from shipit.config import MigrationSpec
 from shipit.errors import Refused
-from shipit.model import Hook, MigrationSpec, Rendered, Situation, Start
+from shipit.model import Hook, Rendered, Situation, Start
 from shipit.plan.selection import SelectedObject, check_tag, select_objects
 
 
@@ -154,14 +155,14 @@ def test_a_template_that_renders_nothing_yet_runs_nothing_on_a_first_install_onl
 
 
 def test_a_job_of_a_rendering_of_its_own_is_found_there() -> None:
-    (found,) = chosen("", specs=(MigrationSpec(chart="db", values=()),), own=job("up"))
+    (found,) = chosen("", specs=(MigrationSpec(chart="db"),), own=job("up"))
     assert (found.name, found.body["metadata"]["name"]) == ("migrate", "up")
     with pytest.raises(Refused, match="chart db renders no Job"):
-        chosen(job("here"), specs=(MigrationSpec(chart="db", values=()),), own=config_map("x"))
+        chosen(job("here"), specs=(MigrationSpec(chart="db"),), own=config_map("x"))
 
 
 def test_a_hook_that_only_borrows_the_timeouts_of_a_table_does_not_stand_for_its_migration() -> None:
-    mine = MigrationSpec(values=(), timeout=5)
+    mine = MigrationSpec(set={"own": True}, timeout=5)
     found = chosen("", hook("certificates", "pre-upgrade"), specs=(mine,), own=job("up"))
     assert [(one.name, one.spec.timeout, one.migration) for one in found] == [
         ("certificates", 5, False),

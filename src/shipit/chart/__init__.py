@@ -17,6 +17,7 @@ from shipit.chart.manifest import (
 from shipit.chart.pod_template import as_json, held_by_digest, images, pod_template_of, uses_tag
 from shipit.chart.references import references_of
 from shipit.chart.size import MOST_STORED, check_stored_size, stored_size
+from shipit.chart.values import read_values
 from shipit.chart.yaml import load_yaml
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "images",
     "load_yaml",
     "pod_template_of",
+    "read_values",
     "ref_of",
     "references_of",
     "resources",

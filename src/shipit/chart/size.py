@@ -5,20 +5,20 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from shipit.chart.yaml import load_yaml
 from shipit.errors import Refused, ShipitError
-from shipit.model import HelmVersion, Json
+from shipit.model import HelmVersion, Json, Values
 
 MOST_STORED = 1024 * 1024
 _MOMENT = "1970-01-01T00:00:00.000000000Z"
 _MODTIME = HelmVersion(4, 0, 0)  # stores when each file was changed
+_NONE = Values()
 
 
-def stored_size(chart: Path, values: Sequence[Path] = (), helm: HelmVersion = _MODTIME) -> int:
+def stored_size(chart: Path, values: Values = _NONE, helm: HelmVersion = _MODTIME) -> int:
     """About how many bytes Helm stores for a revision of this frozen chart: base64 of gzip of the release as JSON.
 
     The documents count twice, as files of the chart, in base64, and as the manifest. It is what Helm itself stores, or
@@ -40,7 +40,11 @@ def stored_size(chart: Path, values: Sequence[Path] = (), helm: HelmVersion = _M
             "schema": None,
             "files": [_file(name, data, helm) for name, data in own.items() if _stored(name)],
         },
-        "config": [_loaded(path.read_bytes()) for path in values],
+        "config": [
+            *(layer if isinstance(layer, dict) else _loaded(layer.read_bytes()) for layer in values.layers),
+            *values.set,
+            *values.set_string,
+        ],
         "manifest": _manifest(own),
         "version": 1,
     }
@@ -48,7 +52,7 @@ def stored_size(chart: Path, values: Sequence[Path] = (), helm: HelmVersion = _M
     return len(base64.b64encode(gzip.compress(text, compresslevel=9)))
 
 
-def check_stored_size(chart: Path, values: Sequence[Path] = (), helm: HelmVersion = _MODTIME) -> None:
+def check_stored_size(chart: Path, values: Values = _NONE, helm: HelmVersion = _MODTIME) -> None:
     """Raises Refused when the release would not fit."""
     size = stored_size(chart, values, helm)
     if size > MOST_STORED:

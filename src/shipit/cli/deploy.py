@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from shipit.cli.confirm import confirm
-from shipit.cli.options import Common, variable
+from shipit.cli.options import Common, typed_lines, variable
 from shipit.cli.session import Done, Session, conduct
 from shipit.errors import Outcome, Usage
 
@@ -25,15 +25,26 @@ def deploy(
         typer.Option("--values", "-f", envvar=variable("values"), metavar="FILE", help="More values files."),
     ] = None,
     set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", envvar=variable("set"), metavar="K=V", help="Values, as for helm: K=V,…"),
-    ] = None,
-    set_string: Annotated[
-        list[str] | None,
+        list[str],
         typer.Option(
-            "--set-string", envvar=variable("set_string"), metavar="K=V", help="Values that stay text."
+            "--set",
+            metavar="K=V",
+            default_factory=lambda: typed_lines("set"),
+            show_default=False,
+            help="Values, handed to helm as typed. They show in the process list: pass secrets in a values file. "
+            "[env var: SHIPIT_SET, one a line]",
         ),
-    ] = None,
+    ],
+    set_string: Annotated[
+        list[str],
+        typer.Option(
+            "--set-string",
+            metavar="K=V",
+            default_factory=lambda: typed_lines("set_string"),
+            show_default=False,
+            help="Like --set, but values are always strings. [env var: SHIPIT_SET_STRING, one a line]",
+        ),
+    ],
     migration_timeout: Annotated[
         str | None,
         typer.Option(
@@ -98,24 +109,26 @@ def deploy(
     ] = None,
 ) -> None:
     """Run the migration once with the new tag, then upgrade the app if it succeeded."""
-    from shipit.config import Overrides
-
-    overrides = Overrides(
-        values=tuple(values or ()),
-        set=tuple(set_ or ()),
-        set_string=tuple(set_string or ()),
-        migration_timeout=migration_timeout,
-        upgrade_timeout=upgrade_timeout,
-    )
 
     def work(session: Session) -> Done:
-        from shipit.cli.wiring import Flags, configure, deploying
-        from shipit.config import check_tag, parse_duration
+        from shipit.cli.wiring import configure, deploying
+        from shipit.config import Flags, check_tag, parse_duration
         from shipit.deploy import deploy as run_deploy
 
         check_tag(tag)
-        wait = parse_duration(lock_wait, "--lock-wait") if lock_wait else 0.0
-        config = configure(session, overrides)
+        flags = Flags(
+            values=tuple(values or ()),
+            set=tuple(set_),
+            set_string=tuple(set_string),
+            migration_timeout=migration_timeout,
+            upgrade_timeout=upgrade_timeout,
+            skip_migration=skip_migration,
+            rerun=rerun,
+            replace_running=replace_running,
+            lock_wait=parse_duration(lock_wait, "--lock-wait") if lock_wait else 0.0,
+            message=message,
+        )
+        config = configure(session, flags)
         if config.confirm:
             confirm(
                 session,
@@ -126,7 +139,6 @@ def deploy(
                 ),
                 declined=Usage("not confirmed; nothing was begun"),
             )
-        flags = Flags(skip_migration, rerun, replace_running, wait, message)
         with deploying(session, config, tag, flags) as (request, world):
             deployed = run_deploy(request, world, session.emit)
         return Done(

@@ -23,8 +23,8 @@ def doctor(
     """Check helm, cluster, permissions, chart and migration; say what to do about what is wrong."""
 
     def work(session: Session) -> Done:
-        from shipit.cli.wiring import Flags, configure, deploying
-        from shipit.config import check_tag
+        from shipit.cli.wiring import configure, deploying
+        from shipit.config import Flags, check_tag
         from shipit.plan import PROBE_TAG, examine
 
         config = configure(session)

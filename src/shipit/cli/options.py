@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
@@ -27,6 +28,15 @@ class OutputKind(StrEnum):
 def variable(name: str) -> str:
     """The environment variable of an option."""
     return f"SHIPIT_{name.upper().replace('-', '_')}"
+
+
+def typed_lines(name: str) -> list[str]:
+    """What the environment variable of an option says that may be given several times: one a line, as it is.
+
+    (typer would split it at blanks, which a value may hold.)
+    """
+    lines = os.environ.get(variable(name), "").split("\n")
+    return [line.removesuffix("\r") for line in lines if line.strip()]
 
 
 @dataclass(frozen=True, slots=True)

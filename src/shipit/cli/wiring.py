@@ -1,4 +1,4 @@
-"""From flags and configuration to what a deploy needs: the cluster, helm, private values files, a Request."""
+"""From flags and configuration to what a deploy needs: the cluster, helm, a Request."""
 
 from __future__ import annotations
 
@@ -7,38 +7,26 @@ import os
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shipit.cli.session import Session
-from shipit.config import Config, Migration, Overrides, load_config, overlay_values, values_files
+from shipit.config import Config, Flags, Request, load_config
 from shipit.errors import refusing
 from shipit.events import Started, Warned
 from shipit.hints import kubectl
 from shipit.lock import LEASE_DURATION
-from shipit.model import Identity, MigrationSpec, Request, World
-from shipit.plan import PROBE_TAG
+from shipit.model import Identity, World
 
 if TYPE_CHECKING:
     from shipit.cluster import KubeCluster
 
 
-@dataclass(frozen=True, slots=True)
-class Flags:
-    """What only `deploy` has."""
-
-    skip_migration: bool = False
-    rerun: bool = False
-    replace_running: bool = False
-    lock_wait: float = 0.0
-    message: str = ""
-
-
-def configure(session: Session, overrides: Overrides | None = None) -> Config:
-    """Load `shipit.toml`; the flags that every command has are added to `overrides`. Raises Usage."""
+def configure(session: Session, flags: Flags | None = None) -> Config:
+    """Load `shipit.toml`; the flags that every command has are added to `flags`. Raises Usage."""
     common = session.common
-    said = replace(overrides or Overrides(), namespace=common.namespace, context=common.context)
+    said = replace(flags or Flags(), namespace=common.namespace, context=common.context)
     config = load_config(common.config, common.env, Path.cwd(), os.environ, said)
     session.release = config.release.name
     return config
@@ -55,7 +43,7 @@ def reach(session: Session, config: Config, folder: Path) -> KubeCluster:
     with refusing():
         cluster = connect(
             kubeconfig=str(kubeconfig) if kubeconfig else None,
-            context=config.release.context,
+            context=config.release.context or None,
             clock=session.clock,
             folder=folder,
         )
@@ -108,8 +96,9 @@ def deploying(
             namespace=session.namespace,
             context=cluster.context,  # as it was resolved: somebody may switch contexts while a migration runs
             kubeconfig=cluster.kubeconfig,
-            helm_args=release.helm_args,
+            helm_flags=config.helm_flags,
             workdir=config.path.parent,
+            folder=folder,
             environ=os.environ,
             lease=LEASE_DURATION,
         )
@@ -125,28 +114,20 @@ def deploying(
             )
         )
         _warn_of_no_tls(session, cluster)
-        with refusing():
-            request = _request(session, config, tag, flags, folder)
+        request = _request(session, config, tag, flags, folder)
         yield request, World(program, cluster, session.clock, session.mask)
 
 
 def _request(session: Session, config: Config, tag: str, flags: Flags, folder: Path) -> Request:
-    release = config.release
     return Request(
         run=session.run,
-        release=release.name,
         namespace=session.namespace,
         tag=tag,
-        chart=release.chart,
-        values=_values(config, None, tag, folder / "values.json"),
-        probe=_values(config, None, PROBE_TAG, folder / "probe.json"),
+        spec=config.release,
+        values=config.values,
         workdir=folder,
         identity=identity(os.environ, flags.message),
-        migrations=tuple(_spec(config, each, tag, folder, n) for n, each in enumerate(config.migrations)),
-        tag_key=release.tag_key,
-        timeout=release.timeout,
-        rollback_on_failure=release.rollback_on_failure,
-        create_namespace=release.create_namespace,
+        migrations=(config.migration,),
         skip_migration=flags.skip_migration,
         rerun=flags.rerun,
         replace_running=flags.replace_running,
@@ -154,36 +135,8 @@ def _request(session: Session, config: Config, tag: str, flags: Flags, folder: P
     )
 
 
-def _spec(config: Config, migration: Migration, tag: str, folder: Path, number: int) -> MigrationSpec:
-    own = bool(migration.chart or migration.values or migration.set)
-    return MigrationSpec(
-        name=migration.name or "",
-        template=migration.template or "",
-        chart=migration.chart or "",
-        values=_values(config, migration, tag, folder / f"migration-{number}.json") if own else None,
-        probe=_values(config, migration, PROBE_TAG, folder / f"migration-{number}-probe.json")
-        if own
-        else None,
-        timeout=migration.timeout,
-        start_timeout=migration.start_timeout,
-        phase=migration.phase,
-        on_timeout=migration.on_timeout,
-    )
-
-
-def _values(config: Config, migration: Migration | None, tag: str, path: Path) -> tuple[Path, ...]:
-    """The values files of a rendering, lowest first; the last one is ours and holds `set` and the tag."""
-    from shipit.chart import load_yaml
-    from shipit.helm import write_values
-
-    ours = write_values(
-        path.parent, path.name, overlay_values(config, tag, migration=migration, load_yaml=load_yaml)
-    )
-    return (*values_files(config, migration), ours)
-
-
 def identity(environ: Mapping[str, str], message: str = "") -> Identity:
-    """Who deploys and where from: the Actions run's URL in CI, else user and host."""
+    """Who deploys and where from: the Actions run's URL in CI, otherwise user and host."""
     if environ.get("GITHUB_ACTIONS") == "true":
         server, repository = environ.get("GITHUB_SERVER_URL", ""), environ.get("GITHUB_REPOSITORY", "")
         where = f"{server}/{repository}/actions/runs/{environ.get('GITHUB_RUN_ID', '')}"

@@ -1,30 +1,34 @@
 """`shipit.toml`, its environments, its variables and the flags, settled into one frozen Config.
 
 `structure` says what a file may hold, `tables` checks it key by key, `overlay` lays an environment over the base,
-`load` puts it together, `values` makes the values that Helm gets.
+`load` puts it together, `request` is what is asked for.
 """
 
 from shipit.config.durations import format_duration, parse_duration
+from shipit.config.helm_args import HelmFlag, Use, parse_helm_args
+from shipit.config.keys import KeyPath, key_path, written
 from shipit.config.load import load_config
-from shipit.config.settings import Config, Migration, On, Overrides, Release
-from shipit.config.structure import schema
-from shipit.config.strvals import Assignment, parse_set
+from shipit.config.overlay import merged
+from shipit.config.request import Config, Flags, Request
+from shipit.config.structure import MigrationSpec, ReleaseSpec, schema
 from shipit.config.validators import check_tag
-from shipit.config.values import overlay_values, values_files
 
 __all__ = [
-    "Assignment",
     "Config",
-    "Migration",
-    "On",
-    "Overrides",
-    "Release",
+    "Flags",
+    "HelmFlag",
+    "KeyPath",
+    "MigrationSpec",
+    "ReleaseSpec",
+    "Request",
+    "Use",
     "check_tag",
     "format_duration",
+    "key_path",
     "load_config",
-    "overlay_values",
+    "merged",
     "parse_duration",
-    "parse_set",
+    "parse_helm_args",
     "schema",
-    "values_files",
+    "written",
 ]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 _REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://")
 _IN_REPOSITORY = re.compile(r"[A-Za-z0-9][^/]*/[^/]+")
-ONLY_FOLDERS = "charts of a registry or repository are not supported yet; allowed is a folder"
+ONLY_FOLDERS = "charts from a registry or repository are not supported yet; use a folder"
 
 
 def values_problem(path: Path) -> str:
@@ -16,13 +16,13 @@ def values_problem(path: Path) -> str:
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
-        return f"there is no such file: {path}"
+        return f"no such file: {path}"
     except OSError as error:
         return f"{path} can't be read: {error.strerror}"
     if stat.S_ISDIR(mode):
-        return f"{path} is a folder; allowed is a YAML file"
+        return f"{path} is a folder; use a YAML file"
     if not stat.S_ISREG(mode):
-        return f"{path} is a pipe or a device, and is read more than once; allowed is a file"
+        return f"{path} is a pipe or a device, and it is read more than once; use a file"
     return ""
 
 
@@ -36,7 +36,7 @@ def chart_problem(chart: str, folder: Path) -> str:
             return ""
     except FileNotFoundError:
         repository = f" ({ONLY_FOLDERS})" if _IN_REPOSITORY.fullmatch(chart) else ""
-        return f"there is no such folder: {path}{repository}"
+        return f"no such folder: {path}{repository}"
     except OSError as error:
         return f"{path} can't be read: {error.strerror}"
-    return f"{path} is a file; allowed is the chart's folder"
+    return f"{path} is a file; use the chart's folder"

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
-from shipit.config import files, flags, source
-from shipit.config.durations import parse_duration
-from shipit.config.later import SEVERAL, refuse_later
-from shipit.config.overlay import overlaid, overlaid_migrations, step_name
-from shipit.config.settings import Config, Migration, On, Overrides, Release
-from shipit.config.structure import MigrationTable, OnTable, ReleaseTable
-from shipit.config.tables import Layer, Section, base_layer, environment_layer, environment_names
+from shipit.config import files, source
+from shipit.config.helm_args import HelmFlag, parse_helm_args
+from shipit.config.keys import assigned, key_path
+from shipit.config.overlay import overlaid
+from shipit.config.request import Config, Flags
+from shipit.config.structure import MigrationSpec, ReleaseSpec
+from shipit.config.tables import (
+    Layer,
+    Section,
+    base_layer,
+    environment_layer,
+    environment_names,
+    flags_section,
+)
 from shipit.config.validators import nearest, shown
 from shipit.errors import Usage
-from shipit.model import Json
+from shipit.model import Json, Values
 
-_T = TypeVar("_T")
+_T = TypeVar("_T", bound=msgspec.Struct)
 
 
 def load_config(
@@ -29,7 +34,7 @@ def load_config(
     environment: str | None,
     cwd: Path,
     environ: Mapping[str, str],
-    overrides: Overrides,
+    flags: Flags,
 ) -> Config:
     """Read, overlay and check; `path` is relative to `cwd`, None: the nearest shipit.toml upward. Raises Usage.
 
@@ -37,19 +42,41 @@ def load_config(
     and chart folders that it names are looked at.
     """
     found = source.find(path, cwd)
+    folder = found.parent
     file = str(found.relative_to(cwd)) if found.is_relative_to(cwd) else str(found)
     layers = _layers(source.read(found, file), file, environment, environ)
-    for layer in layers:
-        _check_files(layer, found.parent)
-    migrations = _migrations(layers, found.parent, flags.over_migrations(overrides))
-    refuse_later(*layers)
+    for section in [each for layer in layers for each in (layer.release, layer.migration)]:
+        _check_files(section, folder)
+    release = _release(
+        [
+            *(layer.release for layer in layers),
+            flags_section(
+                ReleaseSpec,
+                ("--namespace", "namespace", flags.namespace),
+                ("--context", "context", flags.context),
+                ("--upgrade-timeout", "timeout", flags.upgrade_timeout),
+            ),
+        ],
+        folder,
+    )
+    migration = _migration(
+        [
+            *(layer.migration for layer in layers),
+            flags_section(MigrationSpec, ("--timeout", "timeout", flags.migration_timeout)),
+        ],
+        folder,
+    )
+    helm_flags = parse_helm_args(release.helm_args)
+    if problem := _beats_the_tag(helm_flags, release.tag_keys):
+        raise layers[0].release.wrong("helm_args", problem)
     return Config(
         path=found,
+        release=release,
+        migration=migration,
+        values=_values(release, flags, cwd),
+        helm_flags=helm_flags,
         environment=environment,
         confirm=layers[-1].confirm,
-        release=_release([layer.release for layer in layers], found.parent, cwd, overrides),
-        migrations=migrations,
-        on=_on([layer.on for layer in layers]),
     )
 
 
@@ -59,7 +86,7 @@ def _layers(raw: Json, file: str, environment: str | None, environ: Mapping[str,
     if environment is not None and environment not in known:
         near = nearest(environment, known)
         advice = f"did you mean {near}? " if near else ""
-        listed = f"known are {', '.join(known)}" if known else "it has none"
+        listed = f"it has {', '.join(known)}" if known else "it has none"
         raise Usage(f"--env {shown(environment)}: no such environment in {file}; {advice}{listed}")
     base = base_layer(raw, file, environ)
     tables = raw.get("environments", {})
@@ -70,78 +97,66 @@ def _layers(raw: Json, file: str, environment: str | None, environ: Mapping[str,
     return (base, layers[environment]) if environment is not None else (base,)
 
 
-def _check_files(layer: Layer, folder: Path) -> None:
-    for section in layer.sections:
-        for text in section.raw.get("values", ()):
-            if problem := files.values_problem(folder / text):
-                raise section.wrong("values", problem)
-        chart = section.raw.get("chart")
-        if chart and (problem := files.chart_problem(chart, folder)):
-            raise section.wrong("chart", problem)
+def _check_files(section: Section, folder: Path) -> None:
+    for text in section.raw.get("values", ()):
+        if problem := files.values_problem(folder / text):
+            raise section.wrong("values", problem)
+    chart = section.raw.get("chart")
+    if chart and (problem := files.chart_problem(chart, folder)):
+        raise section.wrong("chart", problem)
 
 
-def _release(sections: Sequence[Section], folder: Path, cwd: Path, overrides: Overrides) -> Release:
-    found = _settled(sections, flags.over_release(overrides), ReleaseTable)
-    if found.name is UNSET or found.chart is UNSET:
-        missing = "name" if found.name is UNSET else "chart"
-        example = 'name = "shop"' if missing == "name" else 'chart = "chart", a folder relative to this file'
-        raise sections[0].wrong(missing, f"is missing; needed is, for example, {example}")
-    return Release(
-        name=found.name,
-        chart=str(folder / found.chart),
-        chart_is_folder=True,
-        namespace=_given(found.namespace),
-        context=_given(found.context),
-        values=(*(folder / each for each in found.values), *flags.values(overrides, cwd)),
-        set=found.set,
-        assignments=flags.assignments(overrides),
-        tag_key=(found.tag_key,) if isinstance(found.tag_key, str) else found.tag_key,
-        timeout=parse_duration(found.timeout),
-        rollback_on_failure=found.rollback_on_failure,
-        create_namespace=found.create_namespace,
-        helm_args=found.helm_args,
+def _release(sections: Sequence[Section], folder: Path) -> ReleaseSpec:
+    found = _settled(sections, ReleaseSpec)
+    for key, value, example in (
+        ("name", found.name, 'name = "shop"'),
+        ("chart", found.chart, 'chart = "chart", a folder relative to this file'),
+    ):
+        if not value:
+            raise sections[0].wrong(key, f"is missing; for example: {example}")
+    return msgspec.structs.replace(
+        found, chart=str(folder / found.chart), values=_below(folder, found.values)
     )
 
 
-def _migrations(layers: Sequence[Layer], folder: Path, over: Json) -> tuple[Migration, ...]:
-    base, *rest = [layer.migrations for layer in layers]
-    tables = overlaid_migrations(base, rest[0] if rest else ()) or [{}]
-    last = next((section for sections in (*rest, base) for section in reversed(sections)), None)
-    if last is not None:
-        doubled = [name for name, count in Counter(map(step_name, tables)).items() if name and count > 1]
-        if doubled:
-            raise last.wrong("name", f"several migrations are called {shown(doubled[0])}; each needs its own")
-        if len(tables) > 1:
-            raise last.wrong("", SEVERAL)
-    return tuple(_migration({**table, **over}, folder) for table in tables)
-
-
-def _migration(table: Json, folder: Path) -> Migration:
-    found = msgspec.convert(table, MigrationTable)
-    return Migration(
-        name=step_name(table) or None,
-        template=_given(found.template),
-        chart=None if found.chart is UNSET else str(folder / found.chart),
-        values=tuple(folder / each for each in found.values),
-        set=found.set,
-        timeout=parse_duration(found.timeout),
-        start_timeout=parse_duration(found.start_timeout),
-        phase=_given(found.phase),
-        on_timeout=found.on_timeout,
+def _migration(sections: Sequence[Section], folder: Path) -> MigrationSpec:
+    found = _settled(sections, MigrationSpec)
+    return msgspec.structs.replace(
+        found,
+        name=found.name or PurePosixPath(found.template).stem,
+        chart=found.chart and str(folder / found.chart),
+        values=_below(folder, found.values),
     )
 
 
-def _on(sections: Sequence[Section]) -> On:
-    found = _settled(sections, {}, OnTable)
-    return On(start=found.start, success=found.success, failure=found.failure)
-
-
-def _settled(sections: Sequence[Section], over: Json, kind: type[_T]) -> _T:
+def _settled(sections: Sequence[Section], kind: type[_T]) -> _T:
     table: Json = {}
     for section in sections:
         table = overlaid(table, section.raw)
-    return msgspec.convert(table | over, kind)
+    return msgspec.convert(table, kind)
 
 
-def _given(value: _T | UnsetType) -> _T | None:
-    return None if isinstance(value, UnsetType) else value
+def _below(folder: Path, paths: Sequence[str]) -> tuple[str, ...]:
+    return tuple(str(folder / path) for path in paths)
+
+
+def _values(release: ReleaseSpec, flags: Flags, cwd: Path) -> Values:
+    """Everything that the release gets but the tag: `values`, --values, `set`, --set, --set-string."""
+    typed = [cwd / path for path in flags.values]
+    for path in typed:
+        if problem := files.values_problem(path):
+            raise Usage(f"--values: {problem}")
+    own = [release.set] if release.set else []
+    return Values((*map(Path, release.values), *typed, *own), flags.set, flags.set_string)
+
+
+def _beats_the_tag(helm_flags: Sequence[HelmFlag], tag_keys: Sequence[str]) -> str:
+    """Helm takes --set-file and --set-literal after every --set-string, which is how it gets the tag."""
+    for flag in helm_flags:
+        if flag.name not in ("--set-file", "--set-literal"):
+            continue
+        paths = assigned(flag.value)[: None if flag.name == "--set-file" else 1]
+        for key in tag_keys:
+            if (to := key_path(key)) and any(to[: len(path)] == path for path in paths):
+                return f"{flag.name} would replace the tag at {key}; use --set-string, or another tag_key"
+    return ""

@@ -11,7 +11,7 @@ from shipit.model import Json
 
 NAME = "shipit.toml"
 _LARGEST = 1 << 20
-_START = "`shipit init` writes one"
+_START = "shipit schema"
 
 
 def find(path: Path | None, cwd: Path) -> Path:
@@ -24,21 +24,21 @@ def find(path: Path | None, cwd: Path) -> Path:
                 return folder / NAME
         except OSError as error:
             raise Usage(f"{folder / NAME}: can't be looked at: {error.strerror}") from error
-    raise Usage(f"no {NAME} in {cwd} or any folder above it", hint=f"{_START}; --config FILE names another")
+    raise Usage(f"no {NAME} in {cwd} or any folder above it; --config names one elsewhere", hint=_START)
 
 
 def read(path: Path, file: str) -> Json:
     """The tables of a file, called `file` in errors. Raises Usage, with line and column where there are any."""
     text = _text(path, file)
     if not text.strip():
-        raise Usage(f"{file}: is empty; needed are at least [release] name and chart", hint=_START)
+        raise Usage(f"{file}: is empty; it needs at least [release] name and chart", hint=_START)
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         problem = str(error).replace("at end of document", f"at the end, line {text.count(chr(10)) + 1}")
-        raise Usage(f"{file}: is not TOML: {_one_line(problem)}") from error
+        raise Usage(f"{file}: is not valid TOML: {_one_line(problem)}") from error
     except ValueError as error:  # an integer of thousands of digits, a date that no calendar has
-        raise Usage(f"{file}: is not TOML: {_one_line(str(error)).partition(';')[0]}") from error
+        raise Usage(f"{file}: is not valid TOML: {_one_line(str(error)).partition(';')[0]}") from error
     except RecursionError as error:
         raise Usage(f"{file}: is nested too deeply") from error
 
@@ -48,13 +48,13 @@ def _text(path: Path, file: str) -> str:
         with path.open("rb") as opened:
             found = opened.read(_LARGEST + 1)
     except FileNotFoundError as error:
-        raise Usage(f"{file}: there is no such file", hint=_START) from error
+        raise Usage(f"{file}: no such file", hint=_START) from error
     except IsADirectoryError as error:
-        raise Usage(f"{file}: is a folder; a file is needed", hint=f"--config {path / NAME}") from error
+        raise Usage(f"{file}: is a folder; name a file", hint=f"--config {path / NAME}") from error
     except OSError as error:
         raise Usage(f"{file}: can't be read: {error.strerror}") from error
     if len(found) > _LARGEST:
-        raise Usage(f"{file}: is larger than 1 MiB: that is no configuration")
+        raise Usage(f"{file}: is larger than 1 MiB: that is not a configuration")
     try:
         return found.decode("utf-8-sig")  # some editors on Windows lead a file with a byte order mark
     except UnicodeDecodeError as error:

@@ -1,11 +1,13 @@
 """What a `shipit.toml` may hold: every key, its type, its default, what it means, what checks it.
 
-The JSON Schema for editors is made from this page, and so is what an error says about a key.
+The JSON Schema for editors is made from this page, and so is what an error says about a key. A section of a file,
+decoded, is what the rest of shipit uses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -13,8 +15,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from shipit.config import validators
 from shipit.config.durations import ALLOWED as DURATION
-from shipit.config.durations import PATTERN
-from shipit.config.strvals import tag_keys
+from shipit.config.durations import PATTERN, format_duration, seconds
 from shipit.model import Json
 
 TEXT = "text in quotes"
@@ -22,21 +23,37 @@ TEXTS = 'a list of texts, like ["a", "b"], none of them empty'
 TRUTH = "true or false, without quotes"
 TABLE = "a table"
 
-# a variable may stand for a duration, or for a part of it
-_TIME = {"pattern": PATTERN + r"|\$\{", "examples": ["90s", "15m", "1h30m"]}
-
 
 def about(
     description: str,
     allowed: str,
     check: Callable[[Any], str] | None = None,
+    *,
+    decode: Callable[[Any], Any] | None = None,
     schema: Json | None = None,
 ) -> Meta:
-    """What is known of a key beside its type; `check` takes its value and says what is wrong with it, or ""."""
+    """What is known of a key beside its type.
+
+    `decode` makes of what the file says what the key's type is, None where that can't be; `check` takes the value and
+    says what is wrong with it, or "".
+    """
     return Meta(
         description=description,
-        extra={"allowed": allowed, "check": check},
+        extra={"allowed": allowed, "check": check, "decode": decode},
         extra_json_schema=schema,
+    )
+
+
+def duration(description: str) -> Meta:
+    """A key of type float, in seconds, that the file writes as Go writes durations."""
+    # a variable may stand for a duration, or for a part of it
+    text = {"pattern": PATTERN + r"|\$\{", "examples": ["90s", "15m", "1h30m"]}
+    return about(
+        description,
+        DURATION,
+        validators.longer_than_zero,
+        decode=lambda value: seconds(value) if isinstance(value, str) else None,
+        schema=text,
     )
 
 
@@ -46,29 +63,22 @@ Texts = tuple[Text, ...]
 Table = dict[str, Any]
 
 
-class ReleaseTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ReleaseSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The Helm release that is deployed."""
 
-    name: Annotated[Text | UnsetType, about("The release's name.", TEXT, validators.release_name)] = UNSET
-    chart: Annotated[
-        Text | UnsetType, about('A folder, relative to this file; "repo/chart"; or "oci://…".', TEXT)
-    ] = UNSET
-    version: Annotated[Text | UnsetType, about("The version of a chart that is not a folder.", TEXT)] = UNSET
+    name: Annotated[Text, about("The release's name.", TEXT, validators.release_name)] = ""
+    chart: Annotated[Text, about("The chart's folder, relative to this file.", TEXT)] = ""
     namespace: Annotated[
-        Text | UnsetType, about("Where to deploy; the context's by default.", TEXT, validators.namespace)
-    ] = UNSET
-    context: Annotated[
-        Text | UnsetType, about("The kubeconfig's context; the current one by default.", TEXT)
-    ] = UNSET
+        Text, about("Where to deploy; the context's by default.", TEXT, validators.namespace)
+    ] = ""
+    context: Annotated[Text, about("The kubeconfig's context; the current one by default.", TEXT)] = ""
     values: Annotated[Texts, about("Values files, relative to this file.", TEXTS)] = ()
     set: Annotated[Table, about("Values, as a table.", TABLE, validators.json_values)] = {}
     tag_key: Annotated[
         Text | Texts,
-        about("The value, or values, that receive the tag.", f"{TEXT}, or {TEXTS}", tag_keys),
+        about("The value, or values, that receive the tag.", f"{TEXT}, or {TEXTS}", validators.tag_keys),
     ] = "image.tag"
-    timeout: Annotated[
-        Text, about("helm upgrade's timeout.", DURATION, validators.positive_duration, _TIME)
-    ] = "5m"
+    timeout: Annotated[float, duration("helm upgrade's timeout.")] = 300.0
     rollback_on_failure: Annotated[
         bool, about("Roll back a failed upgrade, after showing why; never a first install.", TRUTH)
     ] = False
@@ -77,77 +87,58 @@ class ReleaseTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         Texts, about("Options that are passed to helm upgrade as they are.", TEXTS, validators.helm_args)
     ] = ()
 
+    @property
+    def tag_keys(self) -> tuple[str, ...]:
+        return (self.tag_key,) if isinstance(self.tag_key, str) else self.tag_key
 
-class MigrationTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"from_": "from"}):
-    """A migration: a Job of a chart, or one made from a workload of the chart."""
+
+class MigrationSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The migration: a Job of a chart."""
 
     name: Annotated[
-        Text | UnsetType, about("Its name; its template's file stem by default.", TEXT, validators.step_name)
-    ] = UNSET
+        Text, about("Its name; its template's file stem by default.", TEXT, validators.step_name)
+    ] = ""
     template: Annotated[
-        Text | UnsetType,
+        Text,
         about(
             "Its template in the chart; the chart's only migration Job by default.", TEXT, validators.template
         ),
-    ] = UNSET
-    chart: Annotated[Text | UnsetType, about("Its chart; the release's by default.", TEXT)] = UNSET
+    ] = ""
+    chart: Annotated[Text, about("Its chart; the release's by default.", TEXT)] = ""
     values: Annotated[Texts, about("Values files, on top of the release's.", TEXTS)] = ()
     set: Annotated[Table, about("Values, on top of the release's.", TABLE, validators.json_values)] = {}
-    prerequisites: Annotated[
-        Texts, about("Templates that are applied before the Job, like its ConfigMap or Secret.", TEXTS)
-    ] = ()
-    from_: Annotated[
-        Text | UnsetType, about("The workload of which the Job is made.", TEXT, validators.workload)
-    ] = UNSET
-    container: Annotated[
-        Text | UnsetType,
-        about("The workload's container, or init container; its first container by default.", TEXT),
-    ] = UNSET
-    command: Annotated[Texts, about("What the container runs instead of its own command.", TEXTS)] = ()
-    timeout: Annotated[
-        Text,
-        about(
-            "How long it may take, from creation to completion.",
-            DURATION,
-            validators.positive_duration,
-            _TIME,
-        ),
-    ] = "15m"
-    start_timeout: Annotated[
-        Text,
-        about("How long until a container has started.", DURATION, validators.positive_duration, _TIME),
-    ] = "5m"
+    timeout: Annotated[float, duration("How long it may take, from creation to completion.")] = 900.0
+    start_timeout: Annotated[float, duration("How long until a container has started.")] = 300.0
     phase: Annotated[
         Literal["before", "after"] | UnsetType,
-        about("Before or after the upgrade; by its hook by default, else before.", '"before" or "after"'),
-    ] = UNSET
-    first_install: Annotated[
-        Literal["before", "after", "skip"] | UnsetType,
-        about("When on a first install; as the phase by default.", '"before", "after" or "skip"'),
+        about("Before or after the upgrade; by its hook by default, or before.", '"before" or "after"'),
     ] = UNSET
     on_timeout: Annotated[
         Literal["leave", "delete"],
         about("What becomes of a Job that ran past its timeout.", '"leave" or "delete"'),
     ] = "leave"
 
+    @property
+    def layers(self) -> tuple[Path | Json, ...]:
+        """Its own values, lowest first."""
+        return (*map(Path, self.values), *([self.set] if self.set else []))
 
-class OnTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Commands that run on this machine; SHIPIT_DEPLOY_TAG and others are in their environment."""
+    @property
+    def renders_alone(self) -> bool:
+        """It has a rendering of its own, for it has a chart or values of its own."""
+        return bool(self.chart or self.layers)
 
-    start: Annotated[Texts, about("Before a deploy; its failure refuses the deploy.", TEXTS)] = ()
-    success: Annotated[Texts, about("After a deploy that succeeded.", TEXTS)] = ()
-    failure: Annotated[Texts, about("After any other outcome.", TEXTS)] = ()
+    @property
+    def named(self) -> bool:
+        """False for a table that only says how to run what the chart holds, or none."""
+        return bool(self.template or self.renders_alone)
 
 
 class EnvironmentTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is different in one environment, chosen with --env."""
 
-    release: Annotated[ReleaseTable, about("On top of [release].", TABLE)] = ReleaseTable()
-    migration: Annotated[
-        MigrationTable | tuple[MigrationTable, ...],
-        about("On top of [migration]; of several, by name.", "a table, or an array of tables"),
-    ] = ()
-    on: Annotated[OnTable, about("On top of [on].", TABLE)] = OnTable()
+    release: Annotated[ReleaseSpec, about("On top of [release].", TABLE)] = ReleaseSpec()
+    migration: Annotated[MigrationSpec, about("On top of [migration].", TABLE)] = MigrationSpec()
     confirm: Annotated[bool, about("Ask before deploying on a terminal; demand --yes elsewhere.", TRUTH)] = (
         False
     )
@@ -156,20 +147,23 @@ class EnvironmentTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class FileTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How `shipit deploy` deploys this project."""
 
-    release: Annotated[ReleaseTable, about("The Helm release that is deployed.", TABLE)] = ReleaseTable()
-    migration: Annotated[
-        MigrationTable | tuple[MigrationTable, ...],
-        about(
-            "The migration; an array of tables for several, run in order.", "a table, or an array of tables"
-        ),
-    ] = ()
-    on: Annotated[OnTable, about("Commands that run on this machine.", TABLE)] = OnTable()
+    release: Annotated[ReleaseSpec, about("The Helm release that is deployed.", TABLE)] = ReleaseSpec()
+    migration: Annotated[MigrationSpec, about("The migration.", TABLE)] = MigrationSpec()
     environments: Annotated[
         dict[str, EnvironmentTable], about("Overlays by environment, chosen with --env.", "a table of tables")
     ] = {}
 
 
 def schema() -> Json:
-    """The JSON Schema (draft 2020-12) of `shipit.toml`."""
+    """The JSON Schema (draft 2020-12) of `shipit.toml`: defaults are as the file writes them."""
     found = msgspec.json.schema(FileTable)
+    for table in found["$defs"].values():
+        for about_key in table["properties"].values():
+            match about_key.get("default"):
+                case "":
+                    del about_key["default"]
+                case float() as default:
+                    about_key |= {"type": "string", "default": format_duration(default)}
+                case dict():
+                    about_key["default"] = {}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "shipit.toml", **found}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 
 from shipit.config import structure
-from shipit.config.structure import EnvironmentTable, FileTable, MigrationTable, OnTable, ReleaseTable
+from shipit.config.structure import EnvironmentTable, FileTable, MigrationSpec, ReleaseSpec
 from shipit.config.validators import nearest, shown
 from shipit.config.variables import Unset, expand
 from shipit.errors import Usage
@@ -28,33 +28,55 @@ _TYPES: dict[type, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One table of a file: its keys with the variables filled in, and how an error names it."""
+    """One table of a file, or what flags say in its stead, and how an error names it.
+
+    `flags` are the keys that flags have set, by their names; `raw` is as in the file, or, once checked, with the
+    variables filled in and the values decoded.
+    """
 
     file: str
     label: str
     kind: type[msgspec.Struct]
     raw: Json
+    flags: Mapping[str, str] = field(default_factory=dict)
 
     def wrong(self, key: str, problem: str) -> Usage:
         where = " ".join(part for part in (self.label, key) if part)
-        return Usage(f"{self.file}: {where}: {problem}")
+        return Usage(f"{self.flags.get(key) or f'{self.file}: {where}'}: {problem}")
 
-    def check(self) -> None:
-        """Raises Usage for the first key that is unknown, of a wrong type, or of a bad value."""
-        fields = {field.encode_name: field for field in msgspec.structs.fields(self.kind)}
+    def checked(self) -> Section:
+        """With every value decoded. Raises Usage for the first key that is unknown, of a wrong type, or bad."""
+        return replace(self, raw={key: self._decoded(key, value) for key, value in self.raw.items()})
+
+    def expanded(self, environ: Mapping[str, str] | None) -> Section:
+        """With the variables filled in; without any (None) the texts that name one are left out."""
+        found: Json = {}
         for key, value in self.raw.items():
-            if key not in fields:
-                raise self.wrong(_quoted(key), _unknown(key, self.kind))
-            about = _about(fields[key].type)
-            texts = value if isinstance(value, list) else [value]
-            if any(isinstance(each, str) and "\0" in each for each in texts):
-                raise self.wrong(key, "holds a NUL character, which no name or argument can")
             try:
-                converted = getattr(msgspec.convert({key: value}, self.kind), fields[key].name)
-            except msgspec.ValidationError as error:
-                raise self.wrong(key, _mismatch(value, about["allowed"])) from error
-            if about["check"] and (problem := about["check"](converted)):
-                raise self.wrong(key, problem)
+                found[key] = expand(value, environ or {})
+            except Unset as error:
+                if environ is not None:
+                    path = key + ("" if not error.path or error.path.startswith("[") else ".") + error.path
+                    raise self.wrong(path, error.problem) from error
+        return replace(self, raw=found)
+
+    def _decoded(self, key: str, value: Any) -> Any:
+        fields = {field.encode_name: field for field in msgspec.structs.fields(self.kind)}
+        if key not in fields:
+            raise self.wrong(_quoted(key), _unknown(key, self.kind))
+        about = _about(fields[key].type)
+        texts = value if isinstance(value, list) else [value]
+        if any(isinstance(each, str) and "\0" in each for each in texts):
+            raise self.wrong(key, "holds a NUL character, which no name or argument can")
+        decoded = about["decode"](value) if about["decode"] else value
+        try:
+            converted = getattr(msgspec.convert({key: decoded}, self.kind), fields[key].name)
+        except msgspec.ValidationError as error:
+            allowed = about["allowed"].removesuffix(" in quotes" if key in self.flags else "")
+            raise self.wrong(key, _mismatch(value, allowed)) from error
+        if about["check"] and (problem := about["check"](converted)):
+            raise self.wrong(key, problem)
+        return decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +84,8 @@ class Layer:
     """The base of a file, or one of its environments. `confirm` is the environment's own."""
 
     release: Section
-    migrations: tuple[Section, ...]
-    on: Section
+    migration: Section
     confirm: bool = False
-
-    @property
-    def sections(self) -> tuple[Section, ...]:
-        return (self.release, *self.migrations, self.on)
 
 
 def base_layer(raw: Json, file: str, environ: Mapping[str, str]) -> Layer:
@@ -86,6 +103,16 @@ def environment_layer(raw: Json, name: str, file: str, environ: Mapping[str, str
     return _layer(Section(file, f"[{prefix}]", EnvironmentTable, raw[name]), f"{prefix}.", environ)
 
 
+def flags_section(kind: type[msgspec.Struct], *given: tuple[str, str, str | None]) -> Section:
+    """What flags say, checked like the keys that they stand for. Raises Usage, naming the flag.
+
+    Each of `given` is a flag, its key, and its value, None when it was not typed.
+    """
+    typed = [(flag, key, value) for flag, key, value in given if value is not None]
+    raw: Json = {key: value for _, key, value in typed}
+    return Section("", "", kind, raw, {key: flag for flag, key, _ in typed}).checked()
+
+
 def environment_names(raw: Json, file: str) -> tuple[str, ...]:
     """The environments that a file has. Raises Usage when they are no tables."""
     found = raw.get("environments", {})
@@ -101,21 +128,11 @@ def environment_names(raw: Json, file: str) -> tuple[str, ...]:
 
 def _layer(own: Section, prefix: str, environ: Mapping[str, str] | None) -> Layer:
     _check_tables(own)
-    tables = own.raw.get("migration", [])
-    several = isinstance(tables, list)
-    label = f"[[{prefix}migration]]" if several else f"[{prefix}migration]"
-    layer = Layer(
-        release=_table(own, f"[{prefix}release]", ReleaseTable, own.raw.get("release", {}), environ),
-        migrations=tuple(
-            _table(own, f"{label} no. {number}" if several else label, MigrationTable, table, environ)
-            for number, table in enumerate(tables if several else [tables], 1)
-        ),
-        on=_table(own, f"[{prefix}on]", OnTable, own.raw.get("on", {}), environ),
+    return Layer(
+        release=_table(own, f"[{prefix}release]", ReleaseSpec, own.raw.get("release", {}), environ),
+        migration=_table(own, f"[{prefix}migration]", MigrationSpec, own.raw.get("migration", {}), environ),
         confirm=own.raw.get("confirm", False),
     )
-    for section in layer.sections:
-        section.check()
-    return layer
 
 
 def _check_tables(own: Section) -> None:
@@ -125,7 +142,7 @@ def _check_tables(own: Section) -> None:
         if key not in known:
             bracketed = isinstance(value, dict) and not own.label
             raise own.wrong(f"[{_quoted(key)}]" if bracketed else _quoted(key), _unknown(key, own.kind))
-    Section(own.file, own.label, own.kind, {k: v for k, v in own.raw.items() if k == "confirm"}).check()
+    replace(own, raw={k: v for k, v in own.raw.items() if k == "confirm"}).checked()
 
 
 def _table(
@@ -133,20 +150,8 @@ def _table(
 ) -> Section:
     section = Section(own.file, label, kind, table)
     if not isinstance(table, dict):
-        raise section.wrong("", _mismatch(table, structure.TABLE))
-    return _expanded(section, environ)
-
-
-def _expanded(section: Section, environ: Mapping[str, str] | None) -> Section:
-    found: Json = {}
-    for key, value in section.raw.items():
-        try:
-            found[key] = expand(value, environ or {})
-        except Unset as error:
-            if environ is not None:
-                path = key + ("" if not error.path or error.path.startswith("[") else ".") + error.path
-                raise section.wrong(path, error.problem) from error
-    return Section(section.file, section.label, section.kind, found)
+        raise section.wrong("", _mismatch(table, f"one table, {label}"))
+    return section.expanded(environ).checked()
 
 
 def _about(type: Any) -> Any:
@@ -174,26 +179,25 @@ def _named(value: Any) -> str:
 
 
 def _unknown(key: str, kind: type[msgspec.Struct]) -> str:
-    known = sorted(field.encode_name for field in msgspec.structs.fields(kind))
+    known = _keys(kind)
     near = nearest(key, known)
     homes: dict[str, type[msgspec.Struct]] = {
-        "[release]": ReleaseTable,
-        "[migration]": MigrationTable,
-        "[on]": OnTable,
+        "[release]": ReleaseSpec,
+        "[migration]": MigrationSpec,
         "[environments.NAME]": EnvironmentTable,
     }
-    home = [
-        label
-        for label, other in homes.items()
-        if other is not kind and key in {field.encode_name for field in msgspec.structs.fields(other)}
-    ]
+    home = [label for label, other in homes.items() if other is not kind and key in _keys(other)]
     if home:
         advice = f"it belongs in {' or '.join(home)}; "
     elif near:
         advice = f"did you mean {near}? "
     else:
         advice = ""
-    return f"no such key; {advice}known here: {', '.join(known)}"
+    return f"no such key; {advice}valid keys: {', '.join(known)}"
+
+
+def _keys(kind: type[msgspec.Struct]) -> list[str]:
+    return sorted(field.encode_name for field in msgspec.structs.fields(kind))
 
 
 def _quoted(key: str) -> str:

@@ -10,7 +10,7 @@ _NAME = "[A-Za-z_][A-Za-z0-9_]*"
 _REFERENCE = re.compile(
     rf"(?P<escaped>\$\$\{{)|\$\{{(?P<name>{_NAME})(?P<has>:-(?P<default>(?:(?!\$\{{)[^}}])*))?\}}|(?P<bad>\$\{{)"
 )
-ALLOWED = "allowed is ${NAME} or ${NAME:-default}; a literal ${ is written $${"
+ALLOWED = "write ${NAME} or ${NAME:-default}, and $${ for a literal ${"
 
 
 class Unset(Exception):
@@ -52,7 +52,7 @@ def _text(found: re.Match[str], environ: Mapping[str, str]) -> str:
     if found["escaped"]:
         return "${"
     if found["bad"]:
-        raise Unset(f"a ${{ that names no variable; {ALLOWED}")
+        raise Unset(f"${{ without a variable's name; {ALLOWED}")
     name, default = found["name"], found["default"]
     if found["has"] is not None:
         return environ.get(name) or default

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from shipit.config import Request
 from shipit.deploy.existing import find_existing
 from shipit.deploy.release_state import untouched, where_it_stands
 from shipit.deploy.timing import LAST_LOOK
 from shipit.errors import Interrupted, ShipitError
 from shipit.hints import deploy_again
-from shipit.model import Plan, Request, Step, World, is_active
+from shipit.model import Plan, Step, World, is_active
 from shipit.states import Leftover, ObjectAbsent, ObjectLeft, ObjectUnknown, State
 
 

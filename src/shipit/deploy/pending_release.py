@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from shipit.chart import resources, split
+from shipit.config import Request
 from shipit.errors import Busy, Conflict
 from shipit.events import Emit, Warned
 from shipit.hints import helm, shipit
 from shipit.lock import UpgradeRecord
-from shipit.model import Json, Ref, Request, Revision, World
+from shipit.model import Json, Ref, Revision, World
 from shipit.plan import is_handover, is_upgrade
 
 ANOTHERS = 3
@@ -34,7 +35,7 @@ def recover_pending_release(
         "v1", "Secret", request.namespace, f"owner=helm,name={request.release},version={newest.number}"
     )
     ours = found is not None and found.owed and _is_ours(newest, found, request, world)
-    patience = request.timeout * (1 if ours else ANOTHERS)
+    patience = request.spec.timeout * (1 if ours else ANOTHERS)
     if not stored or not (ours and dead):
         _refuse_living(newest, stored, patience, request, world)
     meta = stored[0]["metadata"]

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from shipit import lock
+from shipit.config import Request
 from shipit.deploy.delete_policies import apply_delete_policies, may_still_run
 from shipit.deploy.existing import (
     clear_stale,
@@ -34,7 +35,7 @@ from shipit.errors import (
 )
 from shipit.events import Emit, StepChanged, Warned
 from shipit.lock import Lease, LockLost, LockRecord, UpgradeRecord, UpgradeState, fenced, lease_ref
-from shipit.model import Plan, Ref, Request, Step, StepResult, World
+from shipit.model import Plan, Ref, Step, StepResult, World
 from shipit.plan import prepare
 
 
@@ -182,7 +183,7 @@ def ensure_namespace(request: Request, world: World, emit: Emit) -> None:
     """Make the namespace where the configuration asks for it: the lock lives in it."""
     ref = Ref("v1", "Namespace", "", request.namespace)
     with refusing():
-        if not request.create_namespace or world.cluster.get(ref) is not None:
+        if not request.spec.create_namespace or world.cluster.get(ref) is not None:
             return
         with suppress(AlreadyExists):
             world.cluster.create(

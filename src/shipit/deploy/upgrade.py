@@ -84,7 +84,7 @@ def _hand_over(plan: Plan, chart: Path, world: World, emit: Emit) -> None:
     )
     outcome = run_helm(
         lambda: world.helm.upgrade(
-            chart, (), timeout=plan.timeout, wait=False, description="shipit handover", reuse_values=True
+            chart, None, timeout=plan.timeout, wait=False, description="shipit handover"
         ),
         plan,
         world,

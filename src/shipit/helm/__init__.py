@@ -1,6 +1,6 @@
 """Helm, the program: argument lists, running it under a guardian, and its answers as our types."""
 
 from shipit.helm.client import HelmCli, connect
-from shipit.helm.files import private_folder, write_values
+from shipit.helm.files import private_folder
 
-__all__ = ["HelmCli", "connect", "private_folder", "write_values"]
+__all__ = ["HelmCli", "connect", "private_folder"]

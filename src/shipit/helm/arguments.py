@@ -2,22 +2,24 @@
 
 `--dry-run=server` means the same from 3.13 on, and a bare `--wait` is right for both: in Helm 4 it is the strategy
 `watcher`, and no `--wait` is `hookOnly`. So the differences that are left are the names of the flags that are
-refused, and the strategy that a user may choose with `--wait=legacy`.
+refused, and the strategy that a user may choose with `--wait=legacy`. Flags arrive parsed, in `helm_flags`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from shipit.errors import Refused
-from shipit.helm import flags
-from shipit.helm.flags import Flag
+from shipit.config import HelmFlag, Use
+from shipit.errors import Refused, Usage
+from shipit.helm.values import ValueFlags
 from shipit.model import HelmVersion
 
 OLDEST = HelmVersion(3, 13, 0)
+STRATEGIES = HelmVersion(4, 0, 0)
+"""Since then `--wait` takes one."""
 HISTORY_MAX = 20
 
 
@@ -44,17 +46,17 @@ def environment(environ: Mapping[str, str], kubeconfig: str) -> dict[str, str]:
     return {**kept, "KUBECONFIG": kubeconfig} if kubeconfig else kept
 
 
-def render_args(target: Target, helm_args: Sequence[str], chart: str, values: Sequence[Path]) -> list[str]:
+def render_args(target: Target, helm_flags: Sequence[HelmFlag], chart: str, values: ValueFlags) -> list[str]:
     """Render as the real upgrade would, with `lookup` answered by the API server (3.13 and newer)."""
-    extra = _without(flags.parse(helm_args), {"--wait", "--hide-notes"})
     return [
         "upgrade",
         "--install",
         "--dry-run=server",
         "--output=json",
         *_where(target),
-        *extra,
-        *_values(values),
+        *values.below,
+        *_words(flag for flag in helm_flags if flag.use is not Use.WAITING and flag.name != "--hide-notes"),
+        *values.above,
         target.release,
         chart,
     ]
@@ -62,68 +64,69 @@ def render_args(target: Target, helm_args: Sequence[str], chart: str, values: Se
 
 def upgrade_args(
     target: Target,
-    helm_args: Sequence[str],
+    helm_flags: Sequence[HelmFlag],
     chart: Path,
-    values: Sequence[Path],
+    values: ValueFlags | None,
     *,
     timeout: float,
     wait: bool,
     description: str = "",
-    reuse_values: bool = False,
 ) -> list[str]:
-    """Apply a frozen chart. `reuse_values` keeps the live revision's values and takes no others."""
-    given = flags.parse(helm_args)
-    unwanted = {"--wait", *flags.RENDER_ONLY, *(flags.VALUES if reuse_values else ())}
-    if reuse_values:
-        unwanted |= {"--labels", "-l"}
+    """Apply a frozen chart; without `values` the live revision keeps its own, and its labels."""
+    uses = (Use.CLUSTER, Use.UPGRADE, Use.VALUES)
+    given = [flag for flag in helm_flags if flag.use in uses]
+    if values is None:
+        given = [flag for flag in given if flag.use is not Use.VALUES and flag.name not in ("--labels", "-l")]
     return [
         "upgrade",
         "--install",
         "--no-hooks",
-        *([_wait(given)] if wait else []),
+        *([_wait(helm_flags)] if wait else []),
         f"--timeout={_seconds(timeout)}",
         *([f"--description={description}"] if description else []),
         *_where(target),
-        *_without(given, unwanted),
-        *(["--reuse-values"] if reuse_values else _values(values)),
+        *(values.below if values else ["--reuse-values"]),
+        *_words(given),
+        *(values.above if values else []),
         target.release,
         str(chart),
     ]
 
 
-def rollback_args(target: Target, helm_args: Sequence[str], revision: int, *, timeout: float) -> list[str]:
-    given = flags.parse(helm_args)
+def rollback_args(
+    target: Target, helm_flags: Sequence[HelmFlag], revision: int, *, timeout: float
+) -> list[str]:
     return [
         "rollback",
         "--no-hooks",
-        _wait(given),
+        _wait(helm_flags),
         f"--timeout={_seconds(timeout)}",
         *_where(target),
-        *_global(given),
+        *_of_cluster(helm_flags),
         target.release,
         str(revision),
     ]
 
 
-def history_args(target: Target, helm_args: Sequence[str]) -> list[str]:
+def history_args(target: Target, helm_flags: Sequence[HelmFlag]) -> list[str]:
     return [
         "history",
         "--output=json",
         f"--max={HISTORY_MAX}",
         *_where(target),
-        *_global(flags.parse(helm_args)),
+        *_of_cluster(helm_flags),
         target.release,
     ]
 
 
-def get_args(target: Target, helm_args: Sequence[str], what: str, revision: int) -> list[str]:
+def get_args(target: Target, helm_flags: Sequence[HelmFlag], what: str, revision: int) -> list[str]:
     """`what` is `manifest` or `hooks`."""
     return [
         "get",
         what,
         f"--revision={revision}",
         *_where(target),
-        *_global(flags.parse(helm_args)),
+        *_of_cluster(helm_flags),
         target.release,
     ]
 
@@ -141,17 +144,26 @@ def check_version(version: HelmVersion, binary: str) -> None:
         )
 
 
-def _without(given: Sequence[Flag], unwanted: set[str]) -> list[str]:
-    return [word for flag in given if flag.name not in unwanted for word in flag.words]
+def check_flags(version: HelmVersion, helm_flags: Sequence[HelmFlag]) -> None:
+    """Raises Usage for a flag that this helm would not understand, but only once the migration has run."""
+    if version < STRATEGIES and any(flag.use is Use.WAITING for flag in helm_flags):
+        raise Usage(
+            f"[release] helm_args: {_wait(helm_flags)} needs helm 4, this is helm {version}",
+            hint="leave it out of helm_args, or name a helm 4 in SHIPIT_HELM",
+        )
 
 
-def _global(given: Sequence[Flag]) -> list[str]:
-    return [word for flag in given if flag.name in flags.GLOBAL for word in flag.words]
+def _words(helm_flags: Iterable[HelmFlag]) -> list[str]:
+    return [word for flag in helm_flags for word in flag.words]
 
 
-def _wait(given: Sequence[Flag]) -> str:
+def _of_cluster(helm_flags: Sequence[HelmFlag]) -> list[str]:
+    return _words(flag for flag in helm_flags if flag.use is Use.CLUSTER)
+
+
+def _wait(helm_flags: Sequence[HelmFlag]) -> str:
     """`--wait`, or the strategy that the user chose (Helm 4)."""
-    return next((flag.words[0] for flag in reversed(given) if flag.name == "--wait"), "--wait")
+    return next((flag.words[0] for flag in reversed(helm_flags) if flag.use is Use.WAITING), "--wait")
 
 
 def _where(target: Target) -> list[str]:
@@ -159,17 +171,6 @@ def _where(target: Target) -> list[str]:
         f"--namespace={target.namespace}",
         *([f"--kube-context={target.context}"] if target.context else []),
     ]
-
-
-def _values(values: Sequence[Path]) -> list[str]:
-    """Helm reads `--values` as a line of CSV: a path with a comma or a quote must be quoted."""
-    return [f"--values={_csv(str(path.absolute()))}" for path in values]
-
-
-def _csv(text: str) -> str:
-    if not any(sign in text for sign in ',"\n'):
-        return text
-    return '"' + text.replace('"', '""') + '"'
 
 
 def _seconds(duration: float) -> str:

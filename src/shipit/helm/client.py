@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from shipit.chart import load_yaml
-from shipit.errors import HelmFailed, Refused, ShipitError
-from shipit.helm import arguments, flags, responses, stderr
+from shipit.chart import read_values
+from shipit.config import HelmFlag
+from shipit.errors import HelmFailed, Refused
+from shipit.helm import arguments, responses, stderr
 from shipit.helm.arguments import Target
 from shipit.helm.process import Command, Process
-from shipit.model import HelmExit, HelmVersion, Rendered, Revision
+from shipit.helm.values import ValueFlags, value_flags
+from shipit.model import HelmExit, HelmVersion, Rendered, Revision, Values
 
 BINARY_VARIABLE = "SHIPIT_HELM"
 READ_WITHIN = 120.0
@@ -24,28 +26,31 @@ class HelmCli:
     def __init__(
         self,
         target: Target,
-        helm_args: tuple[str, ...],
+        helm_flags: Sequence[HelmFlag],
         command: Command,
         *,
+        folder: Path,
         version: HelmVersion,
         lease: float | None,
         read_within: float,
     ) -> None:
         self._target = target
-        self._helm_args = helm_args
+        self._helm_flags = helm_flags
+        self._folder = folder
+        self._written: list[tuple[Values, ValueFlags]] = []
         self._command = command
         self._lease = lease
         self._read_within = read_within
         self.version = version
         self.binary = command.binary
 
-    def render(self, chart: str, values: Sequence[Path]) -> Rendered:
-        args = arguments.render_args(self._target, self._helm_args, chart, values)
+    def render(self, chart: str, values: Values) -> Rendered:
+        args = arguments.render_args(self._target, self._helm_flags, chart, self._flags(values))
         doing = f"rendering release {self._target.release}"
         return responses.rendered(self._read(args, doing, chart=chart, values=values))
 
     def history(self, *, within: float | None = None) -> tuple[Revision, ...]:
-        args = arguments.history_args(self._target, self._helm_args)
+        args = arguments.history_args(self._target, self._helm_flags)
         try:
             return responses.history(self._read(args, "reading the history", within=within))
         except HelmFailed as error:
@@ -61,35 +66,35 @@ class HelmCli:
         return self._get("hooks", revision)
 
     def upgrade(
-        self,
-        chart: Path,
-        values: Sequence[Path],
-        *,
-        timeout: float,
-        wait: bool,
-        description: str = "",
-        reuse_values: bool = False,
+        self, chart: Path, values: Values | None, *, timeout: float, wait: bool, description: str = ""
     ) -> Process:
         args = arguments.upgrade_args(
             self._target,
-            self._helm_args,
+            self._helm_flags,
             chart,
-            values,
+            self._flags(values) if values else None,
             timeout=timeout,
             wait=wait,
             description=description,
-            reuse_values=reuse_values,
         )
         return self._start(args, values)
 
     def rollback(self, revision: int, *, timeout: float) -> Process:
-        return self._start(arguments.rollback_args(self._target, self._helm_args, revision, timeout=timeout))
+        return self._start(arguments.rollback_args(self._target, self._helm_flags, revision, timeout=timeout))
+
+    def _flags(self, values: Values) -> ValueFlags:
+        """The upgrade finds again what was written for the rendering."""
+        known = next((flags for given, flags in self._written if given == values), None)
+        if known is None:
+            known = value_flags(values, self._folder)
+            self._written.append((values, known))
+        return known
 
     def _get(self, what: str, revision: int) -> str:
-        args = arguments.get_args(self._target, self._helm_args, what, revision)
+        args = arguments.get_args(self._target, self._helm_flags, what, revision)
         return self._read(args, f"reading the {what} of revision {revision}")
 
-    def _start(self, args: list[str], values: Sequence[Path] = ()) -> Process:
+    def _start(self, args: list[str], values: Values | None = None) -> Process:
         return start(self._command, args, lease=self._lease, values=values)
 
     def _read(
@@ -98,7 +103,7 @@ class HelmCli:
         doing: str,
         *,
         chart: str = "",
-        values: Sequence[Path] = (),
+        values: Values | None = None,
         within: float | None = None,
     ) -> str:
         """What helm prints. Raises HelmFailed with the cause, when one can be read from its stderr."""
@@ -117,8 +122,9 @@ def connect(
     namespace: str,
     context: str = "",
     kubeconfig: str = "",
-    helm_args: tuple[str, ...] = (),
+    helm_flags: Sequence[HelmFlag] = (),
     workdir: Path,
+    folder: Path,
     environ: Mapping[str, str],
     binary: str | None = None,
     lease: float | None = None,
@@ -127,18 +133,20 @@ def connect(
     """Find helm and take its version, once.
 
     The binary is `binary`, else the environment's SHIPIT_HELM, else `helm` on its PATH. `workdir` is the folder in
-    which helm runs: relative paths in `helm_args` start there. `context` and `kubeconfig` (absolute
+    which helm runs: relative paths in its flags start there; `folder` is private and outlives every helm. `context` and `kubeconfig` (absolute
     paths, as KUBECONFIG lists them) are those of shipit's own client, "" where it has none. An upgrade or rollback
     that hears no `keep_alive` for `lease` seconds is interrupted (None: no such bound); what only reads is killed after `read_within` seconds.
-    Raises Refused when helm is missing or too old, Usage for `helm_args` that are shipit's own or name a cluster.
+    Raises Refused when helm is missing or too old, Usage for flags that this helm doesn't have.
     """
-    flags.parse(helm_args)
     found = _find(binary or environ.get(BINARY_VARIABLE) or "", environ)
     command = Command(found, (), arguments.environment(environ, kubeconfig), workdir)
     version = _version(command, read_within)
     arguments.check_version(version, command.binary)
+    arguments.check_flags(version, helm_flags)
     target = Target(release, namespace, context)
-    return HelmCli(target, helm_args, command, version=version, lease=lease, read_within=read_within)
+    return HelmCli(
+        target, helm_flags, command, folder=folder, version=version, lease=lease, read_within=read_within
+    )
 
 
 def start(
@@ -146,11 +154,11 @@ def start(
     args: list[str],
     *,
     lease: float | None,
-    values: Sequence[Path],
+    values: Values | None = None,
     keep_output: bool = False,
 ) -> Process:
     def clean(text: str) -> tuple[str, ...]:
-        return stderr.clean(text, _secrets(values)) if text.strip() else ()
+        return stderr.clean(text, _secrets(values) if values else ()) if text.strip() else ()
 
     whole = Command(command.binary, args, command.environ, command.folder)
     try:
@@ -160,7 +168,7 @@ def start(
 
 
 def read(
-    command: Command, args: list[str], doing: str, *, within: float, values: Sequence[Path] = ()
+    command: Command, args: list[str], doing: str, *, within: float, values: Values | None = None
 ) -> tuple[HelmExit, str]:
     """Run a helm that changes nothing to its end. Raises HelmFailed when it has none in time."""
     with contextlib.closing(start(command, args, lease=None, values=values, keep_output=True)) as process:
@@ -196,10 +204,10 @@ def _version(command: Command, within: float) -> HelmVersion:
     return responses.version(text)
 
 
-def _secrets(values: Sequence[Path]) -> tuple[str, ...]:
-    """What in these files must not be shown; a file that can't be read holds nothing that helm could tell."""
-    found: list[str] = []
-    for path in values:
-        with contextlib.suppress(OSError, UnicodeError, ShipitError):
-            found.extend(stderr.secrets_in(load_yaml(path.read_text(encoding="utf-8"))))
-    return tuple(found)
+def _secrets(values: Values) -> Iterator[str]:
+    """What in these values must not be shown; a file that can't be read holds nothing that helm could tell."""
+    for layer in values.layers:
+        with contextlib.suppress(Refused):
+            yield from stderr.secrets_in(read_values(layer))
+    for text in (*values.set, *values.set_string):
+        yield from stderr.secrets_assigned(text)

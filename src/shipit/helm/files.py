@@ -44,13 +44,12 @@ def private_folder(parent: Path | None = None) -> Iterator[Path]:
         shutil.rmtree(made, ignore_errors=True)
 
 
-def write_values(folder: Path, name: str, values: Json) -> Path:
+def write_values(folder: Path, values: Json) -> Path:
     """Write values for `helm --values` (JSON is YAML), readable by this user only: argv shows in process lists."""
-    path = folder / name
-    opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    opened, path = tempfile.mkstemp(prefix="values-", suffix=".json", dir=folder)
     with os.fdopen(opened, "w", encoding="utf-8") as file:
         json.dump(values, file, ensure_ascii=True)
-    return path
+    return Path(path)
 
 
 def sweep(parent: Path) -> None:

@@ -32,6 +32,8 @@ _PREFIX = re.compile(r"^(?:Error: )?(?:(?:UPGRADE|INSTALLATION) FAILED: )?")
 _SECRETS = (
     # what the API server quotes of an object that it can't decode
     re.compile(r"(?P<kept>error found in #\d+ byte of ).*"),
+    # the whole assignment
+    re.compile(r"(?P<kept>failed parsing --set-json data ).*"),
     re.compile(r"(?P<kept>\b(?:bearer|basic)\s+)[\w.~+/=-]{6,}", re.IGNORECASE),
     re.compile(r"(?P<kept>://)[^\s/@]+(?=@)"),
     re.compile(r"(?<![\w-])(?=[\w-]+\.[\w-]+\.)(?P<kept>(?:[\w-]*?-)??)eyJ[\w-]+\.[\w-]+\.[\w-]*"),
@@ -99,6 +101,11 @@ CAUSES = (
         "unreachable",
         "helm can't reach the cluster",
         "kubectl cluster-info",
+    ),
+    _cause(
+        r"failed parsing --set",
+        "arguments",
+        "helm can't read an assignment",
     ),
     _cause(
         r"unknown (?:shorthand )?flag|invalid argument",
@@ -171,6 +178,13 @@ def secrets_in(values: Any, *, under_secret: bool = False) -> Iterator[str]:
             yield from secrets_in(value, under_secret=under_secret)
     elif under_secret and isinstance(values, str | int) and not isinstance(values, bool):
         yield str(values)
+
+
+def secrets_assigned(text: str) -> Iterator[str]:
+    """The same in an assignment as `--set` takes it: what stands behind a key that names a secret, and its parts."""
+    _, equals, value = text.partition("=")
+    if equals and TELLING_KEY.search(text):
+        yield from (value, *(part.rpartition("=")[2] for part in re.split(r"(?<!\\),", text)))
 
 
 def reason(lines: Iterable[str]) -> HelmReason:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from shipit.model import (
     Ref,
     Rendered,
     Revision,
+    Values,
     World,
 )
 
@@ -65,7 +66,7 @@ class _Helm:
     def version(self) -> HelmVersion:
         return self.inner.version
 
-    def render(self, chart: str, values: Sequence[Path]) -> Rendered:
+    def render(self, chart: str, values: Values) -> Rendered:
         return self.inner.render(chart, values)
 
     def history(self, *, within: float | None = None) -> tuple[Revision, ...]:
@@ -78,19 +79,10 @@ class _Helm:
         return self.inner.hooks(revision)
 
     def upgrade(
-        self,
-        chart: Path,
-        values: Sequence[Path],
-        *,
-        timeout: float,
-        wait: bool,
-        description: str = "",
-        reuse_values: bool = False,
+        self, chart: Path, values: Values | None, *, timeout: float, wait: bool, description: str = ""
     ) -> HelmProcess:
         self.lease.prove()
-        started = self.inner.upgrade(
-            chart, values, timeout=timeout, wait=wait, description=description, reuse_values=reuse_values
-        )
+        started = self.inner.upgrade(chart, values, timeout=timeout, wait=wait, description=description)
         return _kept_alive(started, self.lease)
 
     def rollback(self, revision: int, *, timeout: float) -> HelmProcess:

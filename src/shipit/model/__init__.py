@@ -1,7 +1,7 @@
-"""The shapes that everything speaks of: what the cluster shows, what Helm answers, what a deploy is asked and decides."""
+"""The shapes that everything speaks of: what the cluster shows, what Helm answers, what a deploy decides."""
 
 from shipit.model.deploy import Identity, Plan, Situation, Start, Step, StepResult
-from shipit.model.helm import HelmExit, HelmVersion, Hook, Rendered, Revision
+from shipit.model.helm import HelmExit, HelmVersion, Hook, Rendered, Revision, Values
 from shipit.model.interfaces import Changes, Clock, Cluster, Departures, Helm, HelmProcess, Mask, World
 from shipit.model.kubernetes import (
     HASH_ANNOTATION,
@@ -25,7 +25,6 @@ from shipit.model.kubernetes import (
     Workload,
 )
 from shipit.model.lookup import JobOrPod, get_job_or_pod, is_active, pods_of
-from shipit.model.request import MigrationSpec, Request
 
 __all__ = [
     "HASH_ANNOTATION",
@@ -54,12 +53,10 @@ __all__ = [
     "KubeEvent",
     "Marked",
     "Mask",
-    "MigrationSpec",
     "Plan",
     "Pod",
     "Ref",
     "Rendered",
-    "Request",
     "Resource",
     "Revision",
     "Situation",
@@ -67,6 +64,7 @@ __all__ = [
     "Step",
     "StepResult",
     "Termination",
+    "Values",
     "Workload",
     "World",
     "get_job_or_pod",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from shipit.hints import NO_HINT, AnyHint
-from shipit.model.helm import Hook
+from shipit.model.helm import Hook, Values
 from shipit.model.kubernetes import Json, Ref, Resource
 from shipit.states import AppUntouched, AppUpgraded, BeforeUpgrade, Leftover, StepOutcome
 
@@ -102,7 +102,7 @@ class Plan:
     before: tuple[Step, ...]
     after: tuple[Step, ...]
     chart: Path
-    values: tuple[Path, ...]
+    values: Values
     digest: str
     app: tuple[Resource, ...]
     workloads: tuple[Ref, ...]

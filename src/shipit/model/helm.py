@@ -1,10 +1,14 @@
-"""What Helm answers: its version, a rendering with its hooks, a line of the history, how a helm ended."""
+"""What Helm is told and what it answers: values; its version, a rendering, a line of the history, how a helm ended."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import NamedTuple
+
+from shipit.model.kubernetes import Json
 
 
 class HelmVersion(NamedTuple):
@@ -16,6 +20,26 @@ class HelmVersion(NamedTuple):
 
     def __str__(self) -> str:
         return ".".join(str(part) for part in self)
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What a release gets on top of its chart's own values, lowest first, in Helm's order.
+
+    `layers` are values files and, as tables, what must not show in a process list; they lie on each other as
+    several `--values` do. `set` and `set_string` are assignments as they were typed.
+    """
+
+    layers: tuple[Path | Json, ...] = ()
+    set: tuple[str, ...] = ()
+    set_string: tuple[str, ...] = ()
+
+    def with_layers(self, *layers: Path | Json) -> Values:
+        return replace(self, layers=(*self.layers, *layers))
+
+    def with_tag(self, tag: str, keys: Sequence[str]) -> Values:
+        """With a tag, as text, at every key. A legal tag holds nothing that `--set-string` would want escaped."""
+        return replace(self, set_string=(*self.set_string, *(f"{key}={tag}" for key in keys)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,14 @@ only errors of `errors.py`: `ApiError` and its subclasses from the cluster, `Hel
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from shipit.model.helm import HelmExit, HelmVersion, Rendered, Revision
+from shipit.model.helm import HelmExit, HelmVersion, Rendered, Revision, Values
 from shipit.model.kubernetes import Job, Json, KubeEvent, Pod, Ref, Workload
 
 
@@ -49,12 +49,12 @@ class HelmProcess(Protocol):
 
 
 class Helm(Protocol):
-    """Helm for one release in one namespace of one context; values are handed over in private files."""
+    """Helm for one release in one namespace of one context."""
 
     @property
     def version(self) -> HelmVersion: ...
 
-    def render(self, chart: str, values: Sequence[Path]) -> Rendered:
+    def render(self, chart: str, values: Values) -> Rendered:
         """Render like the real upgrade, with the API server's answers to `lookup`, changing nothing."""
 
     def history(self, *, within: float | None = None) -> tuple[Revision, ...]:
@@ -67,18 +67,11 @@ class Helm(Protocol):
         """The hooks stored with a revision, as documents like the manifest's."""
 
     def upgrade(
-        self,
-        chart: Path,
-        values: Sequence[Path],
-        *,
-        timeout: float,
-        wait: bool,
-        description: str = "",
-        reuse_values: bool = False,
+        self, chart: Path, values: Values | None, *, timeout: float, wait: bool, description: str = ""
     ) -> HelmProcess:
         """Start `helm upgrade --install --no-hooks` of a frozen chart. Never with Helm's own rollback flags.
 
-        `reuse_values` keeps the live revision's values and takes none of the given ones: for a handover.
+        Without values the live revision keeps its own: for a handover.
         """
 
     def rollback(self, revision: int, *, timeout: float) -> HelmProcess:

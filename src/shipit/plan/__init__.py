@@ -4,8 +4,8 @@ from shipit.plan.doctor import examine
 from shipit.plan.job_metadata import RELEASE_NAME_ANNOTATION
 from shipit.plan.noted_upgrade import is_handover, is_upgrade
 from shipit.plan.preparation import prepare
-from shipit.plan.rendering import PROBE_TAG
 from shipit.plan.secret_values import mask_secrets_of_job
+from shipit.plan.tag import PROBE_TAG
 
 __all__ = [
     "PROBE_TAG",

@@ -18,7 +18,8 @@ from shipit.chart import (
     without,
     workloads,
 )
-from shipit.model import Json, Plan, Request, Resource, Situation, Start, Step, World
+from shipit.config import Request
+from shipit.model import Json, Plan, Resource, Situation, Start, Step, World
 from shipit.plan.job_metadata import job_hash, with_metadata
 from shipit.plan.rendering import ReleaseRendering, select_checked
 from shipit.plan.selection import SelectedObject
@@ -39,7 +40,8 @@ def build_plan(request: Request, world: World, rendering: ReleaseRendering, situ
     chart = freeze(
         Path(request.chart), app, rendered.hooks, request.workdir / f"app-{named[:16]}", notes=rendered.notes
     )
-    check_stored_size(chart, request.values, world.helm.version)
+    values = request.values.with_tag(request.tag, request.spec.tag_keys)
+    check_stored_size(chart, values, world.helm.version)
     return Plan(
         release=request.release,
         namespace=request.namespace,
@@ -51,14 +53,14 @@ def build_plan(request: Request, world: World, rendering: ReleaseRendering, situ
         before=tuple(step for step in kept if step.phase == "before"),
         after=tuple(step for step in kept if step.phase == "after"),
         chart=chart,
-        values=request.values,
+        values=values,
         digest=named,
         app=tuple(resources(app)),
         workloads=workloads(app),
-        timeout=request.timeout,
+        timeout=request.spec.timeout,
         handover=_handover(request, world, rendering, retired) if handover else None,
         rollback_revision=situation.revision if handover else rendering.deployed,
-        rollback_on_failure=request.rollback_on_failure,
+        rollback_on_failure=request.spec.rollback_on_failure,
         previous_jobs=tuple(resource.ref for resource in retired),
         rerun=request.rerun,
         replace_running=request.replace_running,
@@ -73,7 +75,7 @@ def _app(documents: Sequence[Document], selected: Sequence[SelectedObject]) -> t
     """What Helm gets: the rendering without the migrations that are no hooks."""
     taken = {one.resource.ref for one in selected if one.resource is not None}
     for one in selected:
-        if one.resource is not None and one.spec.values is not None and not one.spec.chart:
+        if one.resource is not None and one.spec.renders_alone and not one.spec.chart:
             # the chart was rendered twice: the same Job may have got another name
             same = [each.ref for each in candidates(documents) if each.source == one.resource.source]
             taken |= set(same if len(same) == 1 else ())

@@ -7,11 +7,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from shipit import lock
+from shipit.config import Request
 from shipit.errors import Forbidden, Refused, ShipitError, refusing
 from shipit.events import Emit, StepChanged, Warned
 from shipit.hints import kubectl, shipit
 from shipit.lock import holder_of, lease_ref
-from shipit.model import Plan, Ref, Request, World
+from shipit.model import Plan, Ref, World
 from shipit.plan.build import build_plan
 from shipit.plan.preflight import check_references, dry_run_app, dry_run_step, missing_verbs
 from shipit.plan.preparation import fresh, summary
@@ -88,7 +89,7 @@ def _known(planned: tuple[Plan, ReleaseRendering] | None) -> tuple[Plan, Release
 def _namespace(request: Request, *, there: bool) -> str:
     if there:
         return request.namespace
-    if request.create_namespace:
+    if request.spec.create_namespace:
         return f"{request.namespace} does not exist yet, deploy creates it"
     raise Refused(
         f"namespace {request.namespace} does not exist",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from shipit.chart import digest, split
+from shipit.config import Request
 from shipit.lock import UpgradeRecord
-from shipit.model import Request, Revision, World
+from shipit.model import Revision, World
 
 
 def is_upgrade(newest: Revision, owed: UpgradeRecord, request: Request, world: World) -> bool:

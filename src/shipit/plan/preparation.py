@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from shipit.chart import digest
+from shipit.config import Request
 from shipit.errors import Refused, refusing
 from shipit.events import Emit, StepChanged, Warned
 from shipit.hints import advice
 from shipit.lock import UpgradeRecord
-from shipit.model import Plan, Request, Situation, Start, Step, World
+from shipit.model import Plan, Situation, Start, Step, World
 from shipit.plan.build import build_plan
 from shipit.plan.noted_upgrade import is_handover, is_upgrade
 from shipit.plan.preflight import check_permissions, check_references, dry_run_app, dry_run_step

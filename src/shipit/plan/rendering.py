@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from shipit.chart import Document, split, uses_tag
+from shipit.config import MigrationSpec, Request
 from shipit.errors import HelmFailed, Refused
 from shipit.hints import advice
-from shipit.model import MigrationSpec, Rendered, Request, Revision, Situation, World
+from shipit.model import Rendered, Revision, Situation, World
 from shipit.plan.selection import SelectedObject, check_tag, select_objects
-
-PROBE_TAG = "shipit-probe"
+from shipit.plan.tag import PROBE_TAG, check_tag_keys, is_written
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,8 @@ class ReleaseRendering:
 def render_release(request: Request, world: World) -> ReleaseRendering:
     """Render the release with the tag, once, and read what Helm has of it."""
     history = world.helm.history()
-    rendered = world.helm.render(request.chart, request.values)
+    check_tag_keys(request)
+    rendered = world.helm.render(request.chart, request.values.with_tag(request.tag, request.spec.tag_keys))
     if history:  # after `uninstall --keep-history` Helm renders revision 1, but goes on counting
         rendered = replace(rendered, revision=max(rendered.revision, history[-1].number + 1))
     rendering = ReleaseRendering(rendered, split(rendered.manifest, request.namespace), history, ())
@@ -58,30 +58,31 @@ def select_checked(
     documents: Sequence[Document],
 ) -> tuple[SelectedObject, ...]:
     """What runs around the upgrade, checked: the templates are there, the tag is in the image because we set it."""
-    own = [_own_rendering(entry, entry.values, request, world) for entry in request.migrations]
+    own = [_own_rendering(entry, request.tag, request, world) for entry in request.migrations]
     selected = select_objects(
         request.migrations, situation, rendered, documents, own, optional=request.skip_migration
     )
     for entry in request.migrations:
         _check_template(entry, request, selected)
     if not request.skip_migration:
-        check_tag(selected, request.tag, request.tag_key)
+        check_tag(selected, request.tag, request.spec.tag_keys)
         _check_coincidence(request, world, situation, selected)
     return selected
 
 
 def _own_rendering(
-    entry: MigrationSpec, values: tuple[Path, ...] | None, request: Request, world: World
+    entry: MigrationSpec, tag: str, request: Request, world: World
 ) -> tuple[Document, ...] | None:
     """The rendering of a migration with a chart or values of its own; None when it is in the release's."""
-    if values is None:
+    if not entry.renders_alone:
         return None
-    return split(world.helm.render(entry.chart or request.chart, values).manifest, request.namespace)
+    values = request.values_of(entry).with_tag(tag, request.spec.tag_keys)
+    return split(world.helm.render(request.chart_of(entry), values).manifest, request.namespace)
 
 
 def _check_template(entry: MigrationSpec, request: Request, selected: Sequence[SelectedObject]) -> None:
     """A template that renders nothing on a first install must at least be there."""
-    folder = Path(entry.chart or request.chart)
+    folder = Path(request.chart_of(entry))
     if not entry.template or any(one.spec is entry for one in selected) or (folder / entry.template).exists():
         return
     there = sorted(str(path.relative_to(folder)) for path in folder.glob("templates/**/*.y*ml"))
@@ -100,11 +101,12 @@ def _check_coincidence(
     Only asked when the chart or the values hold that very text: then a coincidence is possible.
     """
     tagged = [one for one in selected if one.migration and uses_tag(one.body, request.tag)]
-    if not tagged or not _written(request):
+    if not tagged or not is_written(request):
         return
+    keys = request.spec.tag_keys
     try:
-        probed = world.helm.render(request.chart, request.probe)
-        own = [_own_rendering(entry, entry.probe, request, world) for entry in request.migrations]
+        probed = world.helm.render(request.chart, request.values.with_tag(PROBE_TAG, keys))
+        own = [_own_rendering(entry, PROBE_TAG, request, world) for entry in request.migrations]
     except HelmFailed:
         return  # the chart looks at the tag, and takes only some: it does reach it
     again = select_objects(
@@ -114,21 +116,7 @@ def _check_coincidence(
         one.migration and uses_tag(one.body, PROBE_TAG) for one in again
     ):
         raise Refused(
-            f"{' and '.join(request.tag_key)} does not reach the image of the migration: "
+            f"{' and '.join(keys)} does not reach the image of the migration: "
             f"it reads {request.tag} because the chart says so",
             hint=advice("set tag_key under [release] to the value that holds the tag"),
         )
-
-
-def _written(request: Request) -> bool:
-    """Whether a chart or values hold the tag beside where we set it, but for an apiVersion; a packed chart may."""
-    own = [(entry.chart or request.chart, entry.values) for entry in request.migrations if entry.values]
-    sources = [(request.chart, request.values), *own]
-    ours = {values[-1] for _, values in sources}
-    places = {Path(chart) for chart, _ in sources} | {path for _, values in sources for path in values}
-    found = re.compile(rb"^(?!\s*apiVersion:).*" + re.escape(request.tag.encode()), re.MULTILINE)
-    for place in places - ours:
-        files = place.rglob("*") if place.is_dir() else [place]
-        if any(f.suffix == ".tgz" or found.search(f.read_bytes()) for f in files if f.is_file()):
-            return True
-    return any(file.read_bytes().count(request.tag.encode()) > len(request.tag_key) for file in ours)

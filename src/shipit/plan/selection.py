@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
+
+import msgspec
 
 from shipit.chart import (
     Document,
@@ -17,9 +19,10 @@ from shipit.chart import (
     load_yaml,
     uses_tag,
 )
+from shipit.config import MigrationSpec
 from shipit.errors import Refused
 from shipit.hints import advice
-from shipit.model import Hook, Json, MigrationSpec, Rendered, Resource, Situation
+from shipit.model import Hook, Json, Rendered, Resource, Situation
 
 Phase = Literal["before", "after"]
 
@@ -114,7 +117,10 @@ def _only_elsewhere(rendered: Rendered, documents: Sequence[Document]) -> bool:
 
 def _unnamed(specs: tuple[MigrationSpec, ...]) -> MigrationSpec:
     """The timeouts for what no `[migration]` names: those of a table that names nothing, else of the first."""
-    return next((entry for entry in specs if not entry.named), replace(specs[0], name="", template=""))
+    return next(
+        (entry for entry in specs if not entry.named),
+        msgspec.structs.replace(specs[0], name="", template=""),
+    )
 
 
 def _plain(
@@ -125,7 +131,7 @@ def _plain(
         jobs = tuple(job for job in jobs if from_template(job.source, entry.template))
     if len(jobs) > 1 and entry.name:
         jobs = _called(entry.name, jobs) or jobs
-    if not jobs and entry.template and situation.install and entry.values is None:
+    if not jobs and entry.template and situation.install and not entry.renders_alone:
         return None
     if len(jobs) != 1:
         raise _unclear(entry, jobs, documents, rendered)

@@ -1,0 +1,24 @@
+"""The layers of values as helm reads them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from shipit.chart.yaml import load_yaml
+from shipit.errors import Refused
+from shipit.model import Json
+
+
+def read_values(layer: Path | Json) -> Json:
+    """A values file, or a table as it is. Raises Refused for a file that helm can't read either."""
+    if isinstance(layer, dict):
+        return layer
+    try:
+        found = load_yaml(layer.read_text(encoding="utf-8-sig"), str(layer))
+    except UnicodeDecodeError as error:
+        raise Refused(f"{layer} is not UTF-8 (byte {error.start})") from error
+    except OSError as error:
+        raise Refused(f"{layer} can't be read: {error.strerror}") from error
+    if not isinstance(found, dict | None):
+        raise Refused(f"{layer} does not hold a table (key: value)")
+    return found or {}

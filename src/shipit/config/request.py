@@ -1,0 +1,82 @@
+"""What is asked for: the flags as they were typed, the configuration that they settle, and the deploy to be made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from shipit.config.helm_args import HelmFlag
+from shipit.config.structure import MigrationSpec, ReleaseSpec
+from shipit.model import Identity, Values
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What flags (or their variables) say; None and empty: nothing. Values files are relative to the cwd.
+
+    `migration_timeout` is --timeout, also called --migration-timeout; it and `upgrade_timeout` are Go durations, as
+    they were typed; `lock_wait` is in seconds.
+    """
+
+    namespace: str | None = None
+    context: str | None = None
+    values: tuple[Path, ...] = ()
+    set: tuple[str, ...] = ()
+    set_string: tuple[str, ...] = ()
+    migration_timeout: str | None = None
+    upgrade_timeout: str | None = None
+    skip_migration: bool = False
+    rerun: bool = False
+    replace_running: bool = False
+    lock_wait: float = 0.0
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that a `shipit.toml`, one of its environments and the flags say.
+
+    `values` are the release's, from files, `set` and flags; `helm_flags` are its `helm_args`.
+    """
+
+    path: Path
+    release: ReleaseSpec
+    migration: MigrationSpec
+    values: Values
+    helm_flags: tuple[HelmFlag, ...] = ()
+    environment: str | None = None
+    confirm: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A deploy. `values` are the release's, without the tag; `workdir` is a private folder that is removed on every
+    way out; `namespace` is the one that `spec` names, or else the context's; `lock_wait` is in seconds."""
+
+    run: str
+    namespace: str
+    tag: str
+    spec: ReleaseSpec
+    values: Values
+    workdir: Path
+    identity: Identity
+    migrations: tuple[MigrationSpec, ...] = (MigrationSpec(),)
+    skip_migration: bool = False
+    rerun: bool = False
+    replace_running: bool = False
+    lock_wait: float = 0.0
+
+    @property
+    def release(self) -> str:
+        return self.spec.name
+
+    @property
+    def chart(self) -> str:
+        return self.spec.chart
+
+    def chart_of(self, migration: MigrationSpec) -> str:
+        return migration.chart or self.chart
+
+    def values_of(self, migration: MigrationSpec) -> Values:
+        """What its own rendering gets, without the tag: the release's values, the migration's on top."""
+        return self.values.with_layers(*migration.layers)

@@ -1,0 +1,79 @@
+"""Can helm set the tag where `tag_key` says, and does anything else hold the very same text?"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from shipit.chart import read_values
+from shipit.config import Request, key_path, merged, written
+from shipit.errors import Refused
+from shipit.model import Json, Values
+
+PROBE_TAG = "shipit-probe"
+
+_ABSENT = object()
+
+
+def check_tag_keys(request: Request) -> None:
+    """Helm must be able to set the tag in the values that it gets. Raises Refused."""
+    for values in _given(request):
+        whole: Json = {}
+        try:
+            for layer in values.layers:
+                whole = merged(whole, read_values(layer))
+        except Refused:
+            return  # it is helm's to refuse, in its own words
+        for key in request.spec.tag_keys:
+            _check_key(key, whole)
+
+
+def _check_key(key: str, whole: Json) -> None:
+    """Measured: helm replaces a list that only the chart's own values hold, and sets nothing below what is no table."""
+    here: Any = whole
+    path = key_path(key) or ()
+    for number, part in enumerate(path):
+        at = written(path[:number])
+        if isinstance(part, int):
+            if not isinstance(here, list):
+                raise Refused(
+                    f"tag_key {key} names an item of the list {at}, but no values file holds that list: "
+                    "helm would replace the chart's own list, and the rest of the item would be lost",
+                    hint=f"copy {at} from the chart's values.yaml into a values file",
+                )
+            here = here[part] if part < len(here) else _ABSENT
+        elif isinstance(here, dict):
+            here = here.get(part, _ABSENT)
+        elif here is not _ABSENT and isinstance(path[number - 1], str):
+            what = "null" if here is None else "a list" if isinstance(here, list) else "a single value"
+            raise Refused(
+                f"tag_key {key} can't be set: {at} is {what} in the values, not a table",
+                hint=f"remove {at} from the values files, or make it a table",
+            )
+        else:
+            here = _ABSENT
+
+
+def is_written(request: Request) -> bool:
+    """Whether a chart or values hold the tag beside what we set, but for an apiVersion; a packed chart may."""
+    given = _given(request)
+    if any(request.tag in text for values in given for text in (*values.set, *values.set_string)):
+        return True
+    layers = [layer for values in given for layer in values.layers]
+    if any(request.tag in str(layer) for layer in layers if isinstance(layer, dict)):
+        return True
+    charts = {Path(request.chart), *(Path(request.chart_of(entry)) for entry in request.migrations)}
+    files = {layer for layer in layers if isinstance(layer, Path)}
+    found = re.compile(rb"^(?!\s*apiVersion:).*" + re.escape(request.tag.encode()), re.MULTILINE)
+    for place in charts | files:
+        inside = place.rglob("*") if place.is_dir() else [place]
+        if any(f.suffix == ".tgz" or found.search(f.read_bytes()) for f in inside if f.is_file()):
+            return True
+    return False
+
+
+def _given(request: Request) -> list[Values]:
+    """The values of every rendering."""
+    alone = [entry for entry in request.migrations if entry.renders_alone]
+    return [request.values, *map(request.values_of, alone)]

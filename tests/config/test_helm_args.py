@@ -1,0 +1,78 @@
+"""The flags in `helm_args`: which of them are shipit's own, and what each of the others is for."""
+
+from __future__ import annotations
+
+import pytest
+
+from shipit.config import Use, parse_helm_args
+from shipit.errors import Usage
+
+
+def problem(*words: str) -> str:
+    with pytest.raises(Usage) as refused:
+        parse_helm_args(words)
+    return refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("words", "instead"),
+    [
+        (("--install",), "leave it out"),
+        (("-i",), "leave it out"),
+        (("--atomic",), "use rollback_on_failure"),
+        (("--atomic=true",), "use rollback_on_failure"),
+        (("--rollback-on-failure",), "use rollback_on_failure"),
+        (("--cleanup-on-fail",), "use rollback_on_failure"),
+        (("--timeout", "5m"), "use timeout"),
+        (("--namespace=secret",), "use namespace"),
+        (("-nsecret",), "use namespace"),
+        (("--kube-context=a",), "use context"),
+        (("--kubeconfig", "x"), "use shipit's --kubeconfig"),
+        (("--description=secret",), "use shipit's --message"),
+        (("--values=secret.yaml",), "use values"),
+        (("-fsecret.yaml",), "use values"),
+        (("--dry-run=server",), "use `shipit doctor`"),
+        (("-o", "yaml"), "leave it out"),
+        (("--no-hooks",), "leave it out"),
+    ],
+)
+def test_what_shipit_sets_itself_is_refused_with_what_to_use(words: tuple[str, ...], instead: str) -> None:
+    message = problem("--debug", *words)
+    assert message.endswith(f" is set by shipit: {instead}")
+    assert "secret" not in message
+
+
+@pytest.mark.parametrize(
+    "name", ["apiserver", "token", "ca-file", "tls-server-name", "insecure-skip-tls-verify"]
+)
+def test_helm_is_not_sent_to_a_cluster_of_its_own(name: str) -> None:
+    message = problem(f"--kube-{name}=sesame-opens")
+    assert message.startswith(f"--kube-{name} would apply to helm but not to shipit")
+    assert "context" in message
+    assert "sesame-opens" not in message
+
+
+@pytest.mark.parametrize("words", [("other",), ("--debug", "other"), ("--debug", "--"), ("--qps", "5", "-")])
+def test_a_word_that_belongs_to_no_flag_is_refused_unseen(words: tuple[str, ...]) -> None:
+    """It would become helm's release or chart; it may be the value of a flag that we don't know."""
+    assert problem(*words).startswith(f"item no. {len(words)} is not a flag")
+
+
+@pytest.mark.parametrize("word", ["--wait", "--wait=true", "--wait=false", "--wait=hookOnly", "--wait="])
+def test_only_how_helm_waits_can_be_chosen(word: str) -> None:
+    """With `hookOnly` or `false` helm would not wait, and the rollout would count as done."""
+    assert "shipit decides when helm waits; with Helm 4, --wait=watcher or --wait=legacy" in problem(word)
+    for good in ("--wait=watcher", "--wait=legacy"):
+        (flag,) = parse_helm_args([good])
+        assert (flag.use, flag.words) == (Use.WAITING, (good,))
+
+
+def test_a_value_that_looks_like_a_flag_stays_a_value() -> None:
+    flags = parse_helm_args(("--set", "--atomic", "--debug", "-lteam=a", "--set-file=a=b", "--new-in-helm-5"))
+    assert [(each.words, each.value, each.use) for each in flags] == [
+        (("--set", "--atomic"), "--atomic", Use.VALUES),
+        (("--debug",), "", Use.CLUSTER),
+        (("-lteam=a",), "team=a", Use.UPGRADE),
+        (("--set-file=a=b",), "a=b", Use.VALUES),
+        (("--new-in-helm-5",), "", Use.UPGRADE),
+    ]
