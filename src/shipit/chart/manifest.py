@@ -11,7 +11,7 @@ from typing import Any
 
 from shipit.chart.yaml import load_yaml
 from shipit.errors import Refused
-from shipit.model import Json, Ref, Resource
+from shipit.model import Json, Ref, Resource, as_map, as_maps, as_text
 
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 
@@ -96,11 +96,10 @@ def split(manifest: str, namespace: str = "") -> tuple[Document, ...]:
 
 def ref_of(body: Json, namespace: str = "") -> Ref:
     """What an object is called, in that namespace when it names none and its kind has one."""
-    metadata = body.get("metadata")
-    metadata = metadata if isinstance(metadata, dict) else {}
-    api_version, kind = _text(body.get("apiVersion")), _text(body.get("kind"))
-    place = "" if cluster_scoped(api_version, kind) else _text(metadata.get("namespace")) or namespace
-    return Ref(api_version, kind, place, _text(metadata.get("name")))
+    metadata = as_map(body.get("metadata"))
+    api_version, kind = as_text(body.get("apiVersion")), as_text(body.get("kind"))
+    place = "" if cluster_scoped(api_version, kind) else as_text(metadata.get("namespace")) or namespace
+    return Ref(api_version, kind, place, as_text(metadata.get("name")))
 
 
 def cluster_scoped(api_version: str, kind: str) -> bool:
@@ -174,9 +173,9 @@ def _document(source: str, text: str, namespace: str) -> Document | None:
 
 def _items(body: Json) -> tuple[Json, ...]:
     items = body.get("items")
-    if not (_text(body.get("kind")).endswith("List") and isinstance(items, list)):
+    if not (as_text(body.get("kind")).endswith("List") and isinstance(items, list)):
         return (body,)
-    return tuple(inner for each in items if isinstance(each, dict) for inner in _items(each))
+    return tuple(inner for each in as_maps(items) for inner in _items(each))
 
 
 def _rewritten(document: Document, rest: tuple[Resource, ...]) -> Document:
@@ -188,10 +187,6 @@ def _rewritten(document: Document, rest: tuple[Resource, ...]) -> Document:
 
 def _escaped(matched: re.Match[str]) -> str:
     return f"\\u{ord(matched[0]):04x}"
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _kind_of(value: Any) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from shipit.model import Json
+from shipit.model import Json, as_map, as_maps, as_text
 
 
 class Image(NamedTuple):
@@ -21,28 +21,27 @@ def pod_template_of(body: Json) -> Json | None:
         case "Pod":
             return body
         case "Job" | "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "ReplicationController":
-            return as_json(as_json(body.get("spec")).get("template"))
+            return as_map(as_map(body.get("spec")).get("template"))
         case "CronJob":
-            job = as_json(as_json(body.get("spec")).get("jobTemplate"))
-            return as_json(as_json(job.get("spec")).get("template"))
+            job = as_map(as_map(body.get("spec")).get("jobTemplate"))
+            return as_map(as_map(job.get("spec")).get("template"))
     return None
 
 
 def pod_spec(body: Json) -> Json:
     """The pod's spec; empty for a kind that runs no pods."""
-    return as_json((pod_template_of(body) or {}).get("spec"))
+    return as_map((pod_template_of(body) or {}).get("spec"))
 
 
 def containers(body: Json) -> tuple[Json, ...]:
     """The init containers, then the containers, as the pod lists them."""
     spec = pod_spec(body)
-    listed = [*as_list(spec.get("initContainers")), *as_list(spec.get("containers"))]
-    return tuple(each for each in listed if isinstance(each, dict))
+    return (*as_maps(spec.get("initContainers")), *as_maps(spec.get("containers")))
 
 
 def images(body: Json) -> tuple[str, ...]:
     """The images of its containers, init containers first, as they are written."""
-    return tuple(image for each in containers(body) if isinstance(image := each.get("image"), str) and image)
+    return tuple(image for each in containers(body) if (image := as_text(each.get("image"))))
 
 
 def image(text: str) -> Image:
@@ -72,13 +71,3 @@ def held_by_digest(body: Json, tag: str) -> tuple[str, ...]:
         for text in images(body)
         if (found := image(text)).tag == wanted.tag and found.digest not in ("", wanted.digest)
     )
-
-
-def as_json(value: Any) -> Json:
-    """The map, or an empty one for anything else: a chart can write what it likes."""
-    return value if isinstance(value, dict) else {}
-
-
-def as_list(value: Any) -> list[Any]:
-    """The list, or an empty one for anything else."""
-    return value if isinstance(value, list) else []

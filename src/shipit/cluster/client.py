@@ -10,13 +10,13 @@ from http import HTTPStatus
 from shipit.cluster.api import WITHIN, Api
 from shipit.cluster.calls import Call, Kind, call_for
 from shipit.cluster.kinds import ACCESS_REVIEW, EVENT, JOB, POD, REPLICA_SET, REVISION, Kinds
-from shipit.cluster.parse import as_map, as_maps, as_text, event_of, job_of, pod_of
+from shipit.cluster.parse import event_of, job_of, pod_of
 from shipit.cluster.streams import Stream
 from shipit.cluster.watches import Alarm, Leaving, pods_watch
 from shipit.cluster.workloads import newest_hash, newest_revision, selector_of, workload_of
 from shipit.cluster.writes import Writes
 from shipit.errors import ApiError, Forbidden, NotFound
-from shipit.model import Clock, Job, Json, KubeEvent, Pod, Ref, Workload
+from shipit.model import Clock, Job, Json, KubeEvent, Pod, Ref, Workload, as_map, as_maps, as_text
 
 CHECK_WITHIN = 10.0
 """Seconds in which a server that is there answers at all."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from shipit.cluster.api import Api
 from shipit.cluster.calls import Call, Kind, root_of
-from shipit.cluster.parse import as_map, as_maps, as_text
 from shipit.errors import NotFound, Unreachable
+from shipit.model import as_map, as_maps, as_text
 
 POD = Kind("v1", "Pod", "pods", namespaced=True)
 EVENT = Kind("v1", "Event", "events", namespaced=True)

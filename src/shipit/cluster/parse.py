@@ -7,21 +7,21 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from shipit.model import Condition, Container, Job, Json, KubeEvent, Pod, Termination
+from shipit.model import (
+    Condition,
+    Container,
+    Job,
+    Json,
+    KubeEvent,
+    Pod,
+    Termination,
+    as_list,
+    as_map,
+    as_maps,
+    as_text,
+)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def as_map(value: Any) -> Json:
-    return value if isinstance(value, dict) else {}
-
-
-def as_maps(value: Any) -> list[Json]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def as_text(value: Any) -> str:
-    return value if isinstance(value, str) else "" if value is None else str(value)
 
 
 def as_int(value: Any, default: int = 0) -> int:
@@ -101,7 +101,7 @@ def pod_of(body: Json) -> Pod:
 
 
 def _names(value: Any) -> tuple[str, ...]:
-    return tuple(as_text(each) for each in value) if isinstance(value, list) else ()
+    return tuple(as_text(each) for each in as_list(value))
 
 
 def _containers(spec: Json, status: Json) -> Iterator[Container]:

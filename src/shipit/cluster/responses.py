@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from shipit.cluster.calls import Call
-from shipit.cluster.parse import as_map, as_maps, as_text
 from shipit.errors import (
     AlreadyExists,
     ApiError,
@@ -20,7 +19,7 @@ from shipit.errors import (
     Unauthorized,
     Unreachable,
 )
-from shipit.model import Json
+from shipit.model import Json, as_map, as_maps, as_text
 
 SUCCESS = range(200, 300)
 REFUSAL = range(400, 500)

@@ -12,10 +12,10 @@ from typing import Self
 from shipit.cluster.api import Api
 from shipit.cluster.calls import Call, call_for
 from shipit.cluster.kinds import JOB, POD
-from shipit.cluster.parse import as_map, as_text, pod_of
+from shipit.cluster.parse import pod_of
 from shipit.cluster.streams import Stream, events_of
 from shipit.errors import ApiError, Unreachable
-from shipit.model import Clock, Json, Pod
+from shipit.model import Clock, Json, Pod, as_map, as_text
 
 QUIET = 60.0
 """Seconds of silence after which a watch is opened anew: it may have stalled."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from shipit.cluster.parse import as_int, as_map, as_maps, as_text, as_texts, conditions_of
-from shipit.model import Json, Ref, Workload
+from shipit.cluster.parse import as_int, as_texts, conditions_of
+from shipit.model import Json, Ref, Workload, as_map, as_maps, as_text
 
 REVISION = "deployment.kubernetes.io/revision"
 

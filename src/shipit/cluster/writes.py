@@ -8,9 +8,9 @@ from typing import Any
 from shipit.cluster.api import LOOK_WITHIN, Api
 from shipit.cluster.calls import Call, Kind, call_for
 from shipit.cluster.kinds import Kinds
-from shipit.cluster.parse import as_map, as_text, as_texts
+from shipit.cluster.parse import as_texts
 from shipit.errors import AlreadyExists, Conflict, Invalid, NotFound
-from shipit.model import HASH_ANNOTATION, RUN_ANNOTATION, Json, Ref
+from shipit.model import HASH_ANNOTATION, RUN_ANNOTATION, Json, Ref, as_map, as_text
 
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"

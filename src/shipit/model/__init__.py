@@ -3,6 +3,7 @@
 from shipit.model.deploy import Identity, Plan, Situation, Start, Step, StepResult
 from shipit.model.helm import HelmExit, HelmVersion, Hook, Rendered, Revision, Values
 from shipit.model.interfaces import Changes, Clock, Cluster, Departures, Helm, HelmProcess, Mask, World
+from shipit.model.json import as_list, as_map, as_maps, as_text
 from shipit.model.kubernetes import (
     HASH_ANNOTATION,
     NEVER_STARTED_ANNOTATION,
@@ -67,6 +68,10 @@ __all__ = [
     "Values",
     "Workload",
     "World",
+    "as_list",
+    "as_map",
+    "as_maps",
+    "as_text",
     "get_job_or_pod",
     "is_active",
     "pods_of",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 
-from shipit.chart import as_json, canonical, ref_of
+from shipit.chart import canonical, ref_of
 from shipit.model import (
     HASH_ANNOTATION,
     NOTES_VERSION,
@@ -15,6 +15,7 @@ from shipit.model import (
     TAG_ANNOTATION,
     VERSION_ANNOTATION,
     Json,
+    as_map,
 )
 
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
@@ -49,14 +50,14 @@ def with_metadata(
     found = placed(body, namespace)
     if found.get("kind") not in ("Job", "Pod"):
         return found
-    metadata = as_json(found["metadata"])
+    metadata = as_map(found["metadata"])
     metadata["labels"] = {
-        **as_json(metadata.get("labels")),
+        **as_map(metadata.get("labels")),
         MANAGED_BY_LABEL: "Helm",
         RELEASE_LABEL: release,
     }
     metadata["annotations"] = {
-        **as_json(metadata.get("annotations")),
+        **as_map(metadata.get("annotations")),
         RELEASE_NAME_ANNOTATION: release,
         RELEASE_NAMESPACE_ANNOTATION: namespace,
         RESOURCE_POLICY_ANNOTATION: "keep",
@@ -75,7 +76,7 @@ def placed(body: Json, namespace: str) -> Json:
     `generateName: shop-migrate-` becomes `shop-migrate`: a fixed name is what keeps two from running at once.
     """
     found = copy.deepcopy(body)
-    metadata = dict(as_json(found.get("metadata")))
+    metadata = dict(as_map(found.get("metadata")))
     prefix = metadata.pop("generateName", "")
     if not metadata.get("name") and isinstance(prefix, str) and prefix:
         metadata["name"] = prefix.rstrip("-.")
@@ -91,10 +92,10 @@ def job_hash(body: Json) -> str:
 
     Its name doesn't count. Of two steps that do the very same, each Job is still one step's only.
     """
-    metadata = as_json(body.get("metadata"))
+    metadata = as_map(body.get("metadata"))
     kept = {key: value for key, value in metadata.items() if key not in _UNHASHED}
     for part in ("labels", "annotations"):
-        own = {k: v for k, v in as_json(metadata.get(part)).items() if not _is_metadata_of_shipit(str(k))}
+        own = {k: v for k, v in as_map(metadata.get(part)).items() if not _is_metadata_of_shipit(str(k))}
         kept |= {part: own} if own else {}
     plain = {key: value for key, value in body.items() if key not in ("metadata", "status")} | {
         "metadata": kept

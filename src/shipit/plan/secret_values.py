@@ -7,10 +7,10 @@ import binascii
 from collections.abc import Iterator
 from contextlib import suppress
 
-from shipit.chart import as_json, references_of
+from shipit.chart import references_of
 from shipit.errors import Forbidden
 from shipit.events import Emit, Warned
-from shipit.model import Cluster, Job, Json, Mask, Plan, Ref, World
+from shipit.model import Cluster, Job, Json, Mask, Plan, Ref, World, as_map
 
 
 def mask_secrets(plan: Plan, world: World) -> dict[Ref, Json | None]:
@@ -56,8 +56,8 @@ def secret_values(body: Json) -> Iterator[str]:
     """What a Secret holds, decoded where it is text; nothing for another kind."""
     if not _is_secret(body):
         return
-    yield from (str(value) for value in as_json(body.get("stringData")).values())
-    for value in as_json(body.get("data")).values():
+    yield from (str(value) for value in as_map(body.get("stringData")).values())
+    for value in as_map(body.get("data")).values():
         try:
             yield base64.b64decode("".join(str(value).split()), validate=True).decode()
         except (binascii.Error, ValueError):
