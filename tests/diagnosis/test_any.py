@@ -183,19 +183,19 @@ def test_every_rollout_has_an_answer(
         ),
         ("unexpected status from HEAD request to x: 401 Unauthorized", "none", "imagePullSecrets"),
         ("failed to authorize: failed to fetch anonymous token: 403 Forbidden", "none", "imagePullSecrets"),
-        ("no match for platform in manifest: not found", "none", "won't use"),
+        ("no match for platform in manifest: not found", "none", "can't use"),
         (
             "tls: failed to verify certificate: x509: certificate signed by unknown authority",
             "none",
-            "won't use",
+            "can't use",
         ),
         ("unexpected status from HEAD request to x: 503 Service Unavailable", "some", "reach"),
         ("toomanyrequests: You have reached your pull rate limit", "some", "reach"),
         ("dial tcp: lookup registry.acme: no such host", "some", "reach"),
         ("net/http: TLS handshake timeout", "some", "reach"),
         ("unexpected EOF", "some", "reach"),
-        ("something nobody foresaw", "some", "can the node pull"),
-        ("", "some", "can the node pull"),
+        ("something nobody foresaw", "some", "the node can pull"),
+        ("", "some", "the node can pull"),
     ],
 )
 def test_only_what_pulling_again_cannot_change_is_final(message: str, hope: str, hint: str) -> None:
@@ -213,7 +213,10 @@ def test_only_what_pulling_again_cannot_change_is_final(message: str, hope: str,
 @pytest.mark.parametrize(
     ("end", "text"),
     [
-        (Termination(137, "ContainerStatusUnknown"), "nobody saw how it ended (ContainerStatusUnknown)"),
+        (
+            Termination(137, "ContainerStatusUnknown"),
+            "how it ended was not observed (ContainerStatusUnknown)",
+        ),
         (Termination(139, "Error"), "exited with code 139 (Error, SIGSEGV)"),
         (Termination(135, "Error"), "exited with code 135 (Error, SIGBUS)"),
         (Termination(160, "Error"), "exited with code 160 (Error, signal 32)"),
@@ -227,14 +230,14 @@ def test_only_what_pulling_again_cannot_change_is_final(message: str, hope: str,
     ],
 )
 def test_an_end_is_told_with_what_its_code_means(end: Termination, text: str) -> None:
-    assert text in ended(Container("migrate"), end).text
+    assert text in ended(Container("migrate"), end).reason
 
 
 def test_a_configuration_error_of_an_unknown_kind_has_no_hint() -> None:
     odd = Container("migrate", reason="CreateContainerConfigError", message="something else")
     cause = held_up(odd, ())
     assert cause
-    assert (cause.text, str(cause.hint)) == (
+    assert (cause.reason, str(cause.hint)) == (
         "container migrate: CreateContainerConfigError: something else",
         "",
     )

@@ -70,7 +70,8 @@ def test_pods_that_nobody_saw_leave_only_the_jobs_own_words() -> None:
     found = diagnose(observation(looks("crash-onfailure")[-1]))
     assert found
     assert (
-        found.reason == "BackoffLimitExceeded: Job has reached the specified backoff limit; its pods are gone"
+        found.reason
+        == "BackoffLimitExceeded: Job has reached the specified backoff limit; its pods are gone, and their logs with them"
     )
 
 
@@ -133,7 +134,7 @@ def test_a_sidecar_that_never_ends_is_named() -> None:
     assert found
     assert (found.kind, found.reason) == (
         "waiting",
-        "container migrate is done, but proxy still runs and keeps the pod",
+        "container migrate has exited, but proxy is still running and keeps the pod alive",
     )
     assert "native sidecar" in str(found.hint)
 
@@ -149,7 +150,7 @@ def test_a_failure_that_a_sidecar_hides_ends_when_no_other_try_is_left() -> None
     early, late = diagnose(observation(hidden)), diagnose(observation(hidden, elapsed=60.0))
     more = replace(hidden, job=replace(look.job, backoff_limit=2))
     retried = diagnose(observation(more, elapsed=60.0))
-    words = "container migrate exited with code 1 (Error), but proxy still runs and keeps the pod"
+    words = "container migrate exited with code 1 (Error), but proxy is still running and keeps the pod alive"
     assert early
     assert late
     assert retried
@@ -188,7 +189,9 @@ def test_a_job_on_its_way_out_says_what_holds_it() -> None:
     assert look.job
     leaving = replace(look.job, deleting=True, finalizers=("foregroundDeletion",))
     found = diagnose(observation(replace(look, job=leaving)))
-    assert found == Finding("waiting", "the Job is being deleted, held by foregroundDeletion")
+    assert found == Finding(
+        "waiting", "the Job is being deleted, waiting for its finalizers: foregroundDeletion"
+    )
 
 
 # ── bare pods ────────────────────────────────────────────────────────────────────────────────────
@@ -264,6 +267,6 @@ def test_a_job_removed_by_its_ttl_left_a_word_but_no_verdict() -> None:
 
 def test_a_job_deleted_while_it_ran_left_nothing() -> None:
     found = why_vanished(observation(looks("running")[0]))
-    assert found.reason == "somebody deleted it"
+    assert found.reason == "it was deleted"
     leaving = looks("pod-deleted")[1]
     assert why_vanished(observation(leaving)).reason == "pod pod-deleted-97g6c was deleted"

@@ -117,7 +117,7 @@ def test_what_may_yet_become_ready_is_waited_for(name: str, reason: str) -> None
 
 
 def test_a_running_init_container_is_named() -> None:
-    assert told("app-init-fails")[0] == ("waiting", "POD: init container wait-for-schema still runs")
+    assert told("app-init-fails")[0] == ("waiting", "POD: init container wait-for-schema is still running")
 
 
 def test_a_progress_deadline_comes_with_the_pods_own_reason() -> None:
@@ -174,7 +174,7 @@ def test_old_pods_that_are_still_ending_are_told() -> None:
     assert look.workload
     (pod,) = look.pods
     almost = replace(look, pods=(replace(pod, deleting=True),))
-    assert asked(almost) == Finding("note", f"pod {pod.name} is still ending")
+    assert asked(almost) == Finding("note", f"pod {pod.name} is still terminating")
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,7 @@ def test_a_job_without_any_pod_or_word_is_waited_for() -> None:
 
 def test_a_suspended_job_may_be_released_by_whoever_suspended_it() -> None:
     ((kind, reason),) = told("suspended")
-    assert (kind, reason) == ("waiting", "the Job is suspended: it starts no pod")
+    assert (kind, reason) == ("waiting", "the Job is suspended, it starts no pods")
     late = diagnose(observation(looks("suspended")[0], elapsed=300.0))
     assert late
     assert late.kind == "fatal"

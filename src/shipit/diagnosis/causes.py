@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Literal
 
-from shipit.hints import NO_HINT, AnyHint
+from shipit.diagnosis.finding import Finding, clauses
+from shipit.hints import NO_HINT, Hint, advice, kubectl
 from shipit.model import Container, Pod, Termination
-
-Hope = Literal["none", "little", "some"]
 
 MOST_WORDS = 600
 """Characters of somebody else's message that are shown."""
@@ -36,63 +33,57 @@ _SIGNALS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """`hope` of getting over it without a person: none; little, only if something is still being made; some."""
-
-    text: str
-    hint: AnyHint = NO_HINT
-    hope: Hope = "some"
-
-
-def ended(container: Container, end: Termination) -> Cause:
+def ended(container: Container, end: Termination) -> Finding:
     """How a container ended: its exit code, the kubelet's reason, and what it left as its termination message."""
     who = f"container {container.name}"
     if end.reason in ("StartError", "ContainerCannotRun"):
         words = _start_words(end.message)
-        return Cause(f"{who}: {end.reason}: {words}", _start_hint(words), "little")
+        return Finding("waiting", clauses(who, end.reason, words), advice(_start_advice(words)), "little")
     if end.reason == "ContainerStatusUnknown":
-        return Cause(f"{who}: nobody saw how it ended (ContainerStatusUnknown)")
+        return Finding("waiting", f"{who}: how it ended was not observed (ContainerStatusUnknown)")
     if end.reason == "OOMKilled":
-        hint = "raise resources.limits.memory of the container"
-        return Cause(f"{who} ran out of memory (OOMKilled, exit code {end.exit_code})", hint)
+        hint = advice("raise the container's resources.limits.memory")
+        return Finding("waiting", f"{who} ran out of memory (OOMKilled, exit code {end.exit_code})", hint)
     meaning, hint = _exit_meaning(end)
     why = ", ".join(part for part in (end.reason, meaning) if part)
-    said = last_line(end.message)
-    text = (
-        f"{who} exited with code {end.exit_code}"
-        + (f" ({why})" if why else "")
-        + (f": {said}" if said else "")
-    )
-    return Cause(text, hint)
+    code = f"{who} exited with code {end.exit_code}" + (f" ({why})" if why else "")
+    return Finding("waiting", clauses(code, last_line(end.message)), hint)
 
 
-def taken(pod: Pod) -> Cause | None:
+def taken(pod: Pod) -> Finding | None:
     """What was done to the pod as a whole: eviction, preemption, a lost node, a deletion; None when nothing was."""
     target = pod.condition("DisruptionTarget")
     if pod.reason:
-        hint = "free or add what the node lacks, then deploy again" if pod.reason == "Evicted" else ""
-        return Cause(f"pod {pod.name}: {pod.reason}: {shortened(pod.message)}".rstrip(": "), hint)
+        hint = advice("free up or add what the node ran out of") if pod.reason == "Evicted" else NO_HINT
+        return Finding("waiting", clauses(f"pod {pod.name}", pod.reason, shortened(pod.message)), hint)
     if target is not None and target.status == "True":
-        return Cause(f"pod {pod.name}: {target.reason}: {shortened(target.message)}".rstrip(": "))
+        return Finding("waiting", clauses(f"pod {pod.name}", target.reason, shortened(target.message)))
     if pod.deleting:
-        return Cause(f"pod {pod.name} was deleted", f"who did it? kubectl get events -n {pod.namespace}")
+        hint = kubectl("get", "events", namespace=pod.namespace, why="may show what deleted it")
+        return Finding("waiting", f"pod {pod.name} was deleted", hint)
     return None
 
 
-def failure_of(pod: Pod) -> Cause:
-    """Why a pod failed: what was done to it, else the first container that did not end well.
+def failure_of(pod: Pod) -> Finding:
+    """Why a pod failed: the container that did not end well, or what was done to the pod."""
+    failed = failed_container(pod)
+    return ended(*failed) if failed else loss_of(pod)
+
+
+def failed_container(pod: Pod) -> tuple[Container, Termination] | None:
+    """The first container that did not end well; None when it was stopped by what was done to the pod.
 
     Init containers come first: one that failed kept the others from running.
     """
     ends = [(each, each.termination) for each in pod.containers if each.termination and not each.sidecar]
     bad = next(((each, end) for each, end in ends if end.exit_code), None)
-    outside = taken(pod)
-    if outside and (
-        bad is None or pod.reason or (bad[1].exit_code in SIGNALLED and bad[1].reason != "OOMKilled")
-    ):
-        return outside
-    return ended(*bad) if bad else Cause(f"pod {pod.name} ended as {pod.phase}")
+    stopped = bad is not None and bad[1].exit_code in SIGNALLED and bad[1].reason != "OOMKilled"
+    return None if pod.reason or (stopped and taken(pod)) else bad
+
+
+def loss_of(pod: Pod) -> Finding:
+    """Why a pod failed none of whose containers is to blame."""
+    return taken(pod) or Finding("waiting", f"pod {pod.name} ended as {pod.phase}")
 
 
 def shortened(text: str) -> str:
@@ -107,17 +98,18 @@ def last_line(text: str) -> str:
     return shortened(lines[-1]) if lines else ""
 
 
-def _exit_meaning(end: Termination) -> tuple[str, str]:
+def _exit_meaning(end: Termination) -> tuple[str, Hint]:
     if end.exit_code == NOT_EXECUTABLE:
-        return "found but not executable", "see the file's mode, and the image's architecture"
+        return "found but not executable", advice("check the file's mode and the image's architecture")
     if end.exit_code == NOT_FOUND:
-        return "command not found", "is the command in the image, and on its PATH?"
+        return "command not found", advice("check that the command is in the image and on its PATH")
     number = end.signal or (end.exit_code - 128 if end.exit_code in SIGNALLED else 0)
     if not number:
-        return "", ""
+        return "", NO_HINT
     name = _SIGNALS.get(number, f"signal {number}")
     stopped = name in ("SIGKILL", "SIGTERM")
-    return name, "somebody stopped it: a deletion, a failed probe, or the node" if stopped else ""
+    who = "it was stopped from outside: by a deletion, a failed liveness probe or the node"
+    return name, advice(who) if stopped else NO_HINT
 
 
 def _start_words(message: str) -> str:
@@ -128,7 +120,7 @@ def _start_words(message: str) -> str:
     return words.removesuffix(": unknown")
 
 
-def _start_hint(words: str) -> str:
+def _start_advice(words: str) -> str:
     if re.search(r"no such file or directory|executable file not found|permission denied|exec format", words):
-        return "is the command in the image, executable and built for the node's architecture?"
-    return "the container can't be made as its spec asks"
+        return "check that the command is in the image, executable and built for the node's architecture"
+    return "check the container's spec: the runtime can't start it as specified"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from shipit.diagnosis.causes import Cause
-from shipit.hints import NO_HINT, AnyHint
+from shipit.hints import NO_HINT, Hint, advice
 from shipit.model import Job, KubeEvent, Pod
 
 SETTLE = 10.0
@@ -50,20 +49,24 @@ class Observation:
 class Finding:
     """`fatal`: it can't succeed any more, or it failed; `waiting`: for what; `note`: worth telling, no trouble yet.
 
-    `reason` is a sentence in the cluster's own words, without a full stop; `hint` what to do about it, or "".
+    `reason` is a sentence in the cluster's own words, without a full stop; `hint` what to do about it. `hope` of
+    getting over it without a person: none; little, only if something is still being created; some.
     """
 
     kind: Literal["fatal", "waiting", "note"]
     reason: str
-    hint: AnyHint = NO_HINT
+    hint: Hint = NO_HINT
+    hope: Literal["none", "little", "some"] = "some"
+
+    @property
+    def final(self) -> Finding:
+        """The same once it is given up."""
+        return replace(self, kind="fatal")
 
 
-def fatal(cause: Cause) -> Finding:
-    return Finding("fatal", cause.text, cause.hint)
-
-
-def waiting(cause: Cause) -> Finding:
-    return Finding("waiting", cause.text, cause.hint)
+def clauses(*parts: str) -> str:
+    """The parts that say something, each introducing the next: `pod shop-1: Evicted: The node was low on memory`."""
+    return ": ".join(part for part in parts if part)
 
 
 def worst(found: Iterable[Finding]) -> Finding | None:
@@ -72,17 +75,21 @@ def worst(found: Iterable[Finding]) -> Finding | None:
     return next((finding for finding in every if finding.kind == "fatal"), every[0] if every else None)
 
 
-def refusal(words: str) -> tuple[Cause, bool]:
-    """A pod that the API server won't create, and whether that is an answer: a webhook that is down gives none."""
+def refusal(words: str, on: str = "") -> tuple[Finding, bool]:
+    """A pod that the API server won't create, and whether that is an answer: a webhook that is down gives none.
+
+    `on` is what the pod would belong to, to be named in front.
+    """
     words = _WRAPPERS.sub("", words)
-    return Cause(f"no pod can be created: {words}", _refusal_hint(words)), not _PASSING.search(words)
+    found = Finding("waiting", clauses(on, "no pod can be created", words), advice(_refusal_advice(words)))
+    return found, not _PASSING.search(words)
 
 
-def _refusal_hint(words: str) -> str:
+def _refusal_advice(words: str) -> str:
     if "exceeded quota" in words or "LimitRange" in words:
-        return "raise the quota, or lower what the pod asks for"
+        return "raise the quota, or lower the pod's requests"
     if "violates PodSecurity" in words:
-        return "give the pod the securityContext that the namespace demands"
+        return "set the securityContext that the namespace's Pod Security level requires"
     if "service account" in words or "serviceaccount" in words:
         return "create the ServiceAccount before the deploy, or name one that exists"
-    return "see what the admission rule asks for"
+    return "check what the admission policy or webhook requires"

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
-from shipit.diagnosis.causes import Cause, ended, failure_of, shortened, taken
-from shipit.diagnosis.finding import REPEATED, SETTLE, Finding, Observation, fatal, refusal, waiting, worst
+from shipit.diagnosis.causes import ended, failure_of, shortened, taken
+from shipit.diagnosis.finding import REPEATED, SETTLE, Finding, Observation, clauses, refusal, worst
 from shipit.diagnosis.waits import held_up, unscheduled
+from shipit.hints import advice
 from shipit.model import Condition, Job, KubeEvent, Pod
 
 State = Literal["running", "succeeded", "failed", "vanished"]
@@ -42,12 +43,11 @@ def diagnose(seen: Observation) -> Finding | None:
     if ending:
         return Finding("waiting", f"the Job is ending: {_failed(ending, seen).reason}")
     if job.deleting:
-        held = f", held by {', '.join(job.finalizers)}" if job.finalizers else ""
+        held = f", waiting for its finalizers: {', '.join(job.finalizers)}" if job.finalizers else ""
         return Finding("waiting", f"the Job is being deleted{held}")
     if job.suspended:
-        return _late(
-            seen, Cause("the Job is suspended: it starts no pod", "who suspended it? see its spec.suspend")
-        )
+        hint = advice("find out what set its spec.suspend: a queue such as Kueue does")
+        return _late(seen, Finding("waiting", "the Job is suspended, it starts no pods", hint))
     alive = [pod for pod in seen.pods if not pod.finished and not pod.deleting]
     if alive:
         return worst(finding for pod in alive if (finding := _alive(pod, seen)))
@@ -63,12 +63,11 @@ def why_vanished(seen: Observation) -> Finding:
         (event for event in seen.job_events if event.reason in ("Completed", "BackoffLimitExceeded")), None
     )
     if told is not None:
-        hint = "ttlSecondsAfterFinished removed it too early: leave it out, or give it some minutes"
-        return Finding("note", f"its last Event says {told.reason}: {shortened(told.message)}", hint)
-    last = next((cause for pod in reversed((*seen.gone, *seen.pods)) if (cause := taken(pod))), None)
-    return Finding(
-        "note", last.text if last else "somebody deleted it", "who did it? see the API server's audit log"
-    )
+        hint = advice("its ttlSecondsAfterFinished is too short: remove it, or set it to some minutes")
+        return Finding("note", f"its last Event says {clauses(told.reason, shortened(told.message))}", hint)
+    last = next((found for pod in reversed((*seen.gone, *seen.pods)) if (found := taken(pod))), None)
+    hint = advice("the API server's audit log shows who deleted it")
+    return Finding("note", last.reason if last else "it was deleted", hint)
 
 
 def _bare_pod(seen: Observation) -> Finding | None:
@@ -78,26 +77,28 @@ def _bare_pod(seen: Observation) -> Finding | None:
     if pod.complete:
         return _flaw((pod,))
     if pod.finished:
-        return fatal(failure_of(pod))
+        return failure_of(pod).final
     return Finding("waiting", f"pod {pod.name} is being deleted") if pod.deleting else _alive(pod, seen)
 
 
 def _failed(condition: Condition, seen: Observation) -> Finding:
     """Why the Job failed: the Job mostly says `BackoffLimitExceeded`, the cause is on its last pod."""
-    told = f"{condition.reason}: {shortened(condition.message)}".strip(": ")
+    told = clauses(condition.reason, shortened(condition.message))
     pods = _by_age(seen)
     if condition.reason == "DeadlineExceeded":
-        held = next((cause for pod in reversed(pods) if (cause := _first_wait(pod, seen))), None)
-        hint = held.hint if held else "raise activeDeadlineSeconds of the Job, or make the migration faster"
-        return Finding("fatal", told + (f"; {held.text}" if held else ""), hint)
+        held = next((found for pod in reversed(pods) if (found := _first_wait(pod, seen))), None)
+        if held:
+            return Finding("fatal", f"{told}; {held.reason}", held.hint)
+        hint = advice("raise the Job's activeDeadlineSeconds, or make the migration faster")
+        return Finding("fatal", told, hint)
     broken = [pod for pod in pods if pod.phase == "Failed" or pod.deleting or _ended_badly(pod)]
     if not broken:
-        return Finding("fatal", f"{told}; its pods are gone", "their logs and reasons went with them")
+        return Finding("fatal", f"{told}; its pods are gone, and their logs with them")
     cause = failure_of(broken[-1])
     if condition.reason != "BackoffLimitExceeded":
-        return Finding("fatal", f"{told}; {cause.text}", cause.hint)
+        return Finding("fatal", f"{told}; {cause.reason}", cause.hint)
     tries = f"; it was the last of {len(broken)} pods" if len(broken) > 1 else ""
-    return Finding("fatal", f"{cause.text}{tries}", cause.hint)
+    return Finding("fatal", f"{cause.reason}{tries}", cause.hint)
 
 
 def _alive(pod: Pod, seen: Observation) -> Finding | None:
@@ -105,17 +106,16 @@ def _alive(pod: Pod, seen: Observation) -> Finding | None:
     age = seen.elapsed - (_seconds(seen.job.created, pod.created) if seen.job else 0.0)
     cause = _first_wait(pod, seen)
     if cause and (cause.hope == "none" or (cause.hope == "little" and age >= SETTLE)):
-        return fatal(cause)
+        return cause.final
     if not pod.ever_started and age >= seen.start_timeout:
-        return fatal(_not_started(cause, seen))
-    cause = cause or taken(pod)
-    return waiting(cause) if cause else _half_ended(pod, seen, age)
+        return _not_started(cause, seen)
+    return cause or taken(pod) or _half_ended(pod, seen, age)
 
 
-def _first_wait(pod: Pod, seen: Observation) -> Cause | None:
+def _first_wait(pod: Pod, seen: Observation) -> Finding | None:
     events = seen.pod_events.get(pod.uid, ())
     waits = (held_up(container, events) for container in pod.containers)
-    return unscheduled(pod) or next((cause for cause in waits if cause), None)
+    return unscheduled(pod) or next((found for found in waits if found), None)
 
 
 def _half_ended(pod: Pod, seen: Observation, age: float) -> Finding | None:
@@ -128,14 +128,13 @@ def _half_ended(pod: Pod, seen: Observation, age: float) -> Finding | None:
     bad = next(((each, end) for each, end in over if end.exit_code), None)
     if bad is None:
         names = ", ".join(container.name for container, _ in over)
-        hint = f"make it a native sidecar (initContainers, restartPolicy: Always), or let it end with {names}"
-        return Finding(
-            "waiting", f"container {names} is done, but {running} still runs and keeps the pod", hint
-        )
+        text = f"container {names} has exited, but {running} is still running and keeps the pod alive"
+        sidecar = f"make {running} a native sidecar (an init container with restartPolicy: Always)"
+        return Finding("waiting", text, advice(f"{sidecar}, or let it exit when {names} does"))
     cause = ended(*bad)
     no_more = seen.job is None or seen.job.failed >= seen.job.backoff_limit
     since = age - _seconds(pod.created, bad[1].finished_at)
-    text = f"{cause.text}, but {running} still runs and keeps the pod"
+    text = f"{cause.reason}, but {running} is still running and keeps the pod alive"
     return Finding("fatal" if no_more and since >= LAST_TRY_ENDS else "waiting", text, cause.hint)
 
 
@@ -146,16 +145,15 @@ def _without_pod(job: Job, seen: Observation) -> Finding | None:
         return _refused(refused, seen)
     pods = _by_age(seen)
     if not pods:
-        return _late(seen, Cause("the Job has no pod yet")) if seen.elapsed >= SETTLE else None
+        return _late(seen, Finding("waiting", "the Job has no pod yet")) if seen.elapsed >= SETTLE else None
     broken = [pod for pod in pods if pod.phase == "Failed"]
     if not broken:
-        outside = taken(pods[-1])
-        return waiting(outside) if outside else None
+        return taken(pods[-1])
     cause = failure_of(broken[-1])
     if len(broken) >= REPEATED and all(failure_of(pod).hope != "some" for pod in broken[-REPEATED:]):
-        return fatal(cause)
+        return cause.final
     return Finding(
-        "waiting", f"{cause.text}; pod {len(broken)} of at most {job.backoff_limit + 1} failed", cause.hint
+        "waiting", f"{cause.reason}; pod {len(broken)} of at most {job.backoff_limit + 1} failed", cause.hint
     )
 
 
@@ -163,18 +161,18 @@ def _refused(events: list[KubeEvent], seen: Observation) -> Finding:
     """The API server lets the Job make no pod: a quota, an admission rule, an account that isn't there."""
     cause, answered = refusal(shortened(events[-1].message))
     if answered and seen.elapsed >= SETTLE and sum(event.count for event in events) >= REPEATED:
-        return fatal(cause)
+        return cause.final
     return _late(seen, cause)
 
 
-def _late(seen: Observation, cause: Cause) -> Finding:
+def _late(seen: Observation, cause: Finding) -> Finding:
     """Waiting, until `start_timeout` is over."""
-    return waiting(cause) if seen.elapsed < seen.start_timeout else fatal(_not_started(cause, seen))
+    return cause if seen.elapsed < seen.start_timeout else _not_started(cause, seen)
 
 
-def _not_started(cause: Cause | None, seen: Observation) -> Cause:
+def _not_started(cause: Finding | None, seen: Observation) -> Finding:
     text = f"no container has started within {seen.start_timeout:g} s"
-    return Cause(f"{text}: {cause.text}", cause.hint) if cause else Cause(text)
+    return Finding("fatal", f"{text}: {cause.reason}", cause.hint) if cause else Finding("fatal", text)
 
 
 def _flaw(pods: Iterable[Pod]) -> Finding | None:
@@ -183,7 +181,8 @@ def _flaw(pods: Iterable[Pod]) -> Finding | None:
         end = container.termination
         if end and end.exit_code == 0 and end.reason == "OOMKilled":
             text = f"container {container.name} exited with code 0, but a process in it ran out of memory (OOMKilled)"
-            return Finding("note", text, "is the migration's work whole? raise resources.limits.memory")
+            hint = advice("check that the migration did all of its work, and raise resources.limits.memory")
+            return Finding("note", text, hint)
     return None
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
-from shipit.diagnosis.causes import SIGNALLED, Cause, failure_of, shortened, taken
-from shipit.diagnosis.finding import SETTLE, Finding, fatal, refusal, waiting, worst
+from shipit.diagnosis.causes import SIGNALLED, ended, failed_container, loss_of, shortened, taken
+from shipit.diagnosis.finding import SETTLE, Finding, clauses, refusal, worst
 from shipit.diagnosis.waits import crashed, held_up, unscheduled
+from shipit.hints import advice, kubectl
 from shipit.model import Condition, Container, KubeEvent, Pod, Workload
 
 CRASHES = 3
@@ -66,9 +68,13 @@ def _is_new(pod: Pod, workload: Workload) -> bool:
 def _unready(
     pod: Pod, events: tuple[KubeEvent, ...], elapsed: float, crashes: int, before: Restarts
 ) -> Finding | None:
-    outside = failure_of(pod) if pod.phase == "Failed" else unscheduled(pod) or taken(pod)
-    if outside:
-        return waiting(_on(pod, outside))
+    if pod.phase == "Failed":
+        failed = failed_container(pod)
+        return _on(pod, ended(*failed)) if failed else loss_of(pod)
+    if homeless := unscheduled(pod):
+        return _on(pod, homeless)
+    if outside := taken(pod):
+        return outside
     for container in pod.containers:
         crash = _crash(container, events)
         cause = crash or held_up(container, events)
@@ -81,11 +87,11 @@ def _unready(
             or cause.hope == "none"
             or (cause.hope == "little" and _hopeless(container, restarts, events, elapsed))
         )
-        return (fatal if lost else waiting)(_on(pod, cause))
+        return _on(pod, cause.final if lost else cause)
     return _not_answering(pod, events)
 
 
-def _crash(container: Container, events: tuple[KubeEvent, ...]) -> Cause | None:
+def _crash(container: Container, events: tuple[KubeEvent, ...]) -> Finding | None:
     """A container of an app that ended, whatever its exit code: it should run on."""
     waits = container.state == "waiting" and container.reason in ("CrashLoopBackOff", "RunContainerError")
     end = container.last_termination if waits else container.termination
@@ -97,9 +103,8 @@ def _crash(container: Container, events: tuple[KubeEvent, ...]) -> Cause | None:
     ]
     if not killed or end.exit_code not in SIGNALLED:
         return cause
-    return Cause(
-        f"{cause.text}; {shortened(killed[-1])}", "is its probe right, and patient enough?", cause.hope
-    )
+    hint = advice("check its liveness probe: path, port, timeoutSeconds and failureThreshold")
+    return replace(cause, reason=f"{cause.reason}; {shortened(killed[-1])}", hint=hint)
 
 
 def _hopeless(container: Container, restarts: int, events: tuple[KubeEvent, ...], elapsed: float) -> bool:
@@ -116,11 +121,11 @@ def _not_answering(pod: Pod, events: tuple[KubeEvent, ...]) -> Finding | None:
         (each for each in pod.containers if each.init and not each.sidecar and each.state == "running"), None
     )
     if init:
-        return Finding("waiting", f"pod {pod.name}: init container {init.name} still runs")
+        return Finding("waiting", f"pod {pod.name}: init container {init.name} is still running")
     unhealthy = [event for event in events if event.reason == "Unhealthy"]
     if unhealthy:
-        hint = f"kubectl logs {pod.name} -n {pod.namespace}"
-        return Finding("waiting", f"pod {pod.name}: {shortened(unhealthy[-1].message)}".rstrip(": "), hint)
+        hint = kubectl("logs", pod.name, namespace=pod.namespace, why="shows the pod's log")
+        return Finding("waiting", clauses(f"pod {pod.name}", shortened(unhealthy[-1].message)), hint)
     running = [
         each.name for each in pod.containers if each.state == "running" and not each.ready and not each.init
     ]
@@ -129,18 +134,18 @@ def _not_answering(pod: Pod, events: tuple[KubeEvent, ...]) -> Finding | None:
 
 def _stuck(workload: Workload, found: Finding | None, elapsed: float) -> Finding | None:
     """What the workload's own conditions say: no pod can be created, or it took longer than it may."""
+    name = f"{workload.ref.kind} {workload.ref.name}"
     failure = next(
         (c for c in workload.conditions if c.type == "ReplicaFailure" and c.status == "True"), None
     )
     if failure:
-        cause, answered = refusal(shortened(failure.message))
-        named = Cause(f"{workload.ref.kind} {workload.ref.name}: {cause.text}", cause.hint)
-        return fatal(named) if answered and elapsed >= SETTLE else waiting(named)
+        refused, answered = refusal(shortened(failure.message), on=name)
+        return refused.final if answered and elapsed >= SETTLE else refused
     late = overdue(workload)
     if late is None:
         return None
-    text = f"{workload.ref.kind} {workload.ref.name}: {late.reason}: {shortened(late.message)}"
-    return Finding("fatal", f"{text}; {found.reason}" if found else text, found.hint if found else "")
+    text = clauses(name, late.reason, shortened(late.message))
+    return Finding("fatal", f"{text}; {found.reason}", found.hint) if found else Finding("fatal", text)
 
 
 def _unmade(pods: Iterable[Pod], workload: Workload, events: tuple[KubeEvent, ...]) -> Finding | None:
@@ -151,15 +156,13 @@ def _unmade(pods: Iterable[Pod], workload: Workload, events: tuple[KubeEvent, ..
     """
     leaving = [pod.name for pod in pods if pod.deleting]
     if leaving:
-        return Finding("note", f"pod {leaving[0]} is still ending")
+        return Finding("note", f"pod {leaving[0]} is still terminating")
     refused = [event for event in events if event.reason == "FailedCreate"]
     if not refused or any(_is_new(pod, workload) for pod in pods):
         return None
-    cause, _ = refusal(shortened(refused[-1].message))
-    return Finding("waiting", f"{workload.ref.kind} {workload.ref.name}: {cause.text}", cause.hint)
+    return refusal(shortened(refused[-1].message), on=f"{workload.ref.kind} {workload.ref.name}")[0]
 
 
-def _on(pod: Pod, cause: Cause) -> Cause:
-    """The cause with the pod's name in front, once."""
-    text = cause.text if f"pod {pod.name}" in cause.text else f"pod {pod.name}: {cause.text}"
-    return Cause(text, cause.hint, cause.hope)
+def _on(pod: Pod, found: Finding) -> Finding:
+    """What is said of one of its containers, with the pod's name in front."""
+    return replace(found, reason=clauses(f"pod {pod.name}", found.reason))

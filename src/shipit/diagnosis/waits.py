@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
-from shipit.diagnosis.causes import Cause, ended, shortened
+from shipit.diagnosis.causes import ended, shortened
+from shipit.diagnosis.finding import Finding, clauses
+from shipit.hints import NO_HINT, Hint, advice
 from shipit.model import Container, KubeEvent, Pod, Termination
 
 PULL_REASONS = frozenset(
@@ -45,7 +48,7 @@ _WRAPPERS = re.compile(
 )
 
 
-def held_up(container: Container, events: Iterable[KubeEvent]) -> Cause | None:
+def held_up(container: Container, events: Iterable[KubeEvent]) -> Finding | None:
     """What a waiting container waits for; None when it is merely being made, or doesn't wait.
 
     `events` are its pod's, oldest first.
@@ -53,16 +56,15 @@ def held_up(container: Container, events: Iterable[KubeEvent]) -> Cause | None:
     if container.state != "waiting":
         return None
     known = tuple(events)
-    text = f"container {container.name}: {container.reason}: {shortened(container.message)}".rstrip(": ")
+    text = clauses(f"container {container.name}", container.reason, shortened(container.message))
     match container.reason:
         case reason if reason in NEVER_REASONS:
-            return Cause(
-                text, f"correct the image's name or its pull policy: {shortened(container.image)}", "none"
-            )
+            hint = advice(f"fix the image's name or its imagePullPolicy: {shortened(container.image)}")
+            return Finding("waiting", text, hint, "none")
         case reason if reason in PULL_REASONS:
             return cant_pull(container, known)
         case "CreateContainerConfigError":
-            return Cause(text, _config_hint(container.message), "little")
+            return Finding("waiting", text, _config_hint(container.message), "little")
         case "CrashLoopBackOff" if container.last_termination:
             return crashed(container, container.last_termination)
         case "RunContainerError":
@@ -71,10 +73,10 @@ def held_up(container: Container, events: Iterable[KubeEvent]) -> Cause | None:
             )
         case "" | "ContainerCreating" | "PodInitializing":
             return _setup(known)
-    return Cause(text)
+    return Finding("waiting", text)
 
 
-def cant_pull(container: Container, events: Iterable[KubeEvent]) -> Cause:
+def cant_pull(container: Container, events: Iterable[KubeEvent]) -> Finding:
     """An image that isn't pulled: no hope once a second pull says that it isn't there, or isn't allowed.
 
     Since 1.31 the kubelet repeats the last error while it backs off; before that only the events have it.
@@ -88,22 +90,20 @@ def cant_pull(container: Container, events: Iterable[KubeEvent]) -> Cause:
     hint, final = _pull_hint(container, plain.replace(container.image, "") if container.image else plain)
     # By the time it says ImagePullBackOff the kubelet has tried twice: at 0 s and at 10 s
     again = container.reason == "ImagePullBackOff" or sum(event.count for event in failed) >= SECOND
-    text = f"container {container.name}: {container.reason}: {shortened(why)}".rstrip(": ")
-    return Cause(text, hint, "none" if final and again else "some")
+    text = clauses(f"container {container.name}", container.reason, shortened(why))
+    return Finding("waiting", text, advice(hint), "none" if final and again else "some")
 
 
-def crashed(container: Container, end: Termination) -> Cause:
+def crashed(container: Container, end: Termination) -> Finding:
     """A container that is started again after it ended so, and how often it was."""
-    cause = ended(container, end)
+    found = ended(container, end)
     times = f"; restarted {container.restarts} time" + ("" if container.restarts == 1 else "s")
-    text = cause.text + (times if container.restarts else "")
-    hint = cause.hint or (
-        "" if end.exit_code else "a container of the app must not end: is its command right?"
-    )
-    return Cause(text, hint, cause.hope)
+    text = found.reason + (times if container.restarts else "")
+    clean = NO_HINT if end.exit_code else advice("an app's container must keep running: check its command")
+    return replace(found, reason=text, hint=found.hint or clean)
 
 
-def unscheduled(pod: Pod) -> Cause | None:
+def unscheduled(pod: Pod) -> Finding | None:
     """The scheduler's words about a pod that has no node yet."""
     found = pod.condition("PodScheduled")
     if found is None or found.status != "False" or pod.finished:
@@ -111,41 +111,45 @@ def unscheduled(pod: Pod) -> Cause | None:
     # What follows is about preempting other pods
     message = re.split(r"\s*(?:no new claims to deallocate,|preemption: )", found.message)[0].strip()
     if "persistentvolumeclaim" in message:
-        hint = "create the PersistentVolumeClaim, or name an existing one"
+        hint = advice("create the PersistentVolumeClaim, or name one that exists")
     else:
-        hint = "no node fits: see the pod's nodeSelector, tolerations and resources.requests"
-    return Cause(f"{found.reason}: {shortened(message)}", hint)
+        hint = advice("no node fits: check the pod's nodeSelector, tolerations and resources.requests")
+    return Finding("waiting", clauses(found.reason, shortened(message)), hint)
 
 
 def _pull_hint(container: Container, plain: str) -> tuple[str, bool]:
     """What to do, and whether pulling again can't help."""
     image = shortened(container.image) or "the image"
     if _BLIP.search(plain):
-        return "the node can't reach the registry: is it up, and is its name right?", False
+        return "the node can't reach the registry: check its name and that it is up", False
     if container.reason == "SignatureValidationFailed" or _USELESS.search(plain):
-        return f"the node won't use what the registry has as {image}", True
+        return (
+            f"the node can't use {image}: check its platform, signature and the registry's certificate",
+            True,
+        )
     if _LOGIN.search(plain):
-        return "may the namespace pull it? see imagePullSecrets of the pod and of its ServiceAccount", True
+        return "check the imagePullSecrets of the pod and of its ServiceAccount", True
     if _ABSENT.search(plain):
-        return f"push {image} first, or deploy a tag that the registry has", True
-    return f"can the node pull {image}?", False
+        return f"push {image} first, or deploy a tag that exists", True
+    return f"check that the node can pull {image}", False
 
 
-def _config_hint(message: str) -> str:
+def _config_hint(message: str) -> Hint:
     if "runAsNonRoot" in message:
-        return "set securityContext.runAsUser, or build the image with a numeric USER"
+        return advice("set securityContext.runAsUser, or build the image with a numeric USER")
     if "not found" in message or "couldn't find key" in message:
-        return "create it before the deploy, or name one that exists"
-    return ""
+        return advice("create it before the deploy, or name one that exists")
+    return NO_HINT
 
 
-def _setup(events: tuple[KubeEvent, ...]) -> Cause | None:
+def _setup(events: tuple[KubeEvent, ...]) -> Finding | None:
     """What keeps the kubelet from making the pod's containers: only the newest event says so."""
     told = [event for event in events if event.reason in SETUP_EVENTS or event.reason in MAKING_EVENTS]
     if not told or told[-1].reason in ("Pulled", "Created", "Started"):
         return None
     newest = told[-1]
     if newest.reason == "Pulling":
-        return Cause(shortened(newest.message) or newest.reason)
-    hint = "create what the volume names before the deploy" if "not found" in newest.message else ""
-    return Cause(f"{newest.reason}: {shortened(newest.message)}", hint)
+        return Finding("waiting", shortened(newest.message) or newest.reason)
+    missing = "not found" in newest.message
+    hint = advice("create what the volume references before the deploy") if missing else NO_HINT
+    return Finding("waiting", clauses(newest.reason, shortened(newest.message)), hint)
