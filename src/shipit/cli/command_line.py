@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
@@ -13,84 +13,100 @@ from shipit.output import TELLING_KEY
 
 _WHERE = ("config", "env", "namespace", "context", "kubeconfig")
 """The options that say where a release is: every command has them."""
-_ONCE = ("tag", "rerun", "replace_running")
-"""Not repeated: a hint names its tag itself, and what was replaced once is this deploy's own by now."""
+_ONCE = ("rerun", "replace_running")
+"""Not repeated: what was replaced or run again once is this deploy's own by now."""
 _SETS = ("set_", "set_string")
+_CONTEXT_FLAGS = {"kubectl": "--context", "helm": "--kube-context"}
 _HIDDEN = "…"
-_ASSIGNMENT = re.compile(r"([^=,]*)=(\{[^}]*\}|(?:\\.|[^\\,])*)", re.DOTALL)
+_ASSIGNMENT = re.compile(r"([^=,]*)=((?:\{[^}]*\}|\\.|[^\\,])*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option that was typed: its spellings, and its values, one for each time; a switch has none."""
+
+    name: str
+    flags: tuple[str, ...]
+    values: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class CommandLine:
-    """`options` are those that were typed, each by its name with the words that repeat it; what came from the
-    environment is not typed. `context`, `namespace` and `kubeconfig` are what kubectl and helm need to look at the
-    same cluster, "" as long as they aren't known.
+    """`options` are those that were typed; what comes from the environment is there again when a hint is pasted.
+
+    `context` and `kubeconfig` are what kubectl and helm need to look at the same cluster, "" as long as they aren't
+    known.
     """
 
     command: str = ""
-    options: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    options: tuple[Option, ...] = ()
     context: str = ""
     kubeconfig: str = ""
 
-    def complete(self, given: AnyHint) -> Hint:
-        """The hint with all that its command needs to run from here."""
+    def complete(self, given: AnyHint, *, shows: Callable[[str], bool] = lambda _value: False) -> Hint:
+        """The hint with all that its command needs to run from here.
+
+        `shows` says of a value in `--set` and `--set-string` whether it may be repeated: a log outlives the moment, and
+        more people read it. Under a key like `password` none is.
+        """
         hint = as_hint(given)
-        return replace(hint, command=self._complete(hint.command)) if hint.command else hint
+        if hint.command is None:
+            return hint
+        words = hint.command.words
+        more = self._typed(hint.command, shows) if words[0] == "shipit" else self._cluster(words)
+        return replace(hint, command=replace(hint.command, words=(*words, *more)))
 
-    def _complete(self, command: Command) -> Command:
-        program = command.words[0]
-        if program == "shipit":
-            more = self._repeated(whole=command.again and self.command == "deploy")
-        else:
-            flag = {"kubectl": "--context", "helm": "--kube-context"}.get(program, "")
-            more = (flag, self.context) if flag and self.context else ()
-            more += ("--kubeconfig", self.kubeconfig) if flag and self.kubeconfig else ()
-        return Command((*command.words, *more))
+    def _typed(self, command: Command, shows: Callable[[str], bool]) -> Iterator[str]:
+        whole = command.again and self.command == "deploy"
+        for option in self.options:
+            if not set(option.flags).isdisjoint(command.words):  # the hint has a value of its own for it
+                continue
+            if option.name in _WHERE or (whole and option.name not in _ONCE):
+                yield from _words(option, shows)
 
-    def _repeated(self, *, whole: bool) -> tuple[str, ...]:
-        return tuple(
-            word
-            for name, words in self.options
-            if name in _WHERE or (whole and name not in _ONCE)
-            for word in words
-        )
+    def _cluster(self, words: tuple[str, ...]) -> Iterator[str]:
+        flag = _CONTEXT_FLAGS.get(words[0])
+        if flag is None:
+            return
+        for name, value in ((flag, self.context), ("--kubeconfig", self.kubeconfig)):
+            if value and name not in words:
+                yield from (name, value)
 
 
-def typed(context: Any, values: dict[str, Any], *, terminal: bool) -> CommandLine:
-    """What was typed, from typer's context and the values it hands over.
-
-    The values of --set and --set-string are kept for a terminal only, and never under keys that name a secret: a log
-    outlives the moment and its readers are more.
-    """
+def typed(context: Any, values: dict[str, Any]) -> CommandLine:
+    """What was typed, from typer's context and the values it hands over."""
     options = tuple(
-        (param.name, tuple(_words(param, values[param.name], terminal=terminal)))
+        Option(param.name, tuple(param.opts), tuple(_texts(values[param.name])))
         for param in context.command.params
         if param.name in values
+        and param.param_type_name == "option"
         and getattr(context.get_parameter_source(param.name), "name", "") == "COMMANDLINE"
     )
     kubeconfig = values.get("kubeconfig")
     return CommandLine(context.info_name or "", options, kubeconfig=str(kubeconfig) if kubeconfig else "")
 
 
-def _words(param: Any, value: Any, *, terminal: bool) -> Iterator[str]:
-    """The shortest flag with its value, once for each; an argument is its own value."""
-    if param.param_type_name == "argument":
-        yield str(value)
-        return
-    flag = min(param.opts, key=len)
+def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, bool):
-        yield flag
         return
     for each in value if isinstance(value, list | tuple) else (value,):
-        text = str(each.value if isinstance(each, Enum) else each)
-        yield from (flag, shown(text, terminal=terminal) if param.name in _SETS else text)
+        yield str(each.value if isinstance(each, Enum) else each)
 
 
-def shown(assignments: str, *, terminal: bool) -> str:
-    """`a=1,db.password=x` as a hint may repeat it: `a=1,db.password=…`, elsewhere than on a terminal `a=…,db.password=…`."""
+def _words(option: Option, shows: Callable[[str], bool]) -> Iterator[str]:
+    """The shortest flag with its value, once for each."""
+    flag = min(option.flags, key=len)
+    if not option.values:
+        yield flag
+    for value in option.values:
+        yield from (flag, _shown(value, shows) if option.name in _SETS else value)
 
-    def hidden(found: re.Match[str]) -> str:
-        keep = terminal and not TELLING_KEY.search(found[1])
-        return found[0] if keep else f"{found[1]}={_HIDDEN}"
 
-    return _ASSIGNMENT.sub(hidden, assignments)
+def _shown(assignments: str, shows: Callable[[str], bool]) -> str:
+    """`a=1,db.password=x` as a hint may repeat it: `a=1,db.password=…`."""
+    found = [(each[1], each[2]) for each in _ASSIGNMENT.finditer(assignments)]
+    told = [shows(value) and not TELLING_KEY.search(key) for key, value in found]
+    if found and all(told):
+        return assignments
+    each = (f"{key}={value if tell else _HIDDEN}" for (key, value), tell in zip(found, told, strict=True))
+    return ",".join(each) or _HIDDEN

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
@@ -127,7 +126,7 @@ def with_common(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def called(invocation: typer.Context, **values: Any) -> None:
-        line = typed(invocation, values, terminal=sys.stdout.isatty())
+        line = typed(invocation, values)
         common = Common(**{parameter.name: values.pop(parameter.name) for parameter in shared}, typed=line)
         command(common, **values)
 

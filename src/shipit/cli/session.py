@@ -29,7 +29,10 @@ from shipit.output import Mask, Output, open_output, result
 
 @dataclass(slots=True)
 class Session:
-    """What a command needs beside its flags. `emit` masks secrets; `run` names this run."""
+    """What a command needs beside its flags. `emit` masks secrets; `run` names this run.
+
+    `on_terminal`: all that is told goes to somebody who sits there, nothing of it into a file, a log or a pipe.
+    """
 
     common: Common
     output: Output
@@ -40,13 +43,22 @@ class Session:
     release: str = ""
     namespace: str = ""
     tag: str = ""
+    on_terminal: bool = False
 
     def emit(self, event: Event) -> None:
         if isinstance(event, StepChanged) and event.result is not None:
             self.results.append(event.result)
         if isinstance(event, Warned | Failed | Ended):
-            event = replace(event, hint=self.common.typed.complete(event.hint))
+            event = replace(event, hint=self.common.typed.complete(event.hint, shows=self._shows))
         self.mask(event)
+
+    def _shows(self, value: str) -> bool:
+        """Whether a hint may repeat this value of a `--set`."""
+        return self.on_terminal and self.mask.text(value) == value
+
+    def for_file(self, ended: Ended) -> Ended:
+        """The result as a file may hold it: masked, and without any value of `--set`."""
+        return self.mask.masked(replace(ended, hint=self.common.typed.complete(ended.hint)))
 
     def ended(
         self,
@@ -141,7 +153,8 @@ def _open(common: Common, tag: str) -> Session:
         verbose=common.verbose,
         no_color=common.no_color,
     )
-    return Session(common, output, run, clock, Mask(output.emit), tag=tag)
+    on_terminal = common.output is not OutputKind.JSON and sys.stdout.isatty() and sys.stderr.isatty()
+    return Session(common, output, run, clock, Mask(output.emit), tag=tag, on_terminal=on_terminal)
 
 
 def _fail(session: Session, error: ShipitError, started: float) -> Ended:
@@ -188,8 +201,7 @@ def _report(session: Session, path: Path | None, ended: Ended) -> None:
     if path is None:
         return
     try:
-        masked = session.mask.masked(ended)
-        path.write_text(json.dumps(result(masked), indent=2) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(result(session.for_file(ended)), indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         tell(f"the report {path} could not be written: {error.strerror}")
 
