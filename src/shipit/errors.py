@@ -269,5 +269,7 @@ def refusing() -> Iterator[None]:
         where = f": {error.filename}" if error.filename else ""
         raise Refused(
             f"{(error.strerror or str(error)).lower()}{where}",
-            hint=advice("shipit keeps private files in the folder that TMPDIR names: is its disk full?"),
+            hint=advice(
+                "shipit keeps private files in the folder that TMPDIR names: check its free space and permissions"
+            ),
         ) from error

@@ -52,7 +52,7 @@ def test_a_release_that_does_not_fit_is_refused_before_anything_changes(tmp_path
     assert stored_size(chart) > MOST_STORED
 
     with pytest.raises(
-        Refused, match=r"too big for Helm to store: about \d+ KiB of at most 1024 KiB"
+        Refused, match=r"too big for Helm to store: about \d+ KiB compressed, the limit is 1024 KiB"
     ) as refused:
         check_stored_size(chart)
 

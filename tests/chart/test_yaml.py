@@ -123,9 +123,9 @@ def test_only_the_first_document_is_read() -> None:
         ("a: &a [*a]", "line 1"),
         ("a: *nowhere", "line 1"),
         ("a: \x00", "shop/templates/x.yaml"),
-        ("a: \ud800", "shop/templates/x.yaml: is not UTF-8"),
+        ("a: \ud800", "shop/templates/x.yaml: not valid UTF-8"),
         ("[" * 5000, "shop/templates/x.yaml"),
-        ("[" * 900 + "]" * 900, "shop/templates/x.yaml: is nested too deeply"),
+        ("[" * 900 + "]" * 900, "shop/templates/x.yaml: nested too deeply"),
     ],
 )
 def test_what_cannot_be_read_names_its_source_and_line(text: str, message: str) -> None:

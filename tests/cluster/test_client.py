@@ -93,9 +93,9 @@ def test_a_kind_that_is_not_served_is_absent_and_can_not_be_made(api: Api, clust
     assert cluster.get(ref) is None
     assert cluster.find("example.com/v1", "Widget", "shop", "a=b") == ()
     assert cluster.namespaced("example.com/v1", "Widget") is None
-    with pytest.raises(NotFound, match="knows no Widget in example"):
+    with pytest.raises(NotFound, match="has no kind Widget in example"):
         cluster.create({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w"}})
-    with pytest.raises(NotFound, match="knows no Widget in example"):
+    with pytest.raises(NotFound, match="has no kind Widget in example"):
         cluster.patch(ref, {}, uid="u1")
 
 

@@ -134,9 +134,9 @@ def test_a_read_gives_up_in_time_and_says_whom_it_asked_what(world: World, fault
         world.cluster.job("shop", "migrate")
     told = caught.value.message
     assert world.api.address in told
-    assert "did not let shipit read Job migrate in namespace shop" in told
+    assert "can't read Job migrate in namespace shop (API server" in told
     assert "sesame" not in told
-    assert str(caught.value.hint) == "kubectl version --context here"
+    assert str(caught.value.hint) == "kubectl version"
     assert DEADLINE - 5 < world.waited <= DEADLINE + 1
     assert len(world.api.asked) < 40
 
@@ -191,7 +191,7 @@ def test_a_name_that_can_not_be_resolved(world: World, monkeypatch: pytest.Monke
 
     world.cluster._api._credentials.session.client.configuration.host = "http://nowhere.invalid"
     monkeypatch.setattr(socket, "getaddrinfo", unresolvable)
-    with pytest.raises(Unreachable, match=r"its name nowhere\.invalid can't be resolved"):
+    with pytest.raises(Unreachable, match=r"can't resolve its name nowhere\.invalid"):
         world.cluster.check()
 
 
@@ -294,7 +294,7 @@ def test_a_generated_name_can_not_be_looked_for(world: World) -> None:
     world.api.on("POST", drops())
     manifest = wanted()
     manifest["metadata"] = {"generateName": "migrate-", "namespace": "shop"}
-    with pytest.raises(ApiError, match="whether it was made is not known"):
+    with pytest.raises(ApiError, match="can't tell whether it was created"):
         world.cluster.create(manifest)
 
 
@@ -357,7 +357,7 @@ def test_a_replace_whose_answer_was_lost_is_read_back(world: World) -> None:
 def test_a_replace_whose_answer_was_lost_and_that_is_not_there_was_overtaken(world: World) -> None:
     world.api.on("PUT", drops())
     world.api.on("GET", says(job(version="9", run="r2")))
-    with pytest.raises(Conflict, match="changed by somebody else"):
+    with pytest.raises(Conflict, match="changed by someone else"):
         world.cluster.replace(wanted(resourceVersion="7"))
 
 
@@ -374,7 +374,7 @@ def test_a_patch_is_for_one_uid_only(world: World) -> None:
     assert world.api.asked[0].headers["Content-Type"] == "application/merge-patch+json"
     world.api.on("PATCH", refuses(422, "Invalid", "metadata.uid: Invalid value: field is immutable"))
     world.api.on("GET", says(job("u2")))
-    with pytest.raises(Conflict, match="another one by now"):
+    with pytest.raises(Conflict, match="was replaced meanwhile"):
         world.cluster.patch(REF, {"spec": {"suspend": True}}, uid="u1")
     world.api.on("GET", says(job("u1")))
     with pytest.raises(Invalid):
@@ -397,7 +397,7 @@ def test_what_rbac_forbids_is_named_with_the_question_to_ask(world: World) -> No
     with pytest.raises(Forbidden) as caught:
         world.cluster.create(wanted())
     assert caught.value.message == f"not allowed to create jobs.batch in namespace shop: {words}"
-    assert str(caught.value.hint) == "kubectl auth can-i create jobs.batch -n shop   (a Role has to allow it)"
+    assert str(caught.value.hint) == "kubectl auth can-i create jobs.batch -n shop"
 
 
 def test_what_a_quota_forbids_is_told_in_its_own_words(world: World) -> None:
@@ -471,7 +471,7 @@ def test_a_401_that_stays_is_told_with_what_to_do(world: World) -> None:
     with pytest.raises(Unauthorized, match="does not accept the credentials of context here") as caught:
         world.cluster.job("shop", "migrate")
     assert len(world.api.asked) == 2
-    assert "kubectl auth whoami --context here" in str(caught.value.hint)
+    assert "kubectl auth whoami" in str(caught.value.hint)
 
 
 def test_calls_that_share_a_bound_are_given_up_together(world: World) -> None:

@@ -84,7 +84,7 @@ def test_a_context_of_its_own_and_its_namespace(tmp_path: Path) -> None:
     with pytest.raises(Usage, match="has no context ther") as caught:
         find_source(str(path), "ther")
     assert str(caught.value.hint) == "did you mean there?"
-    with pytest.raises(Usage, match="names no current context") as caught:
+    with pytest.raises(Usage, match="has no current context") as caught:
         find_source(str(path), None)
     assert "here, there" in str(caught.value.hint)
 
@@ -223,7 +223,7 @@ def test_a_kubeconfig_that_went_bad_meanwhile_is_no_refusal_of_what_has_begun(
     cluster = connect(kubeconfig=str(path), context=None, clock=api.clock)
     api.on("GET", EXPIRED)
     spoil(path)
-    with pytest.raises(Unauthorized, match=f"the credentials ran out: .*{why}"):
+    with pytest.raises(Unauthorized, match=f"the credentials expired: .*{why}"):
         cluster.check()
     cluster.close()
 
@@ -309,7 +309,7 @@ def test_a_plugin_that_fails_is_quoted(
     api: Api, tmp_path: Path, script: str, why: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = kubeconfig(tmp_path, api.address, plugin(tmp_path, script))
-    with pytest.raises(Unauthorized, match="gave no credentials") as caught:
+    with pytest.raises(Unauthorized, match="returned no credentials") as caught:
         connect(kubeconfig=str(path), context=None, clock=api.clock)
     assert why in caught.value.message
     assert capsys.readouterr().err == ""

@@ -97,7 +97,10 @@ def test_the_log_before_the_last_restart_is_asked_for(api: Api, cluster: KubeClu
 def test_a_log_that_is_cut_says_so_after_what_came(api: Api, cluster: KubeCluster) -> None:
     api.on(f"GET {LOG}", streams(b"T one\n", b"T tw", then=Handler.drop))
     read: list[bytes] = []
-    with pytest.raises(Unreachable, match="cut an answer"), cluster.log("shop", "migrate-1", "m") as chunks:
+    with (
+        pytest.raises(Unreachable, match="cut off an answer"),
+        cluster.log("shop", "migrate-1", "m") as chunks,
+    ):
         read.extend(chunks)
     assert b"".join(read) == b"T one\nT tw"
 

@@ -187,7 +187,7 @@ def test_what_the_api_server_rejects_is_told_in_its_words(cluster: KubeCluster, 
     assert len(caught.value.details) >= 2
     with pytest.raises(NotFound, match='namespaces "no-such" not found'):
         cluster.create(a_job("no-such"))
-    with pytest.raises(NotFound, match=r"knows no Widget in example\.com/v1"):
+    with pytest.raises(NotFound, match=r"has no kind Widget in example\.com/v1"):
         cluster.create({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "x"}})
     secret = {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls"}
     meta = {"name": "s", "namespace": kube.namespace}

@@ -70,7 +70,7 @@ def test_a_job_that_never_started_is_not_waited_for(world: Fakes) -> None:
     seen = show_logs(
         newest_job(world.cluster, NAMESPACE, "shop", ""), world.cluster, world.clock, world.told, follow=True
     )
-    assert describe(seen) == "suspended, and no container of it ever started"
+    assert describe(seen) == "suspended, and none of its containers ever started"
     assert [event.state for event in world.told.of(JobChanged)] == ["suspended"]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from shipit.chart.yaml import load_yaml
 from shipit.errors import Refused, ShipitError
+from shipit.hints import advice
 from shipit.model import HelmVersion, Json, Values
 
 MOST_STORED = 1024 * 1024
@@ -57,9 +58,11 @@ def check_stored_size(chart: Path, values: Values = _NONE, helm: HelmVersion = _
     size = stored_size(chart, values, helm)
     if size > MOST_STORED:
         raise Refused(
-            f"the release is too big for Helm to store: about {size / 1024:.0f} KiB of at most "
-            f"{MOST_STORED // 1024} KiB, compressed",
-            hint="split the chart, or move big files out of it (into an image, or a ConfigMap of its own)",
+            f"the release is too big for Helm to store: about {size / 1024:.0f} KiB compressed, "
+            f"the limit is {MOST_STORED // 1024} KiB",
+            hint=advice(
+                "split the chart, or move big files out of it: into an image or a ConfigMap of their own"
+            ),
         )
 
 

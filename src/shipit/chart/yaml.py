@@ -66,9 +66,9 @@ def load_yaml(text: str, source: str = "") -> Any:
     except yaml.YAMLError as error:
         raise _refused(source, _line(error), _problem(error)) from error
     except UnicodeError as error:
-        raise _refused(source, 0, "is not UTF-8") from error
+        raise _refused(source, 0, "not valid UTF-8") from error
     except RecursionError as error:
-        raise _refused(source, 0, "is nested too deeply") from error
+        raise _refused(source, 0, "nested too deeply") from error
 
 
 class _Loader(_Parser):
@@ -195,7 +195,7 @@ def _line(error: yaml.YAMLError) -> int:
 def _problem(error: yaml.YAMLError) -> str:
     if isinstance(error, yaml.MarkedYAMLError):
         return ", ".join(part for part in (error.context, error.problem) if part)
-    return str(error).splitlines()[0] if str(error) else "is not YAML"
+    return str(error).splitlines()[0] if str(error) else "not valid YAML"
 
 
 def _refused(source: str, line: int, problem: str) -> Refused:

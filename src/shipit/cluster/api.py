@@ -16,6 +16,7 @@ from shipit.cluster.http import exchange, moment_of, open_stream
 from shipit.cluster.renewal import Credentials, Session
 from shipit.cluster.responses import Answer, Lost, NotSent, result_of
 from shipit.errors import ApiError, Unauthorized, Unreachable
+from shipit.hints import kubectl
 from shipit.model import Clock, Json
 
 T = TypeVar("T")
@@ -159,7 +160,7 @@ class Api:
                 f"{f'context {self._context}' if self._context else 'this machine'}",
                 status=401,
                 reason=error.reason,
-                hint=f"log in again, then: kubectl auth whoami{self._flag}",
+                hint=kubectl("auth", "whoami", why="log in again; this shows whether it worked"),
             ) from error
 
     def _note(self, answer: Answer) -> None:
@@ -185,11 +186,7 @@ class Api:
     def _silent(self, call: Call, error: ApiError, tries: int) -> Unreachable:
         times = f" (tried {tries} times)" if tries > 1 else ""
         return Unreachable(
-            f"the API server at {self.server} did not let shipit {call}: {error.message}{times}",
+            f"can't {call} (API server {self.server}): {error.message}{times}",
             status=error.status,
-            hint=f"kubectl version{self._flag}",
+            hint=kubectl("version", why="shows whether kubectl reaches it"),
         )
-
-    @property
-    def _flag(self) -> str:
-        return f" --context {self._context}" if self._context else ""

@@ -110,7 +110,7 @@ def root_of(api_version: str) -> str:
 def segment(text: str) -> str:
     """One part of a path. Raises Invalid for what would make it another path."""
     if not text or text in (".", ".."):
-        raise Invalid(f"{text!r} is not a name that the API server could know", reason="Invalid")
+        raise Invalid(f"{text!r} is not a valid name of an object", reason="Invalid")
     return quote(text, safe="")
 
 

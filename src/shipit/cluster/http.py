@@ -96,7 +96,7 @@ def _translated(work: Callable[[], Any], deadline: Deadline, attempt: Attempt) -
         except OutOfTime:
             raise Lost("it took too long to answer") from None
         except GivenUp:
-            raise Lost("nobody waits for it any more") from None
+            raise Lost("the request was given up") from None
 
 
 @contextlib.contextmanager
@@ -108,20 +108,20 @@ def _translating() -> Iterator[None]:
     try:
         yield
     except http.NameResolutionError as error:
-        raise NotSent(f"its name {_host(error)}can't be resolved") from error
+        raise NotSent(f"can't resolve its name{_host(error)}") from error
     except (http.NewConnectionError, http.ConnectTimeoutError) as error:
         raise NotSent(_reason(error)) from error
     except http.ProxyError as error:
-        raise NotSent(f"the proxy {_reason(error)}") from error
+        raise NotSent(f"the proxy failed: {_reason(error)}") from error
     except (http.LocationValueError, http.URLSchemeUnknown) as error:
-        raise NotSent(f"its address makes no sense: {error}", hopeless=True) from error
+        raise NotSent(f"its address is invalid: {error}", hopeless=True) from error
     except (http.HTTPError, ApiException, ssl.SSLError, OSError) as error:
         raise _broken(error) from error
 
 
 def _host(error: Any) -> str:
     host = getattr(error, "_host", "")
-    return f"{host} " if host else ""
+    return f" {host}" if host else ""
 
 
 def _broken(error: BaseException) -> NotSent | Lost:
@@ -143,13 +143,13 @@ def _reason(error: BaseException) -> str:
         inner = inner.__cause__ or inner.__context__
     for each in reversed(seen):
         if isinstance(each, TimeoutError):
-            return "did not answer in time"
+            return "it did not answer in time"
         if isinstance(each, OSError) and each.strerror:
             return each.strerror.lower()
     kind = type(error).__name__
     return {
-        "ReadTimeoutError": "did not answer in time",
-        "ConnectTimeoutError": "did not answer in time",
+        "ReadTimeoutError": "it did not answer in time",
+        "ConnectTimeoutError": "it did not answer in time",
         "IncompleteRead": "its answer was cut short",
         "ProtocolError": "it closed the connection",
     }.get(kind, f"{error}" or kind)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from shipit.cluster.api import Api
 from shipit.cluster.calls import Call, Kind, root_of
 from shipit.errors import NotFound, Unreachable
+from shipit.hints import advice
 from shipit.model import as_map, as_maps, as_text
 
 POD = Kind("v1", "Pod", "pods", namespaced=True)
@@ -54,10 +55,10 @@ class Kinds:
         found = self.find(api_version, name)
         if found is None:
             raise NotFound(
-                f"the API server knows no {name} in {api_version}",
+                f"the API server has no kind {name} in {api_version}",
                 status=404,
                 reason="NotFound",
-                hint="is its CustomResourceDefinition installed, and is the version right?",
+                hint=advice("install its CustomResourceDefinition, or correct the apiVersion"),
             )
         return found
 
@@ -86,7 +87,7 @@ class Kinds:
             return version == "v1"
         body = self._api.read(Call("get", "/apis"))
         if "groups" not in body:
-            raise Unreachable(f"the API server at {self._api.server} does not list its groups")
+            raise Unreachable(f"the API server at {self._api.server} did not list its API groups")
         return any(
             as_text(served.get("groupVersion")) == api_version
             for each in as_maps(body["groups"])

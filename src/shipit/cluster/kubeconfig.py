@@ -19,6 +19,7 @@ from shipit.cluster.deadlines import Deadline, OutOfTime, bounded
 from shipit.cluster.plugin import Plugin
 from shipit.cluster.renewal import Session
 from shipit.errors import Refused, ShipitError, Unauthorized, Unreachable, Usage
+from shipit.hints import Hint, advice, kubectl
 
 POD_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 POOL = 64
@@ -60,12 +61,12 @@ def find_source(kubeconfig: str | None, context: str | None) -> Source:
         return Source((), "", text or "default")
     raise Usage(
         f"there is no kubeconfig at {listed}",
-        hint="name one: --kubeconfig FILE, or KUBECONFIG=FILE",
+        hint=advice("set --kubeconfig or KUBECONFIG to the file to use"),
     )
 
 
 def _of_files(paths: tuple[str, ...], context: str | None) -> Source:
-    with _explained(", ".join(paths)):
+    with _explained(f"the kubeconfig {', '.join(paths)}"):
         merged = _library().KubeConfigMerger(os.pathsep.join(paths)).config
         if merged is None:
             raise Usage(f"the kubeconfig {', '.join(paths)} is empty")
@@ -91,12 +92,12 @@ def _no_context(wanted: str, names: list[str], paths: tuple[str, ...]) -> Usage:
     where = ", ".join(paths)
     if not wanted:
         return Usage(
-            f"the kubeconfig {where} names no current context",
-            hint=f"--context NAME   (it has: {', '.join(names) or 'none'})",
+            f"the kubeconfig {where} has no current context",
+            hint=advice(f"choose one with --context: {', '.join(names) or 'it has none'}"),
         )
     near = difflib.get_close_matches(wanted, names, 1)
-    hint = f"did you mean {near[0]}?" if near else f"it has: {', '.join(names) or 'none'}"
-    return Usage(f"the kubeconfig {where} has no context {wanted}", hint=hint)
+    hint = f"did you mean {near[0]}?" if near else f"its contexts: {', '.join(names) or 'none'}"
+    return Usage(f"the kubeconfig {where} has no context {wanted}", hint=advice(hint))
 
 
 def log_in(source: Source, deadline: Deadline) -> Session:
@@ -114,15 +115,21 @@ def log_in(source: Source, deadline: Deadline) -> Session:
         plugin.end()
         raise Unreachable(
             f"getting credentials for context {source.context} took more than {deadline.seconds:g} s: "
-            "its credential plugin hangs, or waits for somebody to log in",
-            hint=f"kubectl auth whoami --context {source.context}",
+            "its credential plugin hangs or waits for a login",
+            hint=_whoami(source),
         ) from None
     except _NoCredentials:
         raise Unauthorized(
-            f"the credential plugin of context {source.context} gave no credentials: "
+            f"the credential plugin of context {source.context} returned no credentials: "
             f"{_safe(said[-1]) if said else 'it gave no reason'}",
-            hint=f"kubectl auth whoami --context {source.context}",
+            hint=_whoami(source),
         ) from None
+
+
+def _whoami(source: Source) -> Hint:
+    """Named here, for a context that can't be logged in to is not known to be ours yet."""
+    flags = ("--context", source.context) if source.context else ()
+    return kubectl("auth", "whoami", *flags, why="runs the same plugin")
 
 
 class _NoCredentials(Exception):
@@ -136,7 +143,8 @@ def _make(source: Source) -> Session:
     library = _library()
     pod: Any = incluster_config
     configuration = client.Configuration()
-    with _explained(", ".join(source.paths) or "of this pod"):
+    where = f"the kubeconfig {', '.join(source.paths)}" if source.paths else "this pod's ServiceAccount"
+    with _explained(where):
         if source.paths:
             merger = library.KubeConfigMerger(os.pathsep.join(source.paths))
             if merger.config is None:
@@ -182,21 +190,22 @@ def _explained(where: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise Refused(
-            f"the kubeconfig {where} can't be used: {_problem(error)}", hint="kubectl config view"
+            f"{where} can't be used: {_problem(error)}",
+            hint=kubectl("config", "view", why="shows how kubectl reads it"),
         ) from error
 
 
 def _problem(error: Exception) -> str:
     mark = getattr(error, "problem_mark", None)
     if mark is not None:
-        return f"{getattr(error, 'problem', None) or 'not YAML'}, line {mark.line + 1}"
+        return f"{getattr(error, 'problem', None) or 'not valid YAML'}, line {mark.line + 1}"
     if isinstance(error, OSError):
         return (error.strerror or "unreadable").lower()
     if type(error).__name__ == "ConfigException":
         return _safe(str(error).splitlines()[0] if str(error) else "")
     if isinstance(error, UnicodeDecodeError):
-        return "it is not UTF-8"
-    return f"it is not of the shape that Kubernetes knows ({type(error).__name__})"
+        return "it is not valid UTF-8"
+    return f"it is not a valid kubeconfig ({type(error).__name__})"
 
 
 def _safe(text: str) -> str:

@@ -48,8 +48,8 @@ class Credentials:
         while not renewal.done.wait(min(POLL, deadline.left)):
             if not deadline.left:
                 raise Unreachable(
-                    f"the credentials ran out, and renewing them took more than {deadline.seconds:.3g} s: "
-                    "their plugin hangs, or waits for somebody to log in"
+                    f"the credentials expired, and renewing them took more than {deadline.seconds:.3g} s: "
+                    "the credential plugin hangs or waits for a login"
                 )
         if renewal.error is not None:
             raise _told(renewal.error) from renewal.error
@@ -82,7 +82,7 @@ def _told(error: Exception) -> Exception:
     if isinstance(error, ApiError):
         return type(error)(error.message, status=error.status, reason=error.reason, hint=error.hint)
     if isinstance(error, ShipitError):
-        return Unauthorized(f"the credentials ran out: {error.message}", hint=error.hint)
+        return Unauthorized(f"the credentials expired: {error.message}", hint=error.hint)
     if isinstance(error, OSError):
-        return Unauthorized(f"the credentials ran out: {(error.strerror or str(error)).lower()}")
+        return Unauthorized(f"the credentials expired: {(error.strerror or str(error)).lower()}")
     return error

@@ -19,6 +19,7 @@ from shipit.errors import (
     Unauthorized,
     Unreachable,
 )
+from shipit.hints import kubectl
 from shipit.model import Json, as_map, as_maps, as_text
 
 SUCCESS = range(200, 300)
@@ -73,10 +74,12 @@ def result_of(call: Call, answer: Answer) -> Json:
             "the API server does not accept the credentials", status=401, reason="Unauthorized"
         )
     if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-        raise NotSent("it is asked too much (429)", status=429, after=_retry_after(answer))
+        raise NotSent("it is rate-limiting requests (429)", status=429, after=_retry_after(answer))
     if decoded is None:
         raise Lost(
-            f"it answered {answer.status} and no JSON", status=answer.status, after=_retry_after(answer)
+            f"it answered {answer.status}, but not with JSON",
+            status=answer.status,
+            after=_retry_after(answer),
         )
     if answer.status in SUCCESS:
         return _checked(call, decoded, answer)
@@ -111,7 +114,8 @@ def _checked(call: Call, decoded: Json, answer: Answer) -> Json:
         wanted = kind == call.kind.name or (call.verb == "delete" and kind == "Status")
     if not wanted:
         raise Lost(
-            f"it answered {answer.status} with something else ({kind or 'no kind'})", status=answer.status
+            f"it answered {answer.status} with an unexpected object ({kind or 'no kind'})",
+            status=answer.status,
         )
     return decoded
 
@@ -161,15 +165,13 @@ def _forbidden(call: Call, reason: str, words: str) -> Forbidden:
     if not re.search(r"\bcannot \w+ resource\b", words):
         return Forbidden(words, status=403, reason=reason)
     where = f" in namespace {call.namespace}" if call.namespace else ""
-    flag = f" -n {call.namespace}" if call.namespace else ""
-    resource = call.resource
+    question: tuple[str, ...] = (call.verb, call.resource)
     if call.subresource and call.kind is not None:
-        question = f"{call.verb} {call.kind.plural} --subresource={call.subresource}"
-    else:
-        question = f"{call.verb} {resource}"
+        question = (call.verb, call.kind.plural, f"--subresource={call.subresource}")
+    why = "a Role must allow it; examples/rbac has them all"
     return Forbidden(
-        f"not allowed to {call.verb} {resource}{where}: {words}",
+        f"not allowed to {call.verb} {call.resource}{where}: {words}",
         status=403,
         reason=reason,
-        hint=f"kubectl auth can-i {question}{flag}   (a Role has to allow it)",
+        hint=kubectl("auth", "can-i", *question, namespace=call.namespace, why=why),
     )

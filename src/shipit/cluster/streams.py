@@ -47,7 +47,9 @@ class Stream:
             self._attempt.end()
         except Lost as error:
             if not self._closed:
-                raise Unreachable(f"the API server cut an answer ({self._call}): {error.message}") from error
+                raise Unreachable(
+                    f"the API server cut off an answer ({self._call}): {error.message}"
+                ) from error
         finally:
             response.close()
 
@@ -67,7 +69,7 @@ def events_of(chunks: Iterator[bytes]) -> Iterator[tuple[str, Json]]:
     for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")
         if len(rest) > MOST_EVENT:
-            raise Unreachable("the API server sent an event without an end")
+            raise Unreachable(f"the API server sent a watch event of more than {MOST_EVENT >> 20} MiB")
         for line in lines:
             yield _event(line)
 
@@ -80,4 +82,4 @@ def _event(line: bytes) -> tuple[str, Json]:
             raise TypeError
         return str(event["type"]), found
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise Unreachable("the API server sent something that is no event of a watch") from error
+        raise Unreachable("the API server sent something that is not a watch event") from error

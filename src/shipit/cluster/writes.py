@@ -35,7 +35,7 @@ class Writes:
     def _made(self, call: Call, manifest: Json) -> Json | None:
         """After a lost answer: ours, nobody's, or somebody else's."""
         if not call.name:
-            raise Conflict(f"whether it was made is not known, and it has no name to look for ({call})")
+            raise Conflict(f"can't tell whether it was created: it has no name to look for ({call})")
         found = self._look(call)
         if found is None:
             return None
@@ -66,7 +66,7 @@ class Writes:
         if _covers(found, manifest):
             return found
         raise Conflict(
-            f"{call.kind and call.kind.name} {call.name} was changed by somebody else",
+            f"{call.kind and call.kind.name} {call.name} was changed by someone else",
             status=409,
             reason="Conflict",
         )
@@ -88,7 +88,7 @@ class Writes:
             found = self._look(call)
             if found is not None and as_map(found.get("metadata")).get("uid") != uid:
                 raise Conflict(
-                    f"{ref} is another one by now (UID {as_map(found.get('metadata')).get('uid')})",
+                    f"{ref} was replaced meanwhile (UID {as_map(found.get('metadata')).get('uid')})",
                     status=409,
                     reason="Conflict",
                 ) from error

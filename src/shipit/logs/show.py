@@ -8,6 +8,7 @@ from contextlib import closing
 
 from shipit.errors import Refused, Unknown
 from shipit.events import Emit, JobChanged, StepChanged
+from shipit.hints import kubectl
 from shipit.logs.follower import Follower
 from shipit.model import RELEASE_LABEL, Clock, Cluster, Job, pods_of
 
@@ -40,8 +41,8 @@ def show_logs(job: Job, cluster: Cluster, clock: Clock, emit: Emit, *, follow: b
     emit(JobChanged(job.name, job.name, state))
     if state == "deleted":
         raise Unknown(
-            f"Job {job.name} of {job.tag or 'an unknown tag'} vanished while its log was read: how it ended is not known",
-            hint=f"kubectl get jobs,pods,events -n {job.namespace}",
+            f"Job {job.name} of {job.tag or 'an unknown tag'} vanished while its log was read: how it ended is unknown",
+            hint=kubectl("get", "jobs,pods,events", namespace=job.namespace, why="shows what is left of it"),
         )
     if follow:
         emit(StepChanged(job.name, "done"))
@@ -64,7 +65,7 @@ def _looks(job: Job, cluster: Cluster, clock: Clock, logs: Follower) -> Iterator
 
 def describe(job: Job) -> str:
     """How a Job is, in words."""
-    return "suspended, and no container of it ever started" if job.idle else job.state
+    return "suspended, and none of its containers ever started" if job.idle else job.state
 
 
 def newest_job(cluster: Cluster, namespace: str, release: str, name: str) -> Job:
@@ -76,6 +77,6 @@ def newest_job(cluster: Cluster, namespace: str, release: str, name: str) -> Job
     there = tuple(job.name for job in jobs)
     raise Refused(
         f"release {release} has no migration Job{f' {name}' if name else ''} in namespace {namespace}",
-        hint=f"kubectl get jobs -n {namespace}",
+        hint=kubectl("get", "jobs", namespace=namespace, why="lists the Jobs that are there"),
         details=there,
     )
