@@ -39,13 +39,15 @@ class MigrationResult:
 class StepChanged:
     """A step of the sequence: `step` is prepare, clear, upgrade, rollout, rollback, handover, lock, or the name of
     a migration or hook. `timeout` in seconds is how long it may take, None when it has no bound of its own;
-    `result` is what became of a Job or Pod, once it has ended."""
+    `result` is what became of a Job or Pod, once it has ended. `elapsed` are the seconds that it had already taken when
+    it was started here: those of a Job that was attached to, since its creation, as its timeout counts them."""
 
     step: str
     state: Literal["started", "done", "failed", "skipped"]
     message: str = ""
     timeout: float | None = None
     result: MigrationResult | None = None
+    elapsed: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +72,7 @@ class AppLogLine:
 
 @dataclass(frozen=True, slots=True)
 class JobChanged:
-    """`state` is created, attached, running, suspended, complete, failed, deleting or deleted.
-
-    `age` is how many seconds ago it was created when shipit attached to it: its time runs from there.
-    """
+    """`state` is created, attached, running, suspended, complete, failed, deleting or deleted."""
 
     step: str
     job: str
@@ -82,7 +81,6 @@ class JobChanged:
     succeeded: int = 0
     failed: int = 0
     reason: str = ""
-    age: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from shipit.events import (
     StepChanged,
     Warned,
 )
+from shipit.hints import Hint, advice, deploy_again, helm, shipit
 from shipit.output import Output
 
 
@@ -83,6 +84,9 @@ def _upgrading() -> Story:
     ]
 
 
+_LOGS = shipit("logs", "shop-migrate", "-e", "prod", why="shows its whole log")
+_AGAIN = deploy_again("v2", "-f", "more values.yaml", "-e", "prod", why="checks the state and resumes")
+
 HAPPY: Story = [
     *_opening("v2"),
     (3.1, _log("INFO  [alembic] waiting for the database", container="wait-for-db")),
@@ -92,7 +96,7 @@ HAPPY: Story = [
     (51, RolloutChanged("Deployment", "shop", 3, 3)),
     (51, StepChanged("rollout", "done")),
     (51, StepChanged("upgrade", "done", "revision 12")),
-    (51, Warned("backoffLimit of Job shop-migrate is 6: Kubernetes may run it more than once", "set backoffLimit: 0")),
+    (51, Warned("backoffLimit of Job shop-migrate is 6: Kubernetes may run it more than once", advice("set backoffLimit: 0"))),
     (
         51.2,
         Ended(
@@ -117,7 +121,7 @@ FAILED_MIGRATION: Story = [
         Failed(
             "migration_failed",
             "migrate failed: container migrate exited with code 1 (Error)\nThe app is untouched: shop still runs v2.",
-            "shipit logs migrate",
+            _LOGS,
             ("Traceback (most recent call last):", 'sqlalchemy.exc.ProgrammingError: relation "orders" does not exist'),
         ),
     ),
@@ -126,7 +130,7 @@ FAILED_MIGRATION: Story = [
         Ended(
             "migration_failed", 4, "shop", "shop-prod", "v3", 0, 17.1,
             (MigrationResult("migrate", "shop-migrate", "failed", 15.6),),
-            "migrate failed: container migrate exited with code 1 (Error)", "shipit logs migrate",
+            "migrate failed: container migrate exited with code 1 (Error)", _LOGS,
         ),
     ),
 ]  # fmt: skip
@@ -140,7 +144,7 @@ TIMEOUT: Story = [
         Failed(
             "migration_timed_out",
             "migrate is not complete after 15m. Job shop-migrate still runs. The app is untouched: shop still runs v2.",
-            "shipit logs --follow migrate",
+            shipit("logs", "shop-migrate", "--follow", why="follows its log until it ends"),
             ("rebuilding the index",),
         ),
     ),
@@ -166,7 +170,10 @@ FAILED_ROLLOUT: Story = [
             "upgrade_failed",
             "Deployment shop cannot become ready: pod shop-6d9-abcde is in CrashLoopBackOff: exit code 1\n"
             "The migration is done; revision 12 is failed and was not rolled back.",
-            "shipit rollback 11\nor fix the app and deploy again",
+            helm(
+                "rollback", "shop", "11", "--no-hooks", "--kube-context", "prod-eu", namespace="shop-prod",
+                why="goes back to revision 11",
+            ),
             ("KeyError: 'STRIPE_KEY'",),
         ),
     ),
@@ -187,7 +194,7 @@ INTERRUPTED: Story = [
         Failed(
             "interrupted",
             "interrupted by SIGINT. Job shop-migrate still runs. The app is untouched.",
-            "shipit deploy --tag v2 attaches to it",
+            _AGAIN,
         ),
     ),
     (
@@ -195,7 +202,7 @@ INTERRUPTED: Story = [
         Ended(
             "interrupted", 130, "shop", "shop-prod", "v2", 0, 9.0,
             (MigrationResult("migrate", "shop-migrate", "unknown", 7.6),),
-            "interrupted by SIGINT", "shipit deploy --tag v2 attaches to it",
+            "interrupted by SIGINT", _AGAIN,
         ),
     ),
 ]  # fmt: skip
@@ -224,7 +231,7 @@ HOSTILE: Story = [
         Failed(
             "migration_failed",
             "failed, 100% sure: ::error file=x::y\n::set-env name=PATH::/tmp\r::add-mask::e",
-            "shipit logs [/]\n::endgroup::",
+            Hint(shipit("logs", "[/]\n::endgroup::").command, "[/]\n::endgroup::\x1b[2J\r##[error]why"),
             ("::stop-commands::x", "```", "~~~~ </details> <img src=x>", "\x1b[2J::error::z\r##[error]q"),
         ),
     ),

@@ -24,6 +24,7 @@ from shipit.events import (
     StepChanged,
     Warned,
 )
+from shipit.hints import advice, kubectl, shipit
 from shipit.output import open_output
 from shipit.output.github import inert
 from shipit.output.summary import LIMIT, Account
@@ -117,8 +118,8 @@ def test_no_foreign_text_commands_the_runner(one: str, other: str) -> None:
             PodChanged("migrate", one, other, message=one),
             RolloutChanged("Deployment", "shop", 0, 1, other),
             StepChanged("migrate", "done", one),
-            Failed("unknown", one or "x", other, (one, other)),
-            Warned(one, other),
+            Failed("unknown", one or "x", shipit("logs", one, why=other), (one, other)),
+            Warned(one, advice(other)),
             Ended("unknown", 8, one, "", other, 0, 1, (MigrationResult(one, other, "failed", 1),)),
         )
     )
@@ -156,18 +157,19 @@ def test_groups_do_not_nest() -> None:
 
 def test_an_annotation_is_escaped_as_the_runner_unescapes() -> None:
     text = told(
-        Started("deploy", "r", "shop:a,b%", "prod", "v2"), Failed("busy", "100% sure\nsecond", "next, one")
+        Started("deploy", "r", "shop:a,b%", "prod", "v2"),
+        Failed("busy", "100% sure\nsecond", shipit("logs", "x,y")),
     )
-    assert "::error title=shop%3Aa%2Cb%25 v2 busy::100%25 sure%0Asecond%0Anext: next, one\n" in text
+    assert "::error title=shop%3Aa%2Cb%25 v2 busy::100%25 sure%0Asecond%0Anext: shipit logs x,y\n" in text
 
 
 def test_a_long_failure_keeps_its_first_line_and_the_last_of_its_log() -> None:
     details = tuple(f"line {number} " + "x" * 100 for number in range(200))
-    text = told(Failed("migration_failed", "it failed", "shipit logs", details))
+    text = told(Failed("migration_failed", "it failed", shipit("logs", why="shows all"), details))
     ((_, message),) = Runner(text).commands
     assert len(message) < 5000
     assert message.startswith("it failed%0Aline 1")
-    assert message.endswith("%0Anext: shipit logs")
+    assert message.endswith("%0Anext: shipit logs%0A      shows all")
     assert "line 199 " in message
     assert sum(line.startswith("  | line ") for line in text.splitlines()) == 200
 
@@ -233,7 +235,7 @@ def test_the_summary_is_appended_and_leaves_room_for_what_is_there(tmp_path: Pat
     summary.write_text("x" * (LIMIT - 2000))
     details = tuple(f"{number:04} " + "é" * 500 for number in range(3000))
     told(
-        Failed("migration_failed", "it failed", "", details),
+        Failed("migration_failed", "it failed", details=details),
         Ended("migration_failed", 4, "shop", "prod", "v2", 0, 1),
         environ={"GITHUB_STEP_SUMMARY": str(summary)},
     )
@@ -250,7 +252,7 @@ def test_a_summary_that_does_not_fit_at_all_is_left_out() -> None:
 @given(st.lists(hostile, max_size=5), st.integers(0, 3000))
 def test_a_summary_never_exceeds_its_room(details: list[str], room: int) -> None:
     account = Account("r")
-    account.note(Failed("unknown", "".join(details) or "x", "hint", tuple(details)))
+    account.note(Failed("unknown", "".join(details) or "x", advice("hint"), tuple(details)))
     assert len(account.summary(ENDED, room=room).encode()) <= room
 
 
@@ -258,7 +260,7 @@ def test_a_summary_never_exceeds_its_room(details: list[str], room: int) -> None
 def test_no_log_line_closes_its_fence(details: list[str]) -> None:
     account = Account("r")
     account.note(Failed("unknown", "x", details=tuple(details)))
-    *_, evidence = account.summary(ENDED).partition("### Last log lines\n\n")
+    *_, evidence = account.summary(ENDED).partition("### Details\n\n")
     if evidence:
         fence, *body, last, _ = evidence.split("\n")
         assert fence == f"{last}text"
@@ -271,8 +273,38 @@ def test_words_of_others_are_no_markdown_in_a_summary() -> None:
     assert r"- \<img src=x\> \!\[a\](b) \*\*c\*\* \@team \| d \`e\` \# f" in account.summary(ENDED)
 
 
+def test_a_command_of_a_warning_stays_as_it_is_typed() -> None:
+    account = Account("r")
+    account.note(Warned("slow", kubectl("get", "pods", namespace="shop_prod", why="shows *them*")))
+    assert r"- slow (`kubectl get pods -n shop_prod`: shows \*them\*)" in account.summary(ENDED)
+
+
+@pytest.mark.parametrize("command", ["doctor", "logs", "unlock"])
+def test_a_command_that_deploys_nothing_is_not_called_deployed(command: str, tmp_path: Path) -> None:
+    environ = {name: str(tmp_path / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+    ended = Ended("succeeded", 0, "shop", "prod", "", 0, 1.5, message="all checks passed")
+    text = told(Started(command, "r", "shop", "prod", ""), ended, environ=environ)
+    assert text.endswith("all checks passed\n")
+    assert read_outputs((tmp_path / "GITHUB_OUTPUT").read_text()) == {
+        "outcome": "succeeded", "exit_code": "0", "tag": "", "revision": "", "duration": "1.5",
+    }  # fmt: skip
+    assert not (tmp_path / "GITHUB_STEP_SUMMARY").exists()
+
+
+def test_a_command_that_deploys_nothing_and_failed_is_called_by_its_name(tmp_path: Path) -> None:
+    summary = tmp_path / "summary"
+    text = told(
+        Started("doctor", "r", "shop", "prod", ""),
+        Failed("refused", "1 of 8 checks failed: lock"),
+        Ended("refused", 3, "shop", "prod", "", 0, 1),
+        environ={"GITHUB_STEP_SUMMARY": str(summary)},
+    )
+    assert "::error title=doctor shop refused::1 of 8" in text
+    assert summary.read_text().startswith("## ❌ doctor shop: refused\n")
+
+
 def test_warnings_beyond_twenty_are_counted() -> None:
     account = Account("r")
     for number in range(23):
-        account.note(Warned(f"w{number}", "do this"))
+        account.note(Warned(f"w{number}", advice("do this")))
     assert "- w19 (do this)\n- and 3 more\n" in account.summary(ENDED)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import os
 import re
+import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from shipit.cli.app import app
 from shipit.output import Kind, open_output
 from tests.golden.stories import STORIES, StoryClock, play
 
@@ -48,6 +51,29 @@ def screen(kind: Kind, story: str, tmp_path: Path) -> str:
         if path.exists():
             text += f"--- {name}\n{path.read_text()}"
     return re.sub(r"[0-9a-f]{32}", "<random>", text)
+
+
+def commands(shown: str) -> list[str]:
+    """The commands that a screen offers: those behind `next:`, and those fenced as shell."""
+    behind = re.findall(
+        r"^(?:stderr: )?(?:\S+Z )? *next: (.*(?:\n(?:stderr: )? {6}::.*)?)$", shown, re.MULTILINE
+    )
+    return [
+        *(re.sub(r"\n(?:stderr: )? {6}", "\n", each) for each in behind),
+        *re.findall(r"^~~~sh\n(.*?)\n~~~$", shown, re.MULTILINE | re.DOTALL),
+    ]
+
+
+@pytest.mark.parametrize("golden", sorted(GOLDEN.glob("[!j]*.txt")), ids=lambda path: path.stem)
+def test_every_command_that_is_offered_can_be_pasted(golden: Path) -> None:
+    found = commands(golden.read_text())
+    assert bool(found) == (not golden.stem.endswith("_happy"))
+    for command in found:
+        parsed = subprocess.run(["sh", "-n", "-c", command], capture_output=True, text=True, check=False)
+        assert (parsed.returncode, parsed.stderr) == (0, ""), command
+        program, verb, *_ = shlex.split(command)
+        assert program in ("shipit", "kubectl", "helm")
+        assert program != "shipit" or verb in {each.name for each in app.registered_commands}
 
 
 @pytest.mark.parametrize("story", STORIES)

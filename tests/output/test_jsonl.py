@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shipit.events import AppLogLine, Ended, Event, Failed, LogLine, MigrationResult, StepChanged, Warned
+from shipit.hints import advice, shipit
 from shipit.output import open_output
 from tests.golden.stories import STORIES, StoryClock, play
 
@@ -62,7 +64,9 @@ def test_whatever_a_line_holds_the_object_is_one_line_of_valid_unicode(text: str
 
 def test_a_result_without_a_revision_says_null() -> None:
     migrations = (MigrationResult("migrate", "shop-migrate", "failed", 1.23456),)
-    (line,) = told(Ended("migration_failed", 4, "shop", "prod", "v3", 0, 17.12345, migrations, "why", "next"))
+    (line,) = told(
+        Ended("migration_failed", 4, "shop", "prod", "v3", 0, 17.12345, migrations, "why", advice("next"))
+    )
     del line["time"], line["run"]
     assert line == {
         "type": "result",
@@ -76,7 +80,31 @@ def test_a_result_without_a_revision_says_null() -> None:
         "migrations": [{"name": "migrate", "job": "shop-migrate", "outcome": "failed", "duration_s": 1.235}],
         "message": "why",
         "hint": "next",
+        "hint_why": "",
     }
+
+
+def test_a_hint_is_a_command_and_why_to_type_it_or_advice() -> None:
+    command, words = told(
+        Warned("it runs", shipit("logs", "a b", why="shows its log")), Warned("too big", advice("split it"))
+    )
+    assert (command["hint"], command["hint_why"]) == ("shipit logs 'a b'", "shows its log")
+    assert (words["hint"], words["hint_why"]) == ("split it", "")
+
+
+def test_every_event_has_a_type_and_is_json() -> None:
+    for kind in get_args(Event):
+        values = {each.name: f"a {each.name}" for each in dataclasses.fields(kind) if each.type == "str"}
+        rest = {
+            each.name: 0
+            for each in dataclasses.fields(kind)
+            if each.name not in values and each.default is dataclasses.MISSING
+        }
+        (line,) = told(kind(**values, **rest))
+        assert line["run"] == "r-1"
+        assert {key: line[key] for key in values if key != "run"} == {
+            key: value for key, value in values.items() if key != "run"
+        }
 
 
 def test_each_line_is_flushed() -> None:
@@ -94,7 +122,8 @@ def test_each_line_is_flushed() -> None:
 
 def test_steps_say_how_long_they_may_take() -> None:
     bounded, open_ended = told(
-        StepChanged("migrate", "started", timeout=900), StepChanged("prepare", "started")
+        StepChanged("migrate", "started", timeout=900, elapsed=41.5), StepChanged("prepare", "started")
     )
+    assert (bounded["elapsed_s"], open_ended["elapsed_s"]) == (41.5, 0)
     assert bounded["timeout_s"] == 900
     assert open_ended["timeout_s"] is None

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from shipit.events import Ended, Failed, JobChanged, LogLine, PodChanged, RolloutChanged, StepChanged, Warned
+from shipit.hints import advice, shipit
 from shipit.output import Output, open_output
 from shipit.output.live import BATCH, Footer
 from shipit.output.progress import Progress
@@ -95,6 +96,13 @@ def test_the_footer_turns_to_the_rollout() -> None:
     ]
     progress.fold(StepChanged("rollout", "done"), clock.monotonic())
     assert footer(progress, clock)[0] == "upgrade  0s elapsed, 5m left"
+
+
+def test_the_footer_of_a_job_that_was_attached_to_counts_from_its_creation() -> None:
+    clock, progress = StoryClock(), Progress()
+    progress.fold(StepChanged("migrate", "started", timeout=900, elapsed=600), clock.monotonic())
+    clock.at = 5
+    assert footer(progress, clock) == ["migrate  10m5s elapsed, 4m55s left"]
 
 
 def test_many_pods_do_not_fill_the_screen() -> None:
@@ -207,7 +215,7 @@ def test_the_error_is_printed_on_stderr_after_the_footer_has_gone() -> None:
     with open_rich(shared, stderr=Stderr()) as output:
         output.emit(StepChanged("migrate", "started"))
         output.tick()
-        output.emit(Failed("migration_failed", "it broke [/red]", "shipit logs", ("last [bold]line",)))
+        output.emit(Failed("migration_failed", "it broke [/red]", shipit("logs"), ("last [bold]line",)))
         output.emit(Ended("migration_failed", 4, "shop", "prod", "v2", 0, 1))
     assert shared.rows == [
         "migrate: started",
@@ -227,8 +235,8 @@ def test_no_line_is_markup_or_acts_on_the_terminal(line: str, reason: str) -> No
         output.emit(PodChanged("migrate", "p", reason, message=line))
         output.tick()
         output.emit(StepChanged("migrate", "failed", line))
-        output.emit(Warned(reason, line))
-        output.emit(Failed("unknown", line, reason, (line, reason)))
+        output.emit(Warned(reason, advice(line)))
+        output.emit(Failed("unknown", line, shipit("logs", line, why=reason), (line, reason)))
     assert screen.cursor
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 from shipit.events import AppLogLine, Ended, Event, Failed, LogLine, PodChanged, StepChanged, Warned
+from shipit.hints import advice, shipit
 from shipit.output import open_output
 from tests.golden.stories import STORIES, Story, StoryClock, play
 
@@ -17,6 +18,9 @@ def told(story: Story, *, quiet: bool = False, verbose: bool = False) -> tuple[l
     )
     play(story, output, clock)
     return [line[21:] for line in stdout.getvalue().splitlines()], stderr.getvalue().splitlines()
+
+
+FOLLOW = shipit("logs", "--follow", why="follows its log")
 
 
 def at_once(*events: Event) -> Story:
@@ -95,19 +99,39 @@ def test_quiet_leaves_warnings_the_error_and_the_result() -> None:
 
 
 def test_the_error_goes_to_stderr_and_is_not_said_twice() -> None:
-    ended = Ended(
-        "busy", 7, "shop", "prod", "v2", 0, 1, message="v1 is being migrated", hint="shipit logs --follow"
-    )
-    shown, errors = told(at_once(Failed("busy", "v1 is being migrated", "shipit logs --follow"), ended))
+    ended = Ended("busy", 7, "shop", "prod", "v2", 0, 1, message="v1 is being migrated", hint=FOLLOW)
+    shown, errors = told(at_once(Failed("busy", "v1 is being migrated", FOLLOW), ended))
     assert shown == ["shop v2: busy after 1s, exit code 7"]
-    assert errors == ["error: v1 is being migrated", "next: shipit logs --follow"]
+    assert errors == ["error: v1 is being migrated", "next: shipit logs --follow", "      follows its log"]
+
+
+def test_advice_is_told_apart_from_a_command() -> None:
+    shown, errors = told(
+        at_once(Warned("slow", advice("be patient")), Failed("unknown", "odd", advice("look\nagain")))
+    )
+    assert shown == ["warning: slow", "  hint: be patient"]
+    assert errors == ["error: odd", "hint: look", "      again"]
+
+
+def test_a_job_that_was_attached_to_counts_from_its_creation_as_its_timeout_does() -> None:
+    shown, _ = told(
+        [
+            (0, StepChanged("migrate", "started", "attached to Job shop-migrate", timeout=60, elapsed=15)),
+            (31, StepChanged("migrate", "failed", "Job did not end within 1m")),
+        ]
+    )
+    assert shown == [
+        "migrate: started 15s ago, at most 1m: attached to Job shop-migrate",
+        "migrate: still running, 45s elapsed, 15s left",
+        "migrate: failed after 46s: Job did not end within 1m",
+    ]
 
 
 def test_a_result_that_comes_without_an_error_explains_itself() -> None:
     shown, errors = told(
-        at_once(Ended("usage", 2, "", "", "", 0, 0.1, message="no tag", hint="shipit deploy --tag X"))
+        at_once(Ended("usage", 2, "", "", "", 0, 0.1, message="no tag", hint=shipit("deploy", "--help")))
     )
-    assert shown == ["no tag", "next: shipit deploy --tag X", "usage after 0.1s, exit code 2"]
+    assert shown == ["no tag", "next: shipit deploy --help", "usage after 0.1s, exit code 2"]
     assert errors == []
 
 

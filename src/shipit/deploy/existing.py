@@ -126,7 +126,7 @@ def clear(step: Step, plan: Plan, world: World, emit: Emit) -> JobOrPod | None:
                 ),
                 states=(plan.app_before,),
             )  # fmt: skip
-    remove(step.name, step.ref, found, world, emit)
+    remove("clear", step.ref, found, world, emit)
     return None
 
 

@@ -34,10 +34,8 @@ def run(step: Step, plan: Plan, world: World, emit: Emit, *, keep: bool = False)
     Raises MigrationFailed, MigrationTimedOut (AfterFailed for a step after the upgrade), Busy, or Unknown when the
     truth can't be learned.
     """
-    timeout = step.timeout if step.watched else None
-    emit(StepChanged(step.name, "started", step.ref.title, timeout))
     try:
-        result = _run(step, plan, world, emit) if step.watched else _make(step, plan, world, keep=keep)
+        result = _run(step, plan, world, emit) if step.watched else _make(step, plan, world, emit, keep=keep)
     except MigrationFailed as error:
         if step.phase == "before":
             raise
@@ -61,8 +59,11 @@ def _reported(step: Step, result: StepResult) -> MigrationResult | None:
 
 def _run(step: Step, plan: Plan, world: World, emit: Emit) -> StepResult:
     found = clear(step, plan, world, emit)
+    elapsed = 0.0
     if found is not None:
         step = replace(step, ref=step.ref._replace(name=found.name))
+        elapsed = max(0.0, (world.cluster.now() - found.created).total_seconds())
+    emit(StepChanged(step.name, "started", step.ref.title, step.timeout, elapsed=elapsed))
     if found is not None and found.complete:
         emit(JobChanged(step.name, step.ref.name, "complete", succeeded=1))
         return StepResult(StepOutcome.RESUMED, "an earlier try of this deploy completed it")
@@ -70,8 +71,7 @@ def _run(step: Step, plan: Plan, world: World, emit: Emit) -> StepResult:
         found = _start(step, plan, world)
         emit(JobChanged(step.name, step.ref.name, "created"))
     else:
-        age = (world.cluster.now() - found.created).total_seconds()
-        emit(JobChanged(step.name, step.ref.name, "attached", age=max(0.0, age)))
+        emit(JobChanged(step.name, step.ref.name, "attached"))
     return _settle(step, found, wait_for_completion(step, found, world, emit), world, emit)
 
 
@@ -111,8 +111,9 @@ def _create(step: Step, plan: Plan, world: World) -> None:
         ) from error
 
 
-def _make(step: Step, plan: Plan, world: World, *, keep: bool) -> StepResult:
+def _make(step: Step, plan: Plan, world: World, emit: Emit, *, keep: bool) -> StepResult:
     """A hook that is no Job or Pod: created, replaced when its delete policy says so, and not waited for."""
+    emit(StepChanged(step.name, "started", step.ref.title))
     old = world.cluster.get(step.ref)
     if old is not None and keep:
         return StepResult(StepOutcome.RESUMED, "an earlier try of this deploy created it")

@@ -12,36 +12,12 @@ import re
 import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import assert_never
 
-from shipit.events import (
-    AppLogLine,
-    Ended,
-    Event,
-    Failed,
-    JobChanged,
-    LogLine,
-    PodChanged,
-    RolloutChanged,
-    Started,
-    StepChanged,
-    Warned,
-)
+from shipit.events import AppLogLine, Ended, Event, Failed, LogLine, StepChanged, Warned
 from shipit.model import Clock
-from shipit.output.phrases import (
-    PodSigns,
-    failure_lines,
-    hanging,
-    hint_lines,
-    job_words,
-    pod_words,
-    result_lines,
-    rollout_words,
-    started_words,
-    step_words,
-)
-from shipit.output.prefixes import Prefixes
-from shipit.output.progress import Progress, Silence
+from shipit.output.narration import Line, Narration, failure
+from shipit.output.phrases import hanging, hint_lines
+from shipit.output.progress import Silence
 from shipit.output.sanitize import one_line, pieces, scalars
 from shipit.output.sink import Sink
 from shipit.output.summary import LIMIT, Account
@@ -69,9 +45,7 @@ class GitHub:
         self._clock = clock
         self._summary_file = environ.get("GITHUB_STEP_SUMMARY", "")
         self._output_file = environ.get("GITHUB_OUTPUT", "")
-        self._prefixes = Prefixes(verbose=verbose)
-        self._signs = PodSigns()
-        self._progress = Progress()
+        self._narration = Narration(verbose=verbose)
         self._silence = Silence(clock.monotonic())
         self._account = Account(run)
         self._group = ""
@@ -81,16 +55,15 @@ class GitHub:
     def show(self, event: Event) -> None:
         at = self._clock.monotonic()
         self._account.note(event)
-        self._write(event, at)
+        self._write(event, self._narration.tell(event, at))
         self._out.flush()
-        self._progress.fold(event, at)
         self._silence.broken(at)
 
     def tick(self) -> None:
         """Write a heartbeat when one is due: a log that stands still looks like a step that hangs."""
         at = self._clock.monotonic()
-        if self._progress.current and self._silence.due(at):
-            self._plainly(self._progress.heartbeat(at))
+        if self._narration.progress.current and self._silence.due(at):
+            self._texts([self._narration.progress.heartbeat(at)])
             self._out.flush()
 
     def close(self) -> None:
@@ -99,41 +72,30 @@ class GitHub:
         self._end_group()
         self._out.flush()
 
-    def _write(self, event: Event, at: float) -> None:
+    def _write(self, event: Event, lines: list[Line]) -> None:
+        texts = map(str, lines)
         match event:
             case LogLine() | AppLogLine():
-                label = self._prefixes.of(event)
-                self._foreign(f"{label} | {piece}" for piece in pieces(event.line))
-            case Started():
-                self._plainly(started_words(event))
+                self._foreign(texts)
             case StepChanged():
-                self._step(event, at)
-            case JobChanged():
-                self._plainly(f"{event.step}: {job_words(event)}")
-            case PodChanged():
-                self._plainly(f"{event.step}: {self._signs.of(event)}{pod_words(event)}")
-            case RolloutChanged():
-                self._plainly(f"rollout: {rollout_words(event)}")
+                self._step(event, texts)
             case Warned():
                 self._warn(event)
             case Failed():
                 self._fail(event)
             case Ended():
-                self._end(event)
+                self._end(event, texts)
             case _:
-                assert_never(event)
+                self._texts(texts)
 
-    def _step(self, event: StepChanged, at: float) -> None:
-        words = step_words(event, self._progress.elapsed(event.step, at))
+    def _step(self, event: StepChanged, texts: Iterable[str]) -> None:
         if event.state == "started":
             self._end_group()  # groups don't nest
             self._command(f"::group::{_data([one_line(event.step)])}")
             self._group = event.step
-            self._plainly(words)
-            return
-        if event.step == self._group:
+        elif event.step == self._group:
             self._end_group()
-        self._plainly(words)
+        self._texts(texts)
 
     def _warn(self, event: Warned) -> None:
         lines = [*pieces(event.message), *hint_lines(event.hint)]
@@ -152,13 +114,13 @@ class GitHub:
         if (
             told != lines
         ):  # otherwise the runner, which prints an annotation whole, would say everything twice
-            self._foreign(failure_lines(event))
+            self._foreign(map(str, failure(event)))
         title = f"{self._account.subject} {event.outcome}".strip()
         self._command(f"::error title={_property(title)}::{_data(told)}")
 
-    def _end(self, event: Ended) -> None:
+    def _end(self, event: Ended, texts: Iterable[str]) -> None:
         self._end_group()
-        self._texts(result_lines(event, explain=self._account.failed is None))
+        self._texts(texts)
         self._append("outputs", self._output_file, outputs(event))
         if event.outcome != "succeeded":  # a command that deploys nothing and went well has no story
             self._append("summary", self._summary_file, self._account.summary(event, room=self._room()))
@@ -178,9 +140,6 @@ class GitHub:
                 file.write(text)
         except OSError as error:
             self._warn(Warned(f"the step's {what} can't be written: {error}"))
-
-    def _plainly(self, words: str) -> None:
-        self._texts([one_line(words)])
 
     def _texts(self, lines: Iterable[str]) -> None:
         for line in lines:

@@ -1,13 +1,16 @@
 """One JSON object a line: every event of the contract, for machines.
 
 Beyond the contract's fields an event carries what its dataclass holds. `revision` is null when none was made, and
-`timeout_s` null when a step has no bound. ASCII only, so that neither a locale nor a line separator inside a log line
+`timeout_s` null when a step has no bound; `hint` is the command to type, `hint_why` the reason, or `hint` is a piece of
+advice. ASCII only, so that neither a locale nor a line separator inside a log line
 can break a reader; lone surrogates, which JSON can't name, become U+FFFD.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from functools import cache
 from typing import Any, assert_never
 
 from shipit.events import (
@@ -63,96 +66,72 @@ def _scalar(value: object) -> object:
 
 def fields(event: Event) -> Fields:
     """The contract's `type` and fields of an event."""
-    match event:
-        case LogLine(step, pod, container, attempt, line):
-            return {
-                "type": "log",
-                "step": step,
-                "pod": pod,
-                "container": container,
-                "attempt": attempt,
-                "line": line,
-            }
-        case AppLogLine(pod, container, line):
-            return {"type": "app_log", "pod": pod, "container": container, "line": line}
-        case Started():
-            return _started(event)
-        case StepChanged(step, state, message, timeout):
-            return {"type": "step", "step": step, "state": state, "message": message, "timeout_s": timeout}
-        case JobChanged():
-            return _job(event)
-        case PodChanged(step, pod, state, attempt, message):
-            return {
-                "type": "pod",
-                "step": step,
-                "pod": pod,
-                "state": state,
-                "attempt": attempt,
-                "message": message,
-            }
-        case RolloutChanged(kind, name, ready, desired, reason):
-            return {
-                "type": "rollout", "kind": kind, "name": name, "ready": ready, "desired": desired, "reason": reason,
-            }  # fmt: skip
-        case Warned(message, hint):
-            return {"type": "warning", "message": message, **_hint(hint)}
-        case Failed(outcome, message, hint, details, states):
-            return {
-                "type": "error",
-                "outcome": outcome,
-                "message": "; ".join((message, *states)),
-                **_hint(hint),
-                "details": list(details),
-            }
-        case Ended():
-            return result(event)
-        case _:
-            assert_never(event)
-
-
-def _started(event: Started) -> Fields:
-    return {
-        "type": "started",
-        "command": event.command,
-        "release": event.release,
-        "namespace": event.namespace,
-        "tag": event.tag,
-        "context": event.context,
-        "helm": event.helm,
-    }
-
-
-def _job(event: JobChanged) -> Fields:
-    return {
-        "type": "job",
-        "step": event.step,
-        "job": event.job,
-        "state": event.state,
-        "active": event.active,
-        "succeeded": event.succeeded,
-        "failed": event.failed,
-        "reason": event.reason,
-    }
+    found = {"type": _type(event), **_plain(event)}
+    if isinstance(event, Failed):
+        found["message"] = "; ".join((event.message, *event.states))
+    return found
 
 
 def result(event: Ended) -> Fields:
     """The `result` object: what `--report` writes too."""
-    return {
-        "type": "result",
-        "outcome": event.outcome,
-        "exit_code": event.exit_code,
-        "release": event.release,
-        "namespace": event.namespace,
-        "tag": event.tag,
-        "revision": event.revision or None,
-        "duration_s": round(event.duration, 3),
-        "migrations": [
-            {"name": m.name, "job": m.job, "outcome": m.outcome, "duration_s": round(m.duration, 3)}
-            for m in event.migrations
-        ],
-        "message": event.message,
-        **_hint(event.hint),
-    }
+    return fields(event)
+
+
+def _type(event: Event) -> str:
+    match event:
+        case LogLine():
+            return "log"
+        case AppLogLine():
+            return "app_log"
+        case Started():
+            return "started"
+        case StepChanged():
+            return "step"
+        case JobChanged():
+            return "job"
+        case PodChanged():
+            return "pod"
+        case RolloutChanged():
+            return "rollout"
+        case Warned():
+            return "warning"
+        case Failed():
+            return "error"
+        case Ended():
+            return "result"
+        case _:
+            assert_never(event)
+
+
+_LEFT_OUT = frozenset({"run", "result", "states"})
+"""Said with every line; said at the end; said with the message."""
+_SECONDS = frozenset({"timeout", "elapsed", "duration"})
+
+
+def _plain(event: Any) -> Fields:
+    """The fields of a dataclass under the contract's names: seconds say so, 0 is no revision, a hint is two."""
+    found: Fields = {}
+    kind: Any = type(event)
+    for name in _names(kind):
+        value = getattr(event, name)
+        if name == "hint":
+            found |= _hint(value)
+        elif name == "revision":
+            found[name] = value or None
+        elif name in _SECONDS:
+            found[f"{name}_s"] = None if value is None else round(value, 3)
+        else:
+            found[name] = [_item(item) for item in value] if isinstance(value, tuple) else value
+    return found
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind) if field.name not in _LEFT_OUT)
+
+
+def _item(value: Any) -> Any:
+    return value if isinstance(value, str) else _plain(value)
 
 
 def _hint(given: AnyHint) -> Fields:

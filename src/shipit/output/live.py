@@ -4,43 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import IO, assert_never, cast
+from typing import IO, cast
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.segment import Segment, Segments
-from rich.style import Style
+from rich.style import Style as RichStyle
 from rich.text import Text
 
-from shipit.events import (
-    AppLogLine,
-    Ended,
-    Event,
-    Failed,
-    JobChanged,
-    LogLine,
-    PodChanged,
-    RolloutChanged,
-    Started,
-    StepChanged,
-    Warned,
-)
+from shipit.events import AppLogLine, Ended, Event, Failed, LogLine, StepChanged
 from shipit.model import Clock
-from shipit.output.phrases import (
-    PodSigns,
-    failure_lines,
-    hanging,
-    hint_lines,
-    job_words,
-    pod_words,
-    result_lines,
-    rollout_words,
-    started_words,
-    step_words,
-)
-from shipit.output.prefixes import Prefixes
+from shipit.output.narration import Line, Narration, Style
 from shipit.output.progress import Progress, Silence
-from shipit.output.sanitize import one_line, pieces
+from shipit.output.sanitize import one_line
 from shipit.output.sink import Sink
 
 BATCH = 500
@@ -100,11 +76,9 @@ class Rich:
         self._console = _console(out, environ, no_color=no_color)
         self._errors = _console(err, environ, no_color=no_color)
         self._clock = clock
-        self._prefixes = Prefixes(verbose=verbose)
-        self._signs = PodSigns()
-        self._progress = Progress()
+        self._narration = Narration(verbose=verbose)
         self._silence = Silence(clock.monotonic())
-        self._footer = Footer(self._progress, clock)
+        self._footer = Footer(self._narration.progress, clock)
         # Its refresh is ours to call: rich's own thread would take its lock and ours in the other order.
         self._live = Live(
             console=self._console,
@@ -116,22 +90,19 @@ class Rich:
         )
         self._waiting: list[Segment] = []
         self._printed_at = clock.monotonic()
-        self._explained = False
 
     def show(self, event: Event) -> None:
         at = self._clock.monotonic()
+        lines = [part for line in self._narration.tell(event, at) for part in _segments(line)]
         if isinstance(event, LogLine | AppLogLine):
-            self._waiting += self._lines(event, at)
+            self._waiting += lines
             if len(self._waiting) >= BATCH or at - self._printed_at >= AT_ONCE:
                 self._print_waiting(at)
             return
-        lines = self._lines(event, at)
-        self._progress.fold(event, at)
         self._print_waiting(at)
         if isinstance(event, Failed | Ended):
             self._live.stop()
         if isinstance(event, Failed):
-            self._explained = True
             self._print(self._errors, lines)
             return
         self._waiting = lines
@@ -145,8 +116,8 @@ class Rich:
         self._print_waiting(at)
         if self._live.is_started:
             self._live.refresh()
-        elif self._progress.current and not self._console.is_interactive and self._silence.due(at):
-            self._print(self._console, [_styled(self._progress.heartbeat(at), "dim")])
+        elif self._narration.progress.current and not self._console.is_interactive and self._silence.due(at):
+            self._print(self._console, _segments(Line("detail", self._narration.progress.heartbeat(at))))
 
     def close(self) -> None:
         """Print what waits and give the terminal back."""
@@ -165,54 +136,32 @@ class Rich:
     def _print(self, console: Console, pieces: list[Segment]) -> None:
         console.print(Segments(pieces), end="", soft_wrap=True)
 
-    def _lines(self, event: Event, at: float) -> list[Segment]:
-        match event:
-            case LogLine() | AppLogLine():
-                label = Segment(
-                    f"{self._prefixes.of(event)} | ", _LOG if isinstance(event, LogLine) else _APP_LOG
-                )
-                return [part for piece in pieces(event.line) for part in (label, Segment(f"{piece}\n"))]
-            case Started():
-                return [_styled(started_words(event), "bold")]
-            case StepChanged():
-                words = step_words(event, self._progress.elapsed(event.step, at))
-                return [_styled(words, _STEP_STYLES[event.state])]
-            case JobChanged():
-                return [_styled(f"{event.step}: {job_words(event)}", "dim")]
-            case PodChanged():
-                return [_styled(f"{event.step}: {self._signs.of(event)}{pod_words(event)}", "dim")]
-            case RolloutChanged():
-                return [_styled(f"rollout: {rollout_words(event)}", "dim")]
-            case Warned():
-                lines = [*hanging("warning: ", event.message), *hint_lines(event.hint, "  ")]
-                return [_styled(line, "yellow") for line in lines]
-            case Failed():
-                return [_styled(line, _failure_style(line)) for line in failure_lines(event)]
-            case Ended():
-                *before, last = result_lines(event, explain=not self._explained)
-                ending = _styled(last, "bold green" if event.exit_code == 0 else "bold red")
-                return [*map(_styled, before), ending]
-            case _:
-                assert_never(event)
-
 
 # rich believes any number: on a terminal without a column it would show nothing at all, not even an error.
 _SIZES = frozenset({"COLUMNS", "LINES"})
 _SIZE = re.compile(r"0*[1-9][0-9]{0,5}", re.ASCII)
 
-_LOG = Style.parse("cyan")
-_APP_LOG = Style.parse("magenta")
-_STEP_STYLES = {"started": "bold", "done": "green", "failed": "red", "skipped": "dim"}
+_STYLES: dict[Style, RichStyle] = {
+    "log": RichStyle.parse("cyan"),
+    "app_log": RichStyle.parse("magenta"),
+    "heading": RichStyle.parse("bold"),
+    "done": RichStyle.parse("green"),
+    "failed": RichStyle.parse("red"),
+    "detail": RichStyle.parse("dim"),
+    "warning": RichStyle.parse("yellow"),
+    "error": RichStyle.parse("bold red"),
+    "hint": RichStyle.parse("bold"),
+    "plain": RichStyle.null(),
+    "good": RichStyle.parse("bold green"),
+    "bad": RichStyle.parse("bold red"),
+}
 
 
-def _styled(words: str, style: str = "") -> Segment:
-    return Segment(f"{one_line(words)}\n", Style.parse(style))
-
-
-def _failure_style(line: str) -> str:
-    if line.startswith("error: "):
-        return "bold red"
-    return "bold" if line.startswith("next: ") else ""
+def _segments(line: Line) -> list[Segment]:
+    style = _STYLES[line.style]
+    if line.label:
+        return [Segment(line.label, style), Segment(f"{line.text}\n")]
+    return [Segment(f"{line.text}\n", style)]
 
 
 def _console(sink: Sink, environ: Mapping[str, str], *, no_color: bool) -> Console:

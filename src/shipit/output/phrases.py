@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shipit.events import Ended, Failed, JobChanged, PodChanged, RolloutChanged, Started, StepChanged
+from shipit.events import Ended, JobChanged, PodChanged, RolloutChanged, Started, StepChanged
 from shipit.hints import AnyHint, as_hint
 from shipit.output.sanitize import one_line, pieces
 
@@ -20,7 +20,7 @@ TENTHS_BELOW = 10
 def brief(seconds: float) -> str:
     """A duration as Go writes it, to the second; tenths below ten seconds: `1h2m3s`, `12s`, `0.4s`."""
     if round(seconds, 1) < TENTHS_BELOW:
-        return f"{seconds:.1f}".removesuffix(".0") + "s"
+        return f"{round(seconds, 1):g}s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     parts = [f"{hours}h" if hours else "", f"{minutes}m" if minutes else "", f"{rest}s" if rest else ""]
@@ -39,8 +39,13 @@ def started_words(event: Started) -> str:
 
 
 def step_words(event: StepChanged, elapsed: float | None) -> str:
-    """`migrate: started, at most 15m`, `migrate: done in 12s`; `elapsed` is None for a step never seen to start."""
+    """`migrate: started, at most 15m`, `migrate: done in 12s`; `elapsed` is None for a step never seen to start.
+
+    `migrate: started 40s ago, at most 15m` is one that was attached to.
+    """
     words = f"{event.step}: {event.state}"
+    if event.state == "started" and event.elapsed:
+        words += f" {brief(event.elapsed)} ago"
     if event.state == "started" and event.timeout is not None:
         words += f", at most {brief(event.timeout)}"
     if event.state in ("done", "failed") and elapsed is not None:
@@ -89,16 +94,6 @@ class PodSigns:
             return ""
         self._here.add(event.pod)
         return "+ "
-
-
-def failure_lines(event: Failed) -> list[str]:
-    """What failed and why, the evidence, and last the next command."""
-    return [
-        *hanging("error: ", event.message),
-        *(line for state in event.states for line in hanging("  ", state)),
-        *(f"  | {piece}" for detail in event.details for piece in pieces(detail)),
-        *hint_lines(event.hint),
-    ]
 
 
 def result_lines(event: Ended, *, explain: bool) -> list[str]:

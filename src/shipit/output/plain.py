@@ -2,37 +2,12 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from collections.abc import Iterable
 
-from shipit.events import (
-    AppLogLine,
-    Ended,
-    Event,
-    Failed,
-    JobChanged,
-    LogLine,
-    PodChanged,
-    RolloutChanged,
-    Started,
-    StepChanged,
-    Warned,
-)
+from shipit.events import Event, Failed
 from shipit.model import Clock
-from shipit.output.phrases import (
-    PodSigns,
-    failure_lines,
-    hanging,
-    hint_lines,
-    job_words,
-    pod_words,
-    result_lines,
-    rollout_words,
-    started_words,
-    step_words,
-)
-from shipit.output.prefixes import Prefixes
-from shipit.output.progress import Progress, Silence
-from shipit.output.sanitize import one_line, pieces
+from shipit.output.narration import Narration
+from shipit.output.progress import Silence
 from shipit.output.sink import Sink
 
 
@@ -43,48 +18,19 @@ class Plain:
         self._out = out
         self._err = err
         self._clock = clock
-        self._prefixes = Prefixes(verbose=verbose)
-        self._signs = PodSigns()
-        self._progress = Progress()
+        self._narration = Narration(verbose=verbose)
         self._silence = Silence(clock.monotonic())
-        self._explained = False
 
     def show(self, event: Event) -> None:
         at = self._clock.monotonic()
-        lines = self._lines(event, at)
+        lines = [str(line) for line in self._narration.tell(event, at)]
         if isinstance(event, Failed):
-            self._explained = True
             self._err.line("\n".join(lines))
         else:
             self._say(lines)
-        self._progress.fold(event, at)
         self._silence.broken(at)
 
-    def _lines(self, event: Event, at: float) -> list[str]:
-        match event:
-            case LogLine() | AppLogLine():
-                label = self._prefixes.of(event)
-                return [f"{label} | {piece}" for piece in pieces(event.line)]
-            case Started():
-                return [started_words(event)]
-            case StepChanged():
-                return [step_words(event, self._progress.elapsed(event.step, at))]
-            case JobChanged():
-                return [one_line(f"{event.step}: {job_words(event)}")]
-            case PodChanged():
-                return [one_line(f"{event.step}: {self._signs.of(event)}{pod_words(event)}")]
-            case RolloutChanged():
-                return [f"rollout: {rollout_words(event)}"]
-            case Warned():
-                return [*hanging("warning: ", event.message), *hint_lines(event.hint, "  ")]
-            case Failed():
-                return failure_lines(event)
-            case Ended():
-                return result_lines(event, explain=not self._explained)
-            case _:
-                assert_never(event)
-
-    def _say(self, lines: list[str]) -> None:
+    def _say(self, lines: Iterable[str]) -> None:
         time = self._clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
         for line in lines:
             self._out.line(f"{time} {line}")
@@ -92,8 +38,8 @@ class Plain:
     def tick(self) -> None:
         """Write a heartbeat when one is due."""
         at = self._clock.monotonic()
-        if self._progress.current and self._silence.due(at):
-            self._say([self._progress.heartbeat(at)])
+        if self._narration.progress.current and self._silence.due(at):
+            self._say([self._narration.progress.heartbeat(at)])
 
     def close(self) -> None:
         """Every line is already out."""

@@ -53,7 +53,7 @@ class Progress:
         self._jobs.pop(event.step, None)
         self._pods = {name: pod for name, pod in self._pods.items() if pod.step != event.step}
         if event.state == "started":
-            self._running.append(Running(event.step, at, event.timeout))
+            self._running.append(Running(event.step, at - event.elapsed, event.timeout))
             self._rollouts.clear()
 
     @property

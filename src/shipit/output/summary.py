@@ -7,7 +7,7 @@ import re
 from shipit.events import Ended, Event, Failed, Started, Warned
 from shipit.hints import Hint, as_hint
 from shipit.output.phrases import brief
-from shipit.output.sanitize import pieces
+from shipit.output.sanitize import one_line, pieces
 
 LIMIT = 1024 * 1024
 """Bytes that GitHub takes per step; above it drops the whole summary."""
@@ -37,8 +37,11 @@ class Account:
 
     @property
     def subject(self) -> str:
-        """`shop v2`, "" before the command started."""
-        return f"{self._started.release} {self._started.tag}".strip() if self._started else ""
+        """`shop v2`, or `doctor shop` for a command that deploys nothing; "" before the command started."""
+        if self._started is None:
+            return ""
+        command = "" if self._started.command == "deploy" else self._started.command
+        return " ".join(part for part in (command, self._started.release, self._started.tag) if part)
 
     def summary(self, ended: Ended, *, room: int = LIMIT) -> str:
         """At most `room` bytes of UTF-8: the oldest log lines are left out first; "" when nothing fits."""
@@ -50,7 +53,7 @@ class Account:
 
     def _head(self, ended: Ended) -> list[str]:
         mark = "✅" if ended.exit_code == 0 else "❌"
-        subject = " ".join(part for part in (ended.release, ended.tag) if part)
+        subject = self.subject or " ".join(part for part in (ended.release, ended.tag) if part) or "shipit"
         rows = [
             ("Outcome", f"{ended.outcome} (exit code {ended.exit_code})"),
             ("Namespace", ended.namespace),
@@ -71,9 +74,7 @@ class Account:
     def _warned(self) -> list[str]:
         if not self._warnings:
             return []
-        items = [
-            escaped(f"{w.message} ({w.hint})" if w.hint else w.message) for w in self._warnings[:WARNINGS]
-        ]
+        items = [_warning(each) for each in self._warnings[:WARNINGS]]
         left_out = len(self._warnings) - len(items)
         more = [f"- and {left_out} more"] if left_out else []
         return ["### Warnings", "", *(f"- {item}" for item in items), *more, ""]
@@ -88,6 +89,14 @@ class Account:
             for line in (escaped(piece), "")
         ]
         return ["### Why it failed", "", *paragraphs, *_next(as_hint(self.failed.hint))]
+
+
+def _warning(event: Warned) -> str:
+    """The message and what to do about it, a command as code."""
+    hint = as_hint(event.hint)
+    command = [f"`{one_line(str(hint.command)).replace('`', '')}`"] if hint.command else []
+    about = ": ".join([*command, *([escaped(hint.why)] if hint.why else [])])
+    return escaped(event.message) + (f" ({about})" if about else "")
 
 
 def _next(hint: Hint) -> list[str]:
@@ -110,16 +119,16 @@ def _migrations(ended: Ended) -> list[str]:
 
 
 def _evidence(details: tuple[str, ...], room: int) -> str:
-    """The last log lines, as many as fit into `room` bytes."""
+    """The last lines of a log or of helm, as many as fit into `room` bytes."""
     lines = [piece for detail in details for piece in pieces(detail)]
     kept: list[str] = []
-    room -= len("\n".join(["### Last log lines", "", *_fenced([], "text"), ""])) + 2 * len(_fence(lines))
+    room -= len("\n".join(["### Details", "", *_fenced([], "text"), ""])) + 2 * len(_fence(lines))
     for line in reversed(lines):
         room -= len(line.encode()) + 1
         if room < 0:
             break
         kept.append(line)
-    return "\n".join(["### Last log lines", "", *_fenced(kept[::-1], "text"), ""]) if kept else ""
+    return "\n".join(["### Details", "", *_fenced(kept[::-1], "text"), ""]) if kept else ""
 
 
 def _fenced(lines: list[str], language: str) -> list[str]:
