@@ -140,7 +140,27 @@ def test_a_report_that_can_not_be_written_is_told_and_changes_nothing(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.run(["deploy", "--tag", "v 1", "--report", "no/such/folder/report.json"]) == 2
-    assert "the report no/such/folder/report.json could not be written" in capsys.readouterr().err
+    assert "can't write the report no/such/folder/report.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("argv", "message", "command"),
+    [
+        (("deploy", "v1"), "missing option '--tag' / '-t'", "shipit deploy --help"),
+        (("deploy", "v1", "-n", "x"), "got an unexpected argument: v1", "shipit deploy --help"),
+        (("deploy", "--tag", "v1", "v2"), "got unexpected extra argument(s) (v2)", "shipit deploy --help"),
+        ((*DEPLOY, "--tmeout", "5m"), "no such option: --tmeout", "shipit deploy --help"),
+        (("inti",), "no such command 'inti'", "shipit --help"),
+    ],
+)
+def test_a_command_line_that_is_not_understood_is_told_like_any_other_error(
+    folder: Path, capsys: pytest.CaptureFixture[str], argv: tuple[str, ...], message: str, command: str
+) -> None:
+    assert cli.run([*argv, "-o", "plain"]) == 2
+    first, following, why = capsys.readouterr().err.splitlines()
+    assert first.startswith("error: ")
+    assert message in first
+    assert (following, why) == (f"next: {command}", "      shows how it is used")
 
 
 def python(*argv: str, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -21,12 +21,13 @@ import os, signal, sys, time
 import typer
 from shipit.cli.options import Common, OutputKind
 from shipit.cli.session import Done, Session, conduct
+from shipit.errors import Outcome
 from shipit.events import Ended, LogLine
 
 def work(session):
     print("working", file=sys.stderr, flush=True)
     WORK
-    return Done("v1 is deployed", 2)
+    return Done("v1 is deployed", 2, Outcome.DEPLOYED)
 
 OTHERS
 try:

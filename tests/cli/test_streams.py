@@ -61,11 +61,48 @@ def test_the_other_stream_says_what_it_would_have_said(tmp_path: Path) -> None:
     assert shell("--version 2>&- <&-", tmp_path).stdout == f"shipit {__version__}\n"
 
 
+PAGER = """
+import contextlib, sys
+import shipit.cli.wiring as wiring, shipit.logs as logs, shipit.plan as plan
+from datetime import datetime, UTC
+from types import SimpleNamespace
+from shipit.cli import main
+from shipit.events import LogLine
+from shipit.model import Job
+
+def forever(job, cluster, clock, emit, *, follow):
+    while True:
+        emit(LogLine("m", "p", "c", 1, "a line"))
+
+wiring.configure = lambda session: SimpleNamespace(release=SimpleNamespace(name="shop"))
+wiring.reached = lambda session, config: contextlib.nullcontext()
+logs.newest_job = lambda *_: Job("m", "shop", "u", datetime.now(UTC))
+logs.show_logs = forever
+plan.mask_secrets_of_job = lambda *_, **__: None
+sys.argv = ["shipit", "logs", "--follow"]
+main()
+"""
+
+
+def test_a_log_whose_reader_has_seen_enough_ends_without_a_word(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PAGER],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": SRC},
+    ) as child:  # fmt: skip
+        assert child.stdout is not None
+        assert child.stderr is not None
+        assert child.stdout.readline().endswith(b"m | a line\n")
+        child.stdout.close()
+        assert child.stderr.read() == b""
+    assert child.returncode == 0
+
+
 @FULL
 def test_a_full_disk_under_stdout_is_told(tmp_path: Path) -> None:
     assert (
         shell("--version >/dev/full", tmp_path).stderr
-        == "error: stdout can't be written: no space left on device\n"
+        == "error: can't write to stdout: no space left on device\n"
     )
 
 

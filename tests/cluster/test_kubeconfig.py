@@ -322,7 +322,9 @@ def test_a_plugin_that_fails_on_a_terminal_has_said_why_there(
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     with Path(os.devnull).open() as nothing:
         monkeypatch.setattr("sys.stdin", nothing)
-        with pytest.raises(Unauthorized, match="returned no credentials: it wrote the reason to the terminal"):
+        with pytest.raises(
+            Unauthorized, match="returned no credentials: it wrote the reason to the terminal"
+        ):
             connect(kubeconfig=str(path), context=None, clock=api.clock)
     assert capfd.readouterr().err == "log in first\n"
 

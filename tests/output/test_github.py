@@ -226,8 +226,8 @@ def test_files_that_cannot_be_written_are_a_warning(tmp_path: Path) -> None:
     environ = {"GITHUB_STEP_SUMMARY": str(tmp_path), "GITHUB_OUTPUT": str(tmp_path / "no" / "where")}
     warnings = Runner(told(ENDED, environ=environ)).commands
     assert [name for name, _ in warnings] == ["warning", "warning"]
-    assert "outputs can't be written" in warnings[0][1]
-    assert "summary can't be written" in warnings[1][1]
+    assert "can't write the step's outputs" in warnings[0][1]
+    assert "can't write the step's summary" in warnings[1][1]
 
 
 def test_the_summary_is_appended_and_leaves_room_for_what_is_there(tmp_path: Path) -> None:

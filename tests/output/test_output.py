@@ -104,7 +104,19 @@ def test_a_stdout_that_breaks_is_told_once_and_stops_nothing(kind: Kind, error: 
     ) as output:
         play(STORIES["happy"], output, clock)
     assert output.broken
-    assert stderr.getvalue() == f"shipit: stdout can't be written any more ({error}); going on without it\n"
+    assert stderr.getvalue() == f"shipit: can't write to stdout any more ({error}); continuing without it\n"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_that_a_pager_was_left_is_not_told_but_a_full_disk_is(kind: Kind) -> None:
+    for error, told in ((BrokenPipeError(32, "Broken pipe"), 0), (OSError(28, "No space left"), 1)):
+        stderr, clock = io.StringIO(), StoryClock()
+        with open_output(
+            kind, stdout=Lost(error), stderr=stderr, environ={}, clock=clock, run="r", pager=True
+        ) as output:
+            play(STORIES["happy"], output, clock)
+        assert stderr.getvalue().count("can't write to stdout") == told
+        assert output.reader_left == (not told)
 
 
 def test_both_streams_may_break() -> None:
@@ -144,7 +156,7 @@ def test_a_closed_pipe_does_not_change_the_exit_code(kind: Kind) -> None:
         child.stdout.close()
         told = child.stderr.read().decode()
     assert child.returncode == 4
-    assert told == "shipit: stdout can't be written any more ([Errno 32] Broken pipe); going on without it\n"
+    assert told == "shipit: can't write to stdout any more ([Errno 32] Broken pipe); continuing without it\n"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a disk that is always full")

@@ -17,7 +17,7 @@ from shipit.cli.unlock import unlock
 
 app = typer.Typer(
     name="shipit",
-    help="Deploy an app to Kubernetes with Helm, and run its database migration first: once, where you can watch it.",
+    help="Run an app's database migration once, where you can watch it, then upgrade the app with Helm.",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,

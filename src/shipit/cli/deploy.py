@@ -11,6 +11,7 @@ from shipit.cli.confirm import confirm
 from shipit.cli.options import Common, typed_lines, variable
 from shipit.cli.session import Done, Session, conduct
 from shipit.errors import Outcome, Usage
+from shipit.hints import deploy_again
 
 
 def deploy(
@@ -18,11 +19,13 @@ def deploy(
     *,
     tag: Annotated[
         str,
-        typer.Option("--tag", "-t", envvar=variable("tag"), metavar="TAG", help="The image tag to deploy."),
+        typer.Option("--tag", "-t", envvar=variable("tag"), metavar="TAG", help="Image tag to deploy."),
     ],
     values: Annotated[
         list[Path] | None,
-        typer.Option("--values", "-f", envvar=variable("values"), metavar="FILE", help="More values files."),
+        typer.Option(
+            "--values", "-f", envvar=variable("values"), metavar="FILE", help="Values file; may be repeated."
+        ),
     ] = None,
     set_: Annotated[
         list[str],
@@ -52,7 +55,7 @@ def deploy(
             "--migration-timeout",
             envvar=[variable("timeout"), variable("migration_timeout")],
             metavar="DURATION",
-            help="How long a migration may take, as 90s, 15m, 1h30m.",
+            help="How long a migration may take: 90s, 15m, 1h30m.",
         ),
     ] = None,
     upgrade_timeout: Annotated[
@@ -61,17 +64,23 @@ def deploy(
             "--upgrade-timeout",
             envvar=variable("upgrade_timeout"),
             metavar="DURATION",
-            help="The same for helm upgrade.",
+            help="How long helm upgrade may take.",
         ),
     ] = None,
     skip_migration: Annotated[
         bool,
-        typer.Option("--skip-migration", envvar=variable("skip_migration"), help="Upgrade the app only."),
+        typer.Option(
+            "--skip-migration",
+            envvar=variable("skip_migration"),
+            help="Upgrade the app without running migrations.",
+        ),
     ] = False,
     rerun: Annotated[
         bool,
         typer.Option(
-            "--rerun", envvar=variable("rerun"), help="Run a migration again that an earlier try completed."
+            "--rerun",
+            envvar=variable("rerun"),
+            help="Run a migration again that an earlier attempt completed.",
         ),
     ] = False,
     replace_running: Annotated[
@@ -79,7 +88,7 @@ def deploy(
         typer.Option(
             "--replace-running",
             envvar=variable("replace_running"),
-            help="Delete a migration that still runs.",
+            help="Delete a migration that is still running.",
         ),
     ] = False,
     lock_wait: Annotated[
@@ -88,7 +97,7 @@ def deploy(
             "--lock-wait",
             envvar=variable("lock_wait"),
             metavar="DURATION",
-            help="How long to wait for another deploy.",
+            help="How long to wait for another deploy to finish.",
         ),
     ] = None,
     message: Annotated[
@@ -98,17 +107,20 @@ def deploy(
             "-m",
             envvar=variable("message"),
             metavar="TEXT",
-            help="Why; shown to whoever finds the lock.",
+            help="Reason for the deploy, shown to whoever finds it locked.",
         ),
     ] = "",
     report: Annotated[
         Path | None,
         typer.Option(
-            "--report", envvar=variable("report"), metavar="FILE", help="Write the result as JSON to a file."
+            "--report", envvar=variable("report"), metavar="FILE", help="Write the result to FILE as JSON."
         ),
     ] = None,
 ) -> None:
-    """Run the migration once with the new tag, then upgrade the app if it succeeded."""
+    """Run the migration, then upgrade the app.
+
+    The migration runs once, with the new tag; the app is upgraded only if it succeeded.
+    """
 
     def work(session: Session) -> Done:
         from shipit.cli.wiring import configure, deploying
@@ -132,17 +144,17 @@ def deploy(
         if config.confirm:
             confirm(
                 session,
-                f"deploy {tag} of {config.release.name} to {config.environment}?",
+                f"Deploy {config.release.name} {tag} to {config.environment}?",
                 without_terminal=Usage(
-                    f"the environment {config.environment} wants a confirmation, and there is no terminal to ask on",
-                    hint="--yes",
+                    f"environment {config.environment} requires confirmation, and there is no terminal to ask on",
+                    hint=deploy_again(tag, "--yes", why="confirms it"),
                 ),
-                declined=Usage("not confirmed; nothing was begun"),
+                declined=Usage("not confirmed; nothing was changed"),
             )
         with deploying(session, config, tag, flags) as (request, world):
             deployed = run_deploy(request, world, session.emit)
         return Done(
-            f"{deployed.tag} of {request.release} is deployed as revision {deployed.revision}",
+            f"{request.release} {deployed.tag} is deployed as revision {deployed.revision}",
             deployed.revision,
             Outcome.DEPLOYED,
         )

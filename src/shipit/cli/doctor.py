@@ -16,11 +16,14 @@ def doctor(
     tag: Annotated[
         str | None,
         typer.Option(
-            "--tag", "-t", envvar=variable("tag"), help="Render with this tag; else with a made-up one."
+            "--tag", "-t", envvar=variable("tag"), help="Tag to render with (default: a placeholder)."
         ),
     ] = None,
 ) -> None:
-    """Check helm, cluster, permissions, chart and migration; say what to do about what is wrong."""
+    """Check everything that a deploy needs.
+
+    Checks helm, cluster, permissions, lock, chart and migration, and shows how to fix what fails. Changes nothing.
+    """
 
     def work(session: Session) -> Done:
         from shipit.cli.wiring import configure, deploying
@@ -33,6 +36,6 @@ def doctor(
             world,
         ):
             examine(request, world, session.emit)
-        return Done("all is well")
+        return Done("all checks passed")
 
-    conduct(common, work)
+    conduct(common, work, tag=tag or "")

@@ -8,14 +8,22 @@ import typer
 
 from shipit.cli.options import Common, variable
 from shipit.cli.session import Done, Session, conduct
+from shipit.events import Event
+
+
+class _ReaderLeft(Exception):
+    """`shipit logs | head` has seen enough."""
 
 
 def logs(
     common: Common,
     *,
-    name: Annotated[str, typer.Argument(help="A migration's Job; else the newest.")] = "",
+    name: Annotated[str, typer.Argument(help="Job to show (default: the newest).")] = "",
     follow: Annotated[
-        bool, typer.Option("--follow", envvar=variable("follow"), help="Go on until the migration has ended.")
+        bool,
+        typer.Option(
+            "--follow", envvar=variable("follow"), help="Keep following until the migration has ended."
+        ),
     ] = False,
 ) -> None:
     """Show the log of the running or last migration."""
@@ -25,11 +33,19 @@ def logs(
         from shipit.logs import describe, newest_job, show_logs
         from shipit.plan import mask_secrets_of_job
 
+        def emit(event: Event) -> None:
+            session.emit(event)
+            if session.output.reader_left:
+                raise _ReaderLeft
+
         config = configure(session)
         with reached(session, config) as cluster:
             job = newest_job(cluster, session.namespace, config.release.name, name)
             mask_secrets_of_job(job, cluster, session.mask, session.emit, release=config.release.name)
-            job = show_logs(job, cluster, session.clock, session.emit, follow=follow)
+            try:
+                job = show_logs(job, cluster, session.clock, emit, follow=follow)
+            except _ReaderLeft:
+                return Done("the reader of the log has left")
         return Done(f"Job {job.name} of {job.tag or 'an unknown tag'} is {describe(job)}")
 
-    conduct(common, work)
+    conduct(common, work, pager=True)

@@ -49,19 +49,27 @@ class Options:
             "-c",
             envvar=variable("config"),
             metavar="FILE",
-            help="The configuration; else the nearest shipit.toml upward.",
+            help="Configuration file (default: the nearest shipit.toml upward).",
         ),
     ] = None
     env: Annotated[
         str | None,
         typer.Option(
-            "--env", "-e", envvar=variable("env"), metavar="NAME", help="An environment of the configuration."
+            "--env",
+            "-e",
+            envvar=variable("env"),
+            metavar="NAME",
+            help="Environment of the configuration to use.",
         ),
     ] = None
     namespace: Annotated[
         str | None,
         typer.Option(
-            "--namespace", "-n", envvar=variable("namespace"), metavar="NAME", help="The release's namespace."
+            "--namespace",
+            "-n",
+            envvar=variable("namespace"),
+            metavar="NAME",
+            help="Namespace of the release.",
         ),
     ] = None
     context: Annotated[
@@ -71,7 +79,7 @@ class Options:
             "--kube-context",
             envvar=variable("context"),
             metavar="NAME",
-            help="A context of the kubeconfig.",
+            help="Context of the kubeconfig to use.",
         ),
     ] = None
     kubeconfig: Annotated[
@@ -80,25 +88,31 @@ class Options:
             "--kubeconfig",
             envvar=variable("kubeconfig"),
             metavar="FILE",
-            help="The kubeconfig; else as kubectl.",
+            help="Path to the kubeconfig (default: same as kubectl).",
         ),
     ] = None
     output: Annotated[
         OutputKind,
-        typer.Option("--output", "-o", envvar=variable("output"), help="How to tell what happens."),
+        typer.Option("--output", "-o", envvar=variable("output"), help="Output format."),
     ] = OutputKind.AUTO
     quiet: Annotated[
         bool,
         typer.Option(
-            "--quiet", "-q", envvar=variable("quiet"), help="Only warnings, the error and the result."
+            "--quiet", "-q", envvar=variable("quiet"), help="Show only warnings, the error and the result."
         ),
     ] = False
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", envvar=variable("verbose"), help="More, and tracebacks.")
+        bool,
+        typer.Option(
+            "--verbose", "-v", envvar=variable("verbose"), help="Name pods in log lines; show tracebacks."
+        ),
     ] = False
-    yes: Annotated[bool, typer.Option("--yes", "-y", envvar=variable("yes"), help="Don't ask.")] = False
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", envvar=variable("yes"), help="Don't ask for confirmation.")
+    ] = False
     no_color: Annotated[
-        bool, typer.Option("--no-color", envvar=variable("no_color"), help="No color, as with NO_COLOR.")
+        bool,
+        typer.Option("--no-color", envvar=variable("no_color"), help="Disable colors, as NO_COLOR does."),
     ] = False
 
 

@@ -8,7 +8,10 @@ import typer
 
 
 def print_schema() -> None:
-    """Print the JSON Schema of shipit.toml, for editors."""
+    """Print the JSON Schema of shipit.toml.
+
+    For editors that complete and check it.
+    """
     from shipit.config import schema
 
     typer.echo(json.dumps(schema(), indent=2))

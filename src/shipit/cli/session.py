@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import signal
 import sys
@@ -12,6 +13,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from shipit.cli.clock import SystemClock
 from shipit.cli.options import Common, OutputKind
 from shipit.cli.signals import Signals
 from shipit.cli.streams import tell
-from shipit.errors import EXIT_CODES, Interrupted, Outcome, ShipitError, Usage
+from shipit.errors import Interrupted, Outcome, ShipitError, Usage
 from shipit.events import Ended, Event, Failed, MigrationResult, StepChanged, Warned
 from shipit.hints import NO_HINT, AnyHint, advice, deploy_again, shipit
 from shipit.output import Mask, Output, open_output, result
@@ -94,10 +96,15 @@ class Done:
 
 
 def conduct(
-    common: Common, work: Callable[[Session], Done], *, tag: str = "", report: Path | None = None
+    common: Common,
+    work: Callable[[Session], Done],
+    *,
+    tag: str = "",
+    report: Path | None = None,
+    pager: bool = False,
 ) -> None:
-    """Do a command's work, tell how it ended, and leave with the outcome's exit code."""
-    session = _open(common, tag)
+    """Do a command's work, tell how it ended, and leave with the outcome's exit code; `pager` as for `open_output`."""
+    session = _open(common, tag, pager=pager)
     started = session.clock.monotonic()
     signals = Signals(lambda: session.output.__exit__(None, None, None))
     done, failed = None, None
@@ -139,7 +146,7 @@ def _dead_threads_told(session: Session) -> Iterator[None]:
         threading.excepthook = before
 
 
-def _open(common: Common, tag: str) -> Session:
+def _open(common: Common, tag: str, *, pager: bool = False) -> Session:
     run = secrets.token_hex(6)
     clock = SystemClock()
     output = open_output(
@@ -152,6 +159,7 @@ def _open(common: Common, tag: str) -> Session:
         quiet=common.quiet,
         verbose=common.verbose,
         no_color=common.no_color,
+        pager=pager,
     )
     on_terminal = common.output is not OutputKind.JSON and sys.stdout.isatty() and sys.stderr.isatty()
     return Session(common, output, run, clock, Mask(output.emit), tag=tag, on_terminal=on_terminal)
@@ -183,13 +191,15 @@ def _interrupted(stop: KeyboardInterrupt, tag: str) -> Interrupted:
     if not getattr(stop, "again", False):
         return Interrupted("interrupted", signum=signum)
     hint = deploy_again(tag, why="checks the state and resumes") if tag else NO_HINT
-    return Interrupted("interrupted twice: left without a look at what still runs", signum=signum, hint=hint)
+    return Interrupted(
+        "interrupted twice: left without checking what is still running", signum=signum, hint=hint
+    )
 
 
 def _bug(session: Session, error: BaseException | None) -> ShipitError:
     text = f"a bug in shipit: {type(error).__name__}: {error}"
     hint = advice(
-        "please report this" if session.common.verbose else "run it again with -v and report what it shows"
+        "please report this" if session.common.verbose else "run it again with -v and report the output"
     )
     found = ShipitError(text, hint=hint)
     found.__cause__ = error
@@ -203,25 +213,39 @@ def _report(session: Session, path: Path | None, ended: Ended) -> None:
     try:
         path.write_text(json.dumps(result(session.for_file(ended)), indent=2) + "\n", encoding="utf-8")
     except OSError as error:
-        tell(f"the report {path} could not be written: {error.strerror}")
+        tell(f"can't write the report {path}: {error.strerror}")
 
 
 def usage_exit(error: Any, argv: list[str]) -> int:
-    """A command line that can't be understood (click's exception): its usage, or JSON events when asked for those."""
-    if not _wants_json(argv):
-        with contextlib.suppress(OSError):
-            error.show(file=sys.stderr)
-        return EXIT_CODES[Outcome.USAGE]
-    session = _open(Common(output=OutputKind.JSON), "")
-    return _fail(
-        session, Usage(error.format_message(), hint=shipit("--help")), session.clock.monotonic()
-    ).exit_code
+    """A command line that can't be understood (click's exception), told like any other error."""
+    session = _open(Common(output=_output_of(argv)), "")
+    with session.output:
+        return _fail(session, _misunderstood(error, argv), session.clock.monotonic()).exit_code
 
 
-def _wants_json(argv: list[str]) -> bool:
-    said = any(
-        word in ("-ojson", "--output=json")
-        or argv[number : number + 2] in (["-o", "json"], ["--output", "json"])
-        for number, word in enumerate(argv)
-    )
-    return said or os.environ.get("SHIPIT_OUTPUT") == "json"
+def _misunderstood(error: Any, argv: list[str]) -> Usage:
+    context = error.ctx
+    words = context.command_path.split()[1:] if context else []
+    said = str(error.format_message())
+    message = said[:1].lower() + said[1:].rstrip(".")
+    if strays := _strays(error, argv):
+        message += f"; got an unexpected argument: {' '.join(strays)}"
+    return Usage(message, hint=shipit(*words, "--help", why="shows how it is used"))
+
+
+def _strays(error: Any, argv: list[str]) -> list[str]:
+    """Arguments beside a missing option: the tag of `shipit deploy v1`."""
+    context = error.ctx
+    if context is None or not hasattr(error, "param_type"):  # click's MissingParameter alone has it
+        return []
+    own = argv[argv.index(context.info_name) + 1 :] if context.info_name in argv else []
+    return list(context.command.make_parser(context).parse_args(own)[1])
+
+
+def _output_of(argv: list[str]) -> OutputKind:
+    """What `-o` asks for in a command line that was not understood; else the variable; else what fits."""
+    asked = [word for flag, word in pairwise(argv) if flag in ("-o", "--output")]
+    asked += [found[1] for word in argv if (found := re.fullmatch(r"(?:-o|--output=)(.+)", word))]
+    kinds = {kind.value: kind for kind in OutputKind}
+    known = [kinds[word] for word in (*asked, os.environ.get("SHIPIT_OUTPUT", "")) if word in kinds]
+    return known[0] if known else OutputKind.AUTO

@@ -22,7 +22,7 @@ def unwritable(error: OSError) -> int:
     """Say that stdout can't be written, where that can be said; the exit code, as for all that this machine can't do."""
     from shipit.errors import EXIT_CODES, Outcome
 
-    tell(f"error: stdout can't be written: {(error.strerror or str(error)).lower()}")
+    tell(f"error: can't write to stdout: {(error.strerror or str(error)).lower()}")
     return EXIT_CODES[Outcome.REFUSED]
 
 

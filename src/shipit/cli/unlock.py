@@ -10,7 +10,10 @@ from shipit.hints import shipit
 
 
 def unlock(common: Common) -> None:
-    """Show who holds the release's lock, and break it after a confirmation."""
+    """Break the lock of a release.
+
+    Shows who holds it, and asks for confirmation.
+    """
 
     def work(session: Session) -> Done:
         from shipit import lock
@@ -25,7 +28,7 @@ def unlock(common: Common) -> None:
                 return Done(f"nobody holds the lock of {config.release.name}")
             confirm(
                 session,
-                f"{holder}\nIts deploy stops before its next change. Break the lock?",
+                f"{holder}\nThat deploy will stop before its next change. Break the lock?",
                 without_terminal=Usage(str(holder), hint=shipit("unlock", "--yes", why="breaks the lock")),
                 declined=Usage("not confirmed; the lock is unchanged"),
             )

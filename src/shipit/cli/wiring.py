@@ -108,7 +108,7 @@ def deploying(
                 run=session.run,
                 release=release.name,
                 namespace=session.namespace,
-                tag=tag,
+                tag=session.tag,
                 context=cluster.context,
                 helm=str(program.version),
             )

@@ -28,8 +28,12 @@ def open_output(
     quiet: bool = False,
     verbose: bool = False,
     no_color: bool = False,
+    pager: bool = False,
 ) -> Output:
-    """The output of that kind; `auto` is github inside Actions, rich on a terminal that can do it, else plain."""
+    """The output of that kind; `auto` is github inside Actions, rich on a terminal that can do it, else plain.
+
+    `pager`: who reads it may leave when they have seen enough, and need not be told.
+    """
     out, err = Sink(stdout), Sink(stderr)
     renderer = _renderer(
         _choose(out, environ) if kind == "auto" else kind,
@@ -41,7 +45,7 @@ def open_output(
         verbose=verbose,
         no_color=no_color,
     )
-    return Output(renderer, out=out, err=err, quiet=quiet)
+    return Output(renderer, out=out, err=err, quiet=quiet, pager=pager)
 
 
 def _choose(out: Sink, environ: Mapping[str, str]) -> Literal["rich", "plain", "github"]:

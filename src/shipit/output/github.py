@@ -139,7 +139,7 @@ class GitHub:
             with Path(path).open("a", encoding="utf-8", newline="") as file:
                 file.write(text)
         except OSError as error:
-            self._warn(Warned(f"the step's {what} can't be written: {error}"))
+            self._warn(Warned(f"can't write the step's {what}: {error}"))
 
     def _texts(self, lines: Iterable[str]) -> None:
         for line in lines:

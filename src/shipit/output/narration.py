@@ -107,8 +107,9 @@ class Narration:
         return Line(style, step_words(event, self.progress.elapsed(event.step, at)))
 
     def _ending(self, event: Ended) -> list[Line]:
-        *before, last = result_lines(event, explain=not self._explained)
-        return [*(Line("plain", line) for line in before), Line("bad" if event.exit_code else "good", last)]
+        lines = result_lines(event, explain=not self._explained)
+        last: Style = "bad" if event.exit_code else "good"
+        return [*(Line("plain", line) for line in lines[:-1]), *(Line(last, line) for line in lines[-1:])]
 
 
 def failure(event: Failed) -> list[Line]:

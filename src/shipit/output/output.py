@@ -29,11 +29,14 @@ class Output:
     gives the terminal back. Quiet, it shows warnings, the error and the result only.
     """
 
-    def __init__(self, renderer: Renderer, *, out: Sink, err: Sink, quiet: bool = False) -> None:
+    def __init__(
+        self, renderer: Renderer, *, out: Sink, err: Sink, quiet: bool = False, pager: bool = False
+    ) -> None:
         self._renderer = renderer
         self._out = out
         self._err = err
         self._quiet = quiet
+        self._pager = pager
         # Re-entrant: a signal's handler may emit in the thread that it interrupted in the middle of an emit.
         self._lock = threading.RLock()
         self._left = threading.Event()
@@ -44,6 +47,11 @@ class Output:
     def broken(self) -> bool:
         """True once something could not be written any more."""
         return bool(self._out.broken or self._err.broken)
+
+    @property
+    def reader_left(self) -> bool:
+        """True once whoever read from a pipe has left: `| head`."""
+        return isinstance(self._out.broken, BrokenPipeError)
 
     def emit(self, event: Event) -> None:
         if self._quiet and not isinstance(event, Warned | Failed | Ended):
@@ -83,6 +91,7 @@ class Output:
     def _tell_loss(self) -> None:
         if self._out.broken and not self._loss_told:
             self._loss_told = True
-            self._err.line(
-                f"shipit: stdout can't be written any more ({self._out.broken}); going on without it"
-            )
+            if not (self._pager and self.reader_left):
+                self._err.line(
+                    f"shipit: can't write to stdout any more ({self._out.broken}); continuing without it"
+                )
