@@ -176,7 +176,7 @@ def test_plain_is_a_line_for_each_change_with_its_time(shown: dict[str, Shown]) 
     assert "Job plain-bad failed" in bad.err
     assert "exited with code 3" in bad.err
     assert "the app is not installed" in bad.err
-    assert bad.err.splitlines()[-1].startswith("next: ")
+    assert bad.err.splitlines()[-2].startswith("next: ")
     assert "plain-bad v1: migration_failed" in bad.out.splitlines()[-1]
     assert "exit code 4" in bad.out.splitlines()[-1]
 

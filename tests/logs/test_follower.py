@@ -17,6 +17,7 @@ import pytest
 
 from shipit.errors import ApiError, Forbidden, Invalid, NotFound, Unreachable
 from shipit.events import Event, LogLine, Warned
+from shipit.hints import kubectl
 from shipit.logs.buffer import Buffer
 from shipit.logs.follower import Follower, tail_lines
 from shipit.model import Cluster, Container, Pod, Termination
@@ -250,7 +251,7 @@ def test_a_container_that_never_ran_has_no_log(story: Story) -> None:
 
 
 def test_a_log_that_may_not_be_read_is_warned_about_once_and_gone_without(story: Story) -> None:
-    story.logs.serve("a", Forbidden("not allowed to get pods/log", hint="kubectl auth can-i …"))
+    story.logs.serve("a", Forbidden("not allowed to get pods/log", hint=kubectl("auth", "can-i", "…")))
     story.logs.serve("b", Forbidden("not allowed to get pods/log"))
     story.follower.watch((pod(running("a"), running("b")),))
     story.until(lambda: all(tail.done for tail in story.follower._numbered))

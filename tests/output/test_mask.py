@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shipit.events import AppLogLine, Ended, Event, Failed, LogLine, MigrationResult, PodChanged, StepChanged
+from shipit.hints import advice, kubectl
 from shipit.output import open_output
 from shipit.output.mask import MASK, Mask
 from shipit.output.sanitize import visible
@@ -36,16 +37,16 @@ def test_a_value_is_replaced_wherever_it_stands() -> None:
     assert masked(log("postgres://app:hunter22@db and hunter22"), "hunter22") == log(
         "postgres://app:***@db and ***"
     )
-    failed = Failed("unknown", "with hunter22", "try hunter22", ("hunter22", "fine"))
-    assert masked(failed, "hunter22") == Failed("unknown", "with ***", "try ***", ("***", "fine"))
+    failed = Failed("unknown", "with hunter22", advice("try hunter22"), ("hunter22", "fine"))
+    assert masked(failed, "hunter22") == Failed("unknown", "with ***", advice("try ***"), ("***", "fine"))
 
 
 def test_every_text_of_an_event_is_searched_nested_ones_too() -> None:
     moved = StepChanged("migrate", "failed", "with hunter22", None)
     assert masked(moved, "hunter22") == StepChanged("migrate", "failed", "with ***", None)
-    ended = Ended("unknown", 8, "shop", "shop", "v1", 1, 2.0, (), "with hunter22", "try hunter22")
+    ended = Ended("unknown", 8, "shop", "shop", "v1", 1, 2.0, (), "with hunter22", advice("try hunter22"))
     assert masked(ended, "hunter22") == Ended(
-        "unknown", 8, "shop", "shop", "v1", 1, 2.0, (), "with ***", "try ***"
+        "unknown", 8, "shop", "shop", "v1", 1, 2.0, (), "with ***", advice("try ***")
     )
 
 
@@ -72,8 +73,16 @@ def test_names_by_which_things_are_found_stay() -> None:
     assert masked(line, "mastodon") == replace(line, line="as ***")
 
 
+def test_the_command_of_a_hint_stays_whole_and_its_reason_is_searched() -> None:
+    hint = kubectl("logs", "hunter22", why="as hunter22 may")
+    failed = Failed("unknown", "no", hint)
+    assert masked(failed, "hunter22") == replace(failed, hint=replace(hint, why="as *** may"))
+
+
 def test_a_value_that_is_the_name_of_the_release_is_no_secret() -> None:
-    failed = Failed("unknown", "Job mastodon-migrate failed", "kubectl get pods -n mastodon", ("hunter22",))
+    failed = Failed(
+        "unknown", "Job mastodon-migrate failed", kubectl("get", "pods", namespace="mastodon"), ("hunter22",)
+    )
     seen: list[Event] = []
     mask = Mask(seen.append)
     mask.spare(["mastodon", ""])

@@ -93,7 +93,9 @@ def _no_context(wanted: str, names: list[str], paths: tuple[str, ...]) -> Usage:
     if not wanted:
         return Usage(
             f"the kubeconfig {where} has no current context",
-            hint=advice(f"choose one with --context: {', '.join(names) or 'it has none'}"),
+            hint=advice(
+                f"choose one with --context: {', '.join(names)}" if names else "it has no context at all"
+            ),
         )
     near = difflib.get_close_matches(wanted, names, 1)
     hint = f"did you mean {near[0]}?" if near else f"its contexts: {', '.join(names) or 'none'}"

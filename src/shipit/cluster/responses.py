@@ -168,7 +168,7 @@ def _forbidden(call: Call, reason: str, words: str) -> Forbidden:
     question: tuple[str, ...] = (call.verb, call.resource)
     if call.subresource and call.kind is not None:
         question = (call.verb, call.kind.plural, f"--subresource={call.subresource}")
-    why = "a Role must allow it; examples/rbac has them all"
+    why = "answers no until a Role allows it; examples/rbac has all that are needed"
     return Forbidden(
         f"not allowed to {call.verb} {call.resource}{where}: {words}",
         status=403,

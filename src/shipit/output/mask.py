@@ -31,8 +31,8 @@ class Mask:
     Hidden is a value in the forms of `forms.py`, as the raw text holds it and as it is shown: escapes and control
     codes between its characters hide nothing from the mask. Left alone are forms under 6 characters, the fields that
     name something (release, namespace, tag, Job, pod, …), and a value that is itself the name of the release, its
-    namespace, its tag or its context (`POSTGRES_USER: mastodon`): what is public anyway is no secret, and its mask
-    would only spoil the command that a failure ends with.
+    namespace, its tag or its context (`POSTGRES_USER: mastodon`): what is public anyway is no secret. Nor is a hint's
+    command searched, which is made of such names and of what was typed: it must do what it says.
 
     A text is searched in a time that doesn't depend on how many forms there are: few of its runs of six characters
     begin one of them.
