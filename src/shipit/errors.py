@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from typing import ClassVar, Literal
 
-from shipit.hints import NO_HINT, AnyHint, advice, as_hint
+from shipit.hints import NO_HINT, Hint, advice
 from shipit.states import State
 
 
@@ -75,13 +75,13 @@ class ShipitError(Exception):
         self,
         message: str,
         *,
-        hint: AnyHint = NO_HINT,
+        hint: Hint = NO_HINT,
         states: tuple[State, ...] = (),
         details: tuple[str, ...] = (),
     ) -> None:
         super().__init__(message)
         self.message = message
-        self.hint = as_hint(hint)
+        self.hint = hint
         self.states = states
         self.details = details
 
@@ -152,7 +152,7 @@ class Interrupted(ShipitError):
         message: str,
         *,
         signum: int = signal.SIGINT,
-        hint: AnyHint = NO_HINT,
+        hint: Hint = NO_HINT,
         states: tuple[State, ...] = (),
     ) -> None:
         super().__init__(message, hint=hint, states=states)
@@ -201,7 +201,7 @@ class HelmFailed(ShipitError):
         message: str,
         *,
         reason: HelmReason = "other",
-        hint: AnyHint = NO_HINT,
+        hint: Hint = NO_HINT,
         details: tuple[str, ...] = (),
     ) -> None:
         super().__init__(message, hint=hint, details=details)
@@ -221,7 +221,7 @@ class ApiError(Unknown):
         *,
         status: int | None = None,
         reason: str = "",
-        hint: AnyHint = NO_HINT,
+        hint: Hint = NO_HINT,
         details: tuple[str, ...] = (),
     ) -> None:
         super().__init__(message, hint=hint, details=details)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from shipit.hints import NO_HINT, AnyHint
+from shipit.hints import NO_HINT, Hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class RolloutChanged:
 @dataclass(frozen=True, slots=True)
 class Warned:
     message: str
-    hint: AnyHint = NO_HINT
+    hint: Hint = NO_HINT
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class Failed:
 
     outcome: str
     message: str
-    hint: AnyHint = NO_HINT
+    hint: Hint = NO_HINT
     details: tuple[str, ...] = ()
     states: tuple[str, ...] = ()
 
@@ -136,7 +136,7 @@ class Ended:
     duration: float
     migrations: tuple[MigrationResult, ...] = ()
     message: str = ""
-    hint: AnyHint = NO_HINT
+    hint: Hint = NO_HINT
 
 
 Event = (

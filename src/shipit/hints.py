@@ -39,13 +39,6 @@ class Hint:
 NO_HINT = Hint()
 
 
-AnyHint = Hint | str
-
-
-def as_hint(hint: AnyHint) -> Hint:
-    return advice(hint) if isinstance(hint, str) else hint
-
-
 def advice(why: str) -> Hint:
     return Hint(None, why)
 

@@ -88,7 +88,7 @@ def test_no_helm_on_the_path_says_what_to_install(desk: Desk) -> None:
 
 
 def test_a_named_helm_that_is_not_there_is_named(desk: Desk) -> None:
-    with pytest.raises(Refused, match="/no/helm, named by SHIPIT_HELM, is no program"):
+    with pytest.raises(Refused, match="/no/helm, named by SHIPIT_HELM, is not a program"):
         desk.helm(SHIPIT_HELM="/no/helm")
 
 

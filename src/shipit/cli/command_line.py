@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from shipit.hints import AnyHint, Command, Hint, as_hint
+from shipit.hints import Command, Hint
 from shipit.output import TELLING_KEY
 
 _WHERE = ("config", "env", "namespace", "context", "kubeconfig")
@@ -43,13 +43,12 @@ class CommandLine:
     context: str = ""
     kubeconfig: str = ""
 
-    def complete(self, given: AnyHint, *, shows: Callable[[str], bool] = lambda _value: False) -> Hint:
+    def complete(self, hint: Hint, *, shows: Callable[[str], bool] = lambda _value: False) -> Hint:
         """The hint with all that its command needs to run from here.
 
         `shows` says of a value in `--set` and `--set-string` whether it may be repeated: a log outlives the moment, and
         more people read it. Under a key like `password` none is.
         """
-        hint = as_hint(given)
         if hint.command is None:
             return hint
         words = hint.command.words

@@ -25,7 +25,7 @@ from shipit.cli.signals import Signals
 from shipit.cli.streams import tell
 from shipit.errors import Interrupted, Outcome, ShipitError, Usage
 from shipit.events import Ended, Event, Failed, MigrationResult, StepChanged, Warned
-from shipit.hints import NO_HINT, AnyHint, advice, deploy_again, shipit
+from shipit.hints import NO_HINT, Hint, advice, deploy_again, shipit
 from shipit.output import Mask, Output, open_output, result
 
 
@@ -68,7 +68,7 @@ class Session:
         exit_code: int,
         started: float,
         message: str,
-        hint: AnyHint = NO_HINT,
+        hint: Hint = NO_HINT,
         *,
         revision: int = 0,
     ) -> Ended:

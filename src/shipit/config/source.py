@@ -7,11 +7,12 @@ import tomllib
 from pathlib import Path
 
 from shipit.errors import Usage
+from shipit.hints import advice, shipit
 from shipit.model import Json
 
 NAME = "shipit.toml"
 _LARGEST = 1 << 20
-_START = "shipit schema"
+_START = shipit("schema", why="shows what the file may hold; shipit.toml.example explains every key")
 
 
 def find(path: Path | None, cwd: Path) -> Path:
@@ -50,7 +51,7 @@ def _text(path: Path, file: str) -> str:
     except FileNotFoundError as error:
         raise Usage(f"{file}: no such file", hint=_START) from error
     except IsADirectoryError as error:
-        raise Usage(f"{file}: is a folder; name a file", hint=f"--config {path / NAME}") from error
+        raise Usage(f"{file}: is a folder; name a file", hint=advice(f"--config {path / NAME}")) from error
     except OSError as error:
         raise Usage(f"{file}: can't be read: {error.strerror}") from error
     if len(found) > _LARGEST:

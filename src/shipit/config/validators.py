@@ -15,6 +15,7 @@ from typing import Any
 from shipit.config.helm_args import parse_helm_args
 from shipit.config.keys import key_path
 from shipit.errors import Usage
+from shipit.hints import NO_HINT, advice
 
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -45,7 +46,9 @@ def check_tag(tag: str) -> str:
     raise Usage(
         f"--tag {shown(tag)} is not a legal image tag: use up to 128 letters, digits, `.`, `_` and `-`, "
         "not beginning with `.` or `-`, optionally followed by `@sha256:` and 64 hex digits",
-        hint="give only the tag, the part after the last `:` of the image's name" if image else "",
+        hint=advice("give only the tag, the part after the last `:` of the image's name")
+        if image
+        else NO_HINT,
     )
 
 

@@ -11,7 +11,7 @@ from shipit.deploy.timing import HELM_SLACK, ROLLOUT_LOOK_EVERY
 from shipit.diagnosis import Finding
 from shipit.errors import HelmFailed, Stopped
 from shipit.events import Emit, Warned
-from shipit.hints import NO_HINT, Hint, as_hint
+from shipit.hints import NO_HINT, Hint
 from shipit.model import HelmExit, HelmProcess, Plan, World
 
 # A webhook that does not answer in time also ends in "context deadline exceeded", but behind other words;
@@ -39,7 +39,7 @@ class HelmOutcome:
 
     @property
     def hint(self) -> Hint:
-        return as_hint(self.finding.hint) if self.finding else NO_HINT
+        return self.finding.hint if self.finding else NO_HINT
 
     @property
     def details(self) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from shipit.errors import (
     Unknown,
 )
 from shipit.events import Emit, JobChanged, MigrationResult, StepChanged, Warned
-from shipit.hints import Hint, as_hint, deploy_again, kubectl, shipit
+from shipit.hints import Hint, deploy_again, kubectl, shipit
 from shipit.model import JobOrPod, Plan, Step, StepResult, World, get_job_or_pod, pods_of
 from shipit.states import Leftover, ObjectLeft, State, StepOutcome
 
@@ -211,7 +211,7 @@ def _next(step: Step, plan: Plan, result: StepResult) -> Hint:
         return shipit("logs", step.ref.name, "--follow", why=why) if step.ref.kind == "Job" else _log(step)
     if result.leftover is Leftover.SUSPENDED:
         return deploy_again(plan.tag, "--replace-running", why="deletes it and runs it anew")
-    return as_hint(result.hint) or _log(step)
+    return result.hint or _log(step)
 
 
 def _log(step: Step) -> Hint:

@@ -21,7 +21,7 @@ from shipit.errors import (
     UpgradeFailed,
 )
 from shipit.events import Emit, StepChanged, Warned
-from shipit.hints import NO_HINT, advice, as_hint, deploy_again, kubectl
+from shipit.hints import NO_HINT, advice, deploy_again, kubectl
 from shipit.model import Plan, World
 
 
@@ -158,7 +158,7 @@ def wait_for_rollout(plan: Plan, world: World, emit: Emit) -> None:
             emit(StepChanged("rollout", "failed", reason))
             raise AfterFailed(
                 f"the app did not become ready within {plan.timeout:g} s: {reason}",
-                hint=(as_hint(finding.hint) if finding else NO_HINT)
+                hint=(finding.hint if finding else NO_HINT)
                 or kubectl("get", "pods", namespace=plan.namespace),
                 states=(plan.app_after,),
                 details=rollout.app_logs(),

@@ -15,6 +15,7 @@ from pathlib import Path
 from shipit.config import HelmFlag, Use
 from shipit.errors import Refused, Usage
 from shipit.helm.values import ValueFlags
+from shipit.hints import advice
 from shipit.model import HelmVersion
 
 OLDEST = HelmVersion(3, 13, 0)
@@ -140,7 +141,9 @@ def check_version(version: HelmVersion, binary: str) -> None:
         found = f"helm {version.major}.{version.minor}"
         raise Refused(
             f"{binary} is {found}; shipit needs helm {OLDEST.major}.{OLDEST.minor} or newer, or helm 4",
-            hint="install a newer helm (https://helm.sh/docs/intro/install/), or name one in SHIPIT_HELM",
+            hint=advice(
+                "install a newer helm (https://helm.sh/docs/intro/install/), or name one in SHIPIT_HELM"
+            ),
         )
 
 
@@ -149,7 +152,7 @@ def check_flags(version: HelmVersion, helm_flags: Sequence[HelmFlag]) -> None:
     if version < STRATEGIES and any(flag.use is Use.WAITING for flag in helm_flags):
         raise Usage(
             f"[release] helm_args: {_wait(helm_flags)} needs helm 4, this is helm {version}",
-            hint="leave it out of helm_args, or name a helm 4 in SHIPIT_HELM",
+            hint=advice("leave it out of helm_args, or name a helm 4 in SHIPIT_HELM"),
         )
 
 

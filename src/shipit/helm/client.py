@@ -14,6 +14,7 @@ from shipit.helm import arguments, responses, stderr
 from shipit.helm.arguments import Target
 from shipit.helm.process import Command, Process
 from shipit.helm.values import ValueFlags, value_flags
+from shipit.hints import advice, kubectl
 from shipit.model import HelmExit, HelmVersion, Rendered, Revision, Values
 
 BINARY_VARIABLE = "SHIPIT_HELM"
@@ -178,7 +179,7 @@ def read(
             raise HelmFailed(
                 f"helm did not answer within {within:g} s while {doing}",
                 reason="timeout",
-                hint="does the API server answer? kubectl version",
+                hint=kubectl("version", why="shows whether the API server answers"),
                 details=said,
             )
         return ended, process.output().decode("utf-8", "replace")
@@ -187,11 +188,13 @@ def read(
 def _find(named: str, environ: Mapping[str, str]) -> str:
     found = shutil.which(named or "helm", path=environ.get("PATH", ""))
     if found is None:
-        what = f"{named}, named by {BINARY_VARIABLE}, is no program" if named else "helm is not on PATH"
+        what = f"{named}, named by {BINARY_VARIABLE}, is not a program" if named else "helm is not on PATH"
         raise Refused(
             what,
-            hint="install helm 3.13 or newer, or helm 4 (https://helm.sh/docs/intro/install/), "
-            f"or name its binary in {BINARY_VARIABLE}",
+            hint=advice(
+                "install helm 3.13 or newer, or helm 4 (https://helm.sh/docs/intro/install/), "
+                f"or name its binary in {BINARY_VARIABLE}"
+            ),
         )
     return str(Path(found).absolute())
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from shipit.errors import HelmFailed
+from shipit.hints import advice
 from shipit.model import HelmVersion, Hook, Json, Rendered, Revision
 
 _VERSION = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?")
@@ -21,7 +22,7 @@ def version(text: str) -> HelmVersion:
     if found is None:
         raise HelmFailed(
             f"helm did not say its version, but: {text.strip()[:SHOWN] or 'nothing'}",
-            hint="is it really helm? name the right one in SHIPIT_HELM",
+            hint=advice("name a helm binary in SHIPIT_HELM"),
         )
     return HelmVersion(*(int(part or 0) for part in found.groups()))
 
@@ -106,5 +107,5 @@ def _no_answer(what: str, text: str) -> HelmFailed:
     size = len(text)
     return HelmFailed(
         f"helm's answer ({what}) is not the JSON that it should be ({size} characters)",
-        hint="a helm plugin or wrapper that prints to stdout? name the plain helm in SHIPIT_HELM",
+        hint=advice("if a helm plugin or wrapper prints to stdout, name the plain helm in SHIPIT_HELM"),
     )

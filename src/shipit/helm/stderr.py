@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from shipit.errors import HelmFailed, HelmReason
+from shipit.hints import NO_HINT, Command, Hint, advice, helm, kubectl, shipit
 from shipit.output import TELLING_KEY
 
 HIDDEN = "***"
@@ -50,10 +51,10 @@ class Cause(NamedTuple):
     pattern: re.Pattern[str]
     reason: HelmReason
     says: str
-    hint: str
+    hint: Hint
 
 
-def _cause(pattern: str, reason: HelmReason, says: str, hint: str = "") -> Cause:
+def _cause(pattern: str, reason: HelmReason, says: str, hint: Hint = NO_HINT) -> Cause:
     return Cause(re.compile(pattern, re.IGNORECASE), reason, says, hint)
 
 
@@ -61,46 +62,48 @@ CAUSES = (
     _cause(
         r"another operation \(install/upgrade/rollback\) is in progress",
         "pending",
-        "another helm works on release {release}, or was killed while it did",
-        "helm history {release} -n {namespace}",
+        "another helm is working on release {release}, or was killed while it did",
+        helm("history", "{release}", namespace="{namespace}"),
     ),
     _cause(
         r"invalid ownership metadata|cannot be imported into the current release",
         "ownership",
         "an object of the chart exists and belongs to no release, or to another one",
-        "delete it, rename it in the chart, or hand it over: label app.kubernetes.io/managed-by=Helm and "
-        "annotations meta.helm.sh/release-name={release}, meta.helm.sh/release-namespace={namespace}",
+        advice(
+            "delete it, rename it in the chart, or hand it over: label app.kubernetes.io/managed-by=Helm and "
+            "annotations meta.helm.sh/release-name={release}, meta.helm.sh/release-namespace={namespace}"
+        ),
     ),
     _cause(r"release: not found", "no-release", "there is no release {release} in namespace {namespace}"),
     _cause(
         r"has no deployed releases",
         "no-release",
         "release {release} was uninstalled and only its history is left",
-        "helm uninstall {release} -n {namespace}   (removes that too)",
+        helm("uninstall", "{release}", namespace="{namespace}", why="removes the history too"),
     ),
     _cause(
         r"missing in charts/ directory|dependency build",
         "dependencies",
         "the chart's dependencies are missing",
-        "helm dependency build {chart}",
+        helm("dependency", "build", "{chart}"),
     ),
     _cause(
         r"is forbidden: User|forbidden: user",
         "forbidden",
         "the API server forbids what helm needs",
-        "shipit doctor",
+        shipit("doctor"),
     ),
     _cause(
         r"context \S+ does not exist",
         "unreachable",
         "there is no such context",
-        "kubectl config get-contexts",
+        kubectl("config", "get-contexts"),
     ),
     _cause(
         r"cluster unreachable|connection refused|no such host|i/o timeout|TLS handshake|Unauthorized",
         "unreachable",
         "helm can't reach the cluster",
-        "kubectl cluster-info",
+        kubectl("cluster-info"),
     ),
     _cause(
         r"failed parsing --set",
@@ -110,8 +113,8 @@ CAUSES = (
     _cause(
         r"unknown (?:shorthand )?flag|invalid argument",
         "arguments",
-        "helm knows no such flag",
-        "see release.helm_args",
+        "helm does not know a flag of helm_args",
+        advice("see helm_args under [release]"),
     ),
     _cause(r"cannot load \S+\.(?:yaml|lock|json)", "chart", "helm can't read the chart {chart}"),
     _cause(
@@ -129,12 +132,12 @@ CAUSES = (
         r"no matches for kind",
         "render",
         "the chart holds objects that the API server doesn't know",
-        "install the custom resource definitions that it needs, or correct its apiVersions",
+        advice("install the custom resource definitions that it needs, or correct its apiVersions"),
     ),
     _cause(
         r"unable to (?:build|decode)|cannot unmarshal|error validating",
         "render",
-        "the chart renders something that is no Kubernetes object",
+        "the chart renders something that is not a Kubernetes object",
     ),
     _cause(
         r"chart requires kubeVersion|Chart\.yaml|path .* not found|repo \S+ not found"
@@ -144,7 +147,7 @@ CAUSES = (
         "helm can't use the chart {chart}",
     ),
     _cause(r"has been cancelled|context canceled", "interrupted", "helm was interrupted"),
-    _cause(r"context deadline exceeded|timed out waiting", "timeout", "helm waited in vain"),
+    _cause(r"context deadline exceeded|timed out waiting", "timeout", "helm timed out waiting"),
 )
 
 
@@ -204,9 +207,15 @@ def failure(
     return HelmFailed(
         f"{what}: {first.rstrip(':')}",
         reason=found.reason if found else "other",
-        hint=found.hint.format(**known) if found else "",
+        hint=_filled(found.hint, known) if found else NO_HINT,
         details=lines if len(lines) > 1 else (),
     )
+
+
+def _filled(hint: Hint, known: dict[str, str]) -> Hint:
+    """A hint with the names put in: {release}, {namespace}, {chart}."""
+    words = tuple(word.format(**known) for word in hint.command.words) if hint.command else ()
+    return Hint(Command(words) if words else None, hint.why.format(**known))
 
 
 def _find(lines: Iterable[str]) -> Cause | None:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
-from shipit.hints import NO_HINT, AnyHint
+from shipit.hints import NO_HINT, Hint
 from shipit.model.helm import Hook, Values
 from shipit.model.kubernetes import Json, Ref, Resource
 from shipit.states import AppUntouched, AppUpgraded, BeforeUpgrade, Leftover, StepOutcome
@@ -157,7 +157,7 @@ class StepResult:
 
     outcome: StepOutcome
     reason: str = ""
-    hint: AnyHint = NO_HINT
+    hint: Hint = NO_HINT
     details: tuple[str, ...] = ()
     leftover: Leftover = Leftover.ENDED
     ever_started: bool = False

@@ -26,7 +26,7 @@ from shipit.events import (
     StepChanged,
     Warned,
 )
-from shipit.hints import AnyHint, as_hint
+from shipit.hints import Hint
 from shipit.model import Clock
 from shipit.output.sanitize import scalars
 from shipit.output.sink import Sink
@@ -134,6 +134,5 @@ def _item(value: Any) -> Any:
     return value if isinstance(value, str) else _plain(value)
 
 
-def _hint(given: AnyHint) -> Fields:
-    hint = as_hint(given)
+def _hint(hint: Hint) -> Fields:
     return {"hint": str(hint), "hint_why": hint.why if hint.command else ""}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shipit.events import Ended, JobChanged, PodChanged, RolloutChanged, Started, StepChanged
-from shipit.hints import AnyHint, as_hint
+from shipit.hints import Hint
 from shipit.output.sanitize import one_line, pieces
 
 # What PodChanged says of a pod that won't run again: the pod's last phase or the reason of its containers' end.
@@ -120,9 +120,8 @@ def result_lines(event: Ended, *, explain: bool) -> list[str]:
     ]
 
 
-def hint_lines(given: AnyHint, indent: str = "") -> list[str]:
+def hint_lines(hint: Hint, indent: str = "") -> list[str]:
     """The command alone on its line, ready to be pasted, and below it why; or the advice where there is none."""
-    hint = as_hint(given)
     if hint.command is None:
         return hanging(f"{indent}hint: ", hint.why)
     return [*hanging(f"{indent}next: ", str(hint.command)), *hanging(f"{indent}      ", hint.why)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from shipit.events import Ended, Event, Failed, Started, Warned
-from shipit.hints import Hint, as_hint
+from shipit.hints import Hint
 from shipit.output.phrases import brief
 from shipit.output.sanitize import one_line, pieces
 
@@ -88,12 +88,12 @@ class Account:
             for piece in pieces(text)
             for line in (escaped(piece), "")
         ]
-        return ["### Why it failed", "", *paragraphs, *_next(as_hint(self.failed.hint))]
+        return ["### Why it failed", "", *paragraphs, *_next(self.failed.hint)]
 
 
 def _warning(event: Warned) -> str:
     """The message and what to do about it, a command as code."""
-    hint = as_hint(event.hint)
+    hint = event.hint
     command = [f"`{one_line(str(hint.command)).replace('`', '')}`"] if hint.command else []
     about = ": ".join([*command, *([escaped(hint.why)] if hint.why else [])])
     return escaped(event.message) + (f" ({about})" if about else "")

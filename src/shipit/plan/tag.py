@@ -9,6 +9,7 @@ from typing import Any
 from shipit.chart import read_values
 from shipit.config import Request, key_path, merged, written
 from shipit.errors import Refused
+from shipit.hints import advice
 from shipit.model import Json, Values
 
 PROBE_TAG = "shipit-probe"
@@ -40,7 +41,7 @@ def _check_key(key: str, whole: Json) -> None:
                 raise Refused(
                     f"tag_key {key} names an item of the list {at}, but no values file holds that list: "
                     "helm would replace the chart's own list, and the rest of the item would be lost",
-                    hint=f"copy {at} from the chart's values.yaml into a values file",
+                    hint=advice(f"copy {at} from the chart's values.yaml into a values file"),
                 )
             here = here[part] if part < len(here) else _ABSENT
         elif isinstance(here, dict):
@@ -49,7 +50,7 @@ def _check_key(key: str, whole: Json) -> None:
             what = "null" if here is None else "a list" if isinstance(here, list) else "a single value"
             raise Refused(
                 f"tag_key {key} can't be set: {at} is {what} in the values, not a table",
-                hint=f"remove {at} from the values files, or make it a table",
+                hint=advice(f"remove {at} from the values files, or make it a table"),
             )
         else:
             here = _ABSENT
