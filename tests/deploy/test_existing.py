@@ -161,5 +161,5 @@ def test_a_job_with_notes_of_a_newer_shipit_stops_the_deploy_unless_it_is_to_run
     if flag:
         refuse_running(replace(plan, **{flag: True}), world.world)  # type: ignore[arg-type]
     else:
-        with pytest.raises(Busy, match="Job migrate was made by a newer shipit"):
+        with pytest.raises(Busy, match="Job migrate was created by a newer shipit"):
             refuse_running(plan, world.world)

@@ -20,9 +20,7 @@ def apply_delete_policies(steps: Sequence[Step], *, succeeded: bool, world: Worl
                 world.cluster.delete(step.ref, uid=uid)
         except (Unknown, Busy) as error:
             emit(
-                Warned(
-                    f"{step.ref} could not be deleted, as its hook's delete policy asks for: {error.message}"
-                )
+                Warned(f"{step.ref} could not be deleted, as its hook's delete policy says: {error.message}")
             )
 
 

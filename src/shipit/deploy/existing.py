@@ -33,7 +33,7 @@ def refuse_running(plan: Plan, world: World) -> None:
             continue
         if found.from_a_newer_shipit and not plan.rerun:
             raise Busy(
-                f"{_ref(found).title} was made by a newer shipit, which may have noted on it what this one can't read",
+                f"{_ref(found).title} was created by a newer shipit, whose annotations this one can't read",
                 hint=advice("upgrade shipit; --rerun goes ahead, and runs the migration again"),
                 states=(plan.app_before,),
             )

@@ -32,5 +32,5 @@ def way_back(plan: Plan, states: tuple[State, ...]) -> Hint:
         return NO_HINT
     return helm(
         "rollback", plan.release, str(plan.rollback_revision), "--no-hooks", namespace=plan.namespace,
-        why="goes back to the app of before; the database stays as it is",
+        why="returns to the previous app; the database stays as it is",
     )  # fmt: skip

@@ -66,7 +66,7 @@ def _run(step: Step, plan: Plan, world: World, emit: Emit) -> StepResult:
     emit(StepChanged(step.name, "started", step.ref.title, step.timeout, elapsed=elapsed))
     if found is not None and found.complete:
         emit(JobChanged(step.name, step.ref.name, "complete", succeeded=1))
-        return StepResult(StepOutcome.RESUMED, "an earlier try of this deploy completed it")
+        return StepResult(StepOutcome.RESUMED, "an earlier attempt of this deploy completed it")
     if found is None:
         found = _start(step, plan, world)
         emit(JobChanged(step.name, step.ref.name, "created"))
@@ -116,7 +116,7 @@ def _make(step: Step, plan: Plan, world: World, emit: Emit, *, keep: bool) -> St
     emit(StepChanged(step.name, "started", step.ref.title))
     old = world.cluster.get(step.ref)
     if old is not None and keep:
-        return StepResult(StepOutcome.RESUMED, "an earlier try of this deploy created it")
+        return StepResult(StepOutcome.RESUMED, "an earlier attempt of this deploy created it")
     if old is not None and step.hook is not None and deletes_before_creation(step.hook, succeeded=True):
         _replace(step, old["metadata"]["uid"], plan, world)
     _create(step, plan, world)
@@ -207,10 +207,10 @@ def _failure(step: Step, plan: Plan, result: StepResult) -> ShipitError:
 def _next(step: Step, plan: Plan, result: StepResult) -> Hint:
     """What to type next: where it still runs, wait for it; else what the reason asks for, or its log."""
     if result.leftover is Leftover.RUNNING and result.outcome is StepOutcome.TIMED_OUT:
-        why = f"waits until it has ended; then deploy --tag {plan.tag} again continues from there"
+        why = f"waits until it has ended; then deploy {plan.tag} again to continue"
         return shipit("logs", step.ref.name, "--follow", why=why) if step.ref.kind == "Job" else _log(step)
     if result.leftover is Leftover.SUSPENDED:
-        return deploy_again(plan.tag, "--replace-running", why="deletes it and runs it anew")
+        return deploy_again(plan.tag, "--replace-running", why="deletes it and runs it again")
     return result.hint or _log(step)
 
 
