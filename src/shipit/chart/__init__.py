@@ -19,31 +19,3 @@ from shipit.chart.references import references_of
 from shipit.chart.size import MOST_STORED, check_stored_size, stored_size
 from shipit.chart.values import read_values
 from shipit.chart.yaml import load_yaml
-
-__all__ = [
-    "MOST_STORED",
-    "Document",
-    "candidates",
-    "canonical",
-    "check_stored_size",
-    "deletes_after",
-    "deletes_before_creation",
-    "digest",
-    "for_event",
-    "freeze",
-    "freeze_live",
-    "from_template",
-    "held_by_digest",
-    "images",
-    "load_yaml",
-    "pod_template_of",
-    "read_values",
-    "ref_of",
-    "references_of",
-    "resources",
-    "split",
-    "stored_size",
-    "uses_tag",
-    "without",
-    "workloads",
-]

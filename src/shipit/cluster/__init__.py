@@ -11,8 +11,6 @@ from shipit.cluster.client import KubeCluster
 from shipit.cluster.kubeconfig import find_source, log_in
 from shipit.model import Clock
 
-__all__ = ["KubeCluster", "connect"]
-
 LOGIN_WITHIN = 60.0
 """Seconds that getting credentials may take: a plugin may send somebody to a browser."""
 

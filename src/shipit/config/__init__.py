@@ -12,23 +12,3 @@ from shipit.config.overlay import merged
 from shipit.config.request import Config, Flags, Request
 from shipit.config.structure import MigrationSpec, ReleaseSpec, schema
 from shipit.config.validators import check_tag
-
-__all__ = [
-    "Config",
-    "Flags",
-    "HelmFlag",
-    "KeyPath",
-    "MigrationSpec",
-    "ReleaseSpec",
-    "Request",
-    "Use",
-    "check_tag",
-    "format_duration",
-    "key_path",
-    "load_config",
-    "merged",
-    "parse_duration",
-    "parse_helm_args",
-    "schema",
-    "written",
-]

@@ -1,5 +1,3 @@
 """Everything that changes the cluster, in order: `sequence.py` is the page to read first."""
 
 from shipit.deploy.sequence import Deployed, deploy
-
-__all__ = ["Deployed", "deploy"]

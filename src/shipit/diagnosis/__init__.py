@@ -3,15 +3,3 @@
 from shipit.diagnosis.finding import Finding, Observation
 from shipit.diagnosis.job import State, diagnose, outcome_of, why_vanished
 from shipit.diagnosis.rollout import Restarts, overdue, why_not_ready
-
-__all__ = [
-    "Finding",
-    "Observation",
-    "Restarts",
-    "State",
-    "diagnose",
-    "outcome_of",
-    "overdue",
-    "why_not_ready",
-    "why_vanished",
-]

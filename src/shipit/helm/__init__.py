@@ -2,5 +2,3 @@
 
 from shipit.helm.client import HelmCli, connect
 from shipit.helm.files import private_folder
-
-__all__ = ["HelmCli", "connect", "private_folder"]

@@ -3,18 +3,3 @@
 from shipit.lock.fencing import fenced
 from shipit.lock.lease import VERBS, Lease, LockLost, held, unlock
 from shipit.lock.record import LEASE_DURATION, LockRecord, UpgradeRecord, UpgradeState, holder_of, lease_ref
-
-__all__ = [
-    "LEASE_DURATION",
-    "VERBS",
-    "Lease",
-    "LockLost",
-    "LockRecord",
-    "UpgradeRecord",
-    "UpgradeState",
-    "fenced",
-    "held",
-    "holder_of",
-    "lease_ref",
-    "unlock",
-]

@@ -2,5 +2,3 @@
 
 from shipit.logs.follower import Follower, tail_lines
 from shipit.logs.show import describe, newest_job, show_logs
-
-__all__ = ["Follower", "describe", "newest_job", "show_logs", "tail_lines"]

@@ -12,8 +12,6 @@ from shipit.output.output import Output, Renderer
 from shipit.output.secret_encodings import TELLING_KEY
 from shipit.output.sink import Sink
 
-__all__ = ["TELLING_KEY", "Kind", "Mask", "Output", "open_output", "result"]
-
 Kind = Literal["auto", "rich", "plain", "json", "github"]
 
 

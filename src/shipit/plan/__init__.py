@@ -6,13 +6,3 @@ from shipit.plan.noted_upgrade import is_handover, is_upgrade
 from shipit.plan.preparation import prepare
 from shipit.plan.secret_values import mask_secrets_of_job
 from shipit.plan.tag import PROBE_TAG
-
-__all__ = [
-    "PROBE_TAG",
-    "RELEASE_NAME_ANNOTATION",
-    "examine",
-    "is_handover",
-    "is_upgrade",
-    "mask_secrets_of_job",
-    "prepare",
-]
