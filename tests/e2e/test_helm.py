@@ -202,10 +202,11 @@ PARENT = """
     import os, sys
     from pathlib import Path
     from shipit.helm import connect
+    from shipit.model import Values
     binary, kubeconfig, namespace, folder, lease, chart = sys.argv[1:]
     helm = connect(
-        release="shop", namespace=namespace, kubeconfig=kubeconfig, workdir=Path(folder), environ=os.environ,
-        binary=binary, lease=float(lease) or None,
+        release="shop", namespace=namespace, kubeconfig=kubeconfig, workdir=Path(folder), folder=Path(folder),
+        environ=os.environ, binary=binary, lease=float(lease) or None,
     )
     process = helm.upgrade(Path(chart), Values(), timeout=170, wait=True)
     while process.wait(0.2) is None:

@@ -49,7 +49,11 @@ def test_what_the_cluster_would_not_accept_is_refused_with_nothing_changed(proje
 
     project.template("migrate", good + NEEDS)
     refused(
-        project, "Secret no-secret", "ConfigMap no-map", "ServiceAccount no-account", "LockRecord no-claim"
+        project,
+        "Secret no-secret",
+        "ConfigMap no-map",
+        "ServiceAccount no-account",
+        "PersistentVolumeClaim no-claim",
     )
     project.template("migrate", good.replace("backoffLimit: 0", "backofLimit: 0"))
     refused(project, "Job", "backofLimit")
