@@ -128,7 +128,7 @@ def stamp_in_registry(sandbox: Sandbox, name: str) -> str | None:
     asked = crane(sandbox, "config", f"{sandbox.push_registry}/{name}")
     if asked.returncode:
         return None
-    labels: dict[str, str] = json.loads(asked.stdout).get("config", {}).get("Prefixes") or {}
+    labels: dict[str, str] = json.loads(asked.stdout).get("config", {}).get("Labels") or {}
     return labels.get(STAMP_LABEL)
 
 
