@@ -5,6 +5,9 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
+HIDDEN = "…"
+"""Stands in a command for a value that it must not repeat."""
+
 
 @dataclass(frozen=True, slots=True)
 class Command:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from shipit.hints import Command, Hint
+from shipit.hints import HIDDEN, Command, Hint
 from shipit.output import TELLING_KEY
 
 _WHERE = ("config", "env", "namespace", "context", "kubeconfig")
@@ -17,7 +17,6 @@ _ONCE = ("rerun", "replace_running")
 """Not repeated: what was replaced or run again once is this deploy's own by now."""
 _SETS = ("set_", "set_string")
 _CONTEXT_FLAGS = {"kubectl": "--context", "helm": "--kube-context"}
-_HIDDEN = "…"
 _ASSIGNMENT = re.compile(r"([^=,]*)=((?:\{[^}]*\}|\\.|[^\\,])*)", re.DOTALL)
 
 
@@ -107,5 +106,5 @@ def _shown(assignments: str, shows: Callable[[str], bool]) -> str:
     told = [shows(value) and not TELLING_KEY.search(key) for key, value in found]
     if found and all(told):
         return assignments
-    each = (f"{key}={value if tell else _HIDDEN}" for (key, value), tell in zip(found, told, strict=True))
-    return ",".join(each) or _HIDDEN
+    each = (f"{key}={value if tell else HIDDEN}" for (key, value), tell in zip(found, told, strict=True))
+    return ",".join(each) or HIDDEN

@@ -24,6 +24,7 @@ from shipit.config.tables import (
 )
 from shipit.config.validators import nearest, shown
 from shipit.errors import Usage
+from shipit.hints import HIDDEN
 from shipit.model import Json, Values
 
 _T = TypeVar("_T", bound=msgspec.Struct)
@@ -146,6 +147,9 @@ def _values(release: ReleaseSpec, flags: Flags, cwd: Path) -> Values:
     for path in typed:
         if problem := files.values_problem(path):
             raise Usage(f"--values: {problem}")
+    for flag, assignments in (("--set", flags.set), ("--set-string", flags.set_string)):
+        if any(HIDDEN in value for value in assignments):
+            raise Usage(f"{flag}: {HIDDEN} stands for a value that a hint did not repeat; type the value")
     own = [release.set] if release.set else []
     return Values((*map(Path, release.values), *typed, *own), flags.set, flags.set_string)
 
