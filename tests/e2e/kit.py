@@ -291,6 +291,25 @@ class Project:
     ) -> Running:
         """`shipit …` in the project's folder; it writes to the descriptor `stdout` where one is given."""
         argv, environ = self.command(*args, output=output, env=env)
+        return self._run(argv, environ, stdout)
+
+    def paste(self, line: str) -> Result:
+        """Type a hint's command into a shell, as it stands."""
+        programs = self.folder / "programs"
+        programs.mkdir(exist_ok=True)
+        real = {
+            "shipit": f"{sys.executable} -m shipit",
+            "helm": self.helm,
+            "kubectl": self.kube.sandbox.kubectl,
+        }
+        for name, what in real.items():
+            (programs / name).write_text(f'#!/bin/sh\nexec {what} "$@"\n')
+            (programs / name).chmod(0o755)
+        _, environ = self.command()
+        path = f"{programs}{os.pathsep}{environ['PATH']}"
+        return self._run(["sh", "-c", line], environ | {"PATH": path}, None).end()
+
+    def _run(self, argv: list[str], environ: dict[str, str], stdout: int | None) -> Running:
         written = self.folder / "written" / uuid.uuid4().hex
         written.mkdir(parents=True)
         with (written / "out").open("wb") as out, (written / "err").open("wb") as err:

@@ -82,7 +82,7 @@ def test_it_ends_with_the_signals_number_and_says_where_things_are(
     assert (result.exit_code, result.outcome) == (SIGNALS[signal.Signals(signum)], "interrupted"), result.told
     assert [words for words in WORDS[phase] if words not in result.error["message"]] == [], result.error
     assert "shipit deploy --tag v1" in result.error["hint"]
-    assert ("shipit logs --follow" in result.error["hint"]) == (phase == "migration")
+    assert ("shipit logs --follow" in result.error["hint_why"]) == (phase == "migration")
     assert helm.gone()
     lease = project.kube.get("lease", f"shipit-{project.release}")
     assert lease is None or not lease["spec"].get("holderIdentity"), "the lock was given back"

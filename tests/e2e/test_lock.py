@@ -37,7 +37,7 @@ def test_a_second_deploy_is_told_who_is_at_it_or_waits_for_its_turn(project: Pro
     who = f"{getpass.getuser()} deploys v1 from {socket.gethostname()} since 20"
     assert who in busy.error["message"]
     assert "(the big one)" in busy.error["message"]
-    assert "--lock-wait" in busy.error["hint"]
+    assert "--lock-wait" in busy.error["hint_why"]
     assert busy.of("step") == []
     waiting.until('"step": "lock"')
     let_go(project.kube, "migrate")

@@ -169,4 +169,4 @@ def test_two_jobs_are_listed_with_what_to_write(refused: tuple[dict[str, Result]
         "shop/templates/migrate.yaml: Job two-jobs",
         "shop/templates/second.yaml: Job two-jobs-second",
     ]
-    assert "[migration] template =" in error["hint"]
+    assert "set template =" in error["hint"]

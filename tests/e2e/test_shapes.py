@@ -160,7 +160,7 @@ def test_a_job_for_upgrades_only_or_behind_a_value_or_in_a_chart_of_its_own(proj
     project4.configure()
     refused = project4.deploy("v3", "--set", "migrate=false")
     assert refused.exit_code == 3, refused.told
-    assert "[migration] set" in refused.error["hint"]
+    assert "under [migration]" in refused.error["hint"]
     project4.configure(migration="set = { migrate = true }")
     once(project4, "v3", pods=2)
 

@@ -27,8 +27,8 @@ def test_a_migration_past_its_timeout_runs_on_and_is_picked_up_or_replaced(proje
     assert (late.exit_code, late.outcome) == (5, "migration_timed_out"), late.told
     assert "did not end within 1 s" in late.error["message"]
     assert "still runs; the app is not installed" in late.error["message"]
-    assert "shipit logs --follow" in late.error["hint"]
-    assert "shipit deploy --tag v1" in late.error["hint"]
+    assert late.error["hint"].startswith("shipit logs migrate --follow ")
+    assert "deploy v1 again" in late.error["hint_why"]
     assert late.log == ["begin"]
     assert late.result["migrations"][0]["outcome"] == "timed_out"
     assert uid(kube, "migrate") == running
@@ -36,7 +36,7 @@ def test_a_migration_past_its_timeout_runs_on_and_is_picked_up_or_replaced(proje
     other = project.deploy("v2")
     assert (other.exit_code, other.outcome) == (7, "busy"), other.told
     assert f"Job migrate of v1 (run {first.end().run}) still runs, since" in other.error["message"]
-    assert "--replace-running" in other.error["hint"]
+    assert "--replace-running" in other.error["hint_why"]
     assert uid(kube, "migrate") == running
 
     attached = project.start("deploy", "--tag", "v1")
@@ -56,7 +56,7 @@ def test_a_migration_past_its_timeout_runs_on_and_is_picked_up_or_replaced(proje
     assert second.end().exit_code == 143
     deleted = project.deploy("v2", "--timeout", "1s")
     assert deleted.exit_code == 5, deleted.told
-    assert "it was deleted; the app is untouched (revision 1)" in deleted.error["message"]
+    assert "Job migrate was deleted; the app is untouched (revision 1)" in deleted.error["message"]
     assert kube.get("job", "migrate") is None
 
     third = project.start("deploy", "--tag", "v2")
