@@ -107,7 +107,7 @@ def test_a_failing_hook_stops_before_the_upgrade_and_is_told_after_it(project4: 
     assert before.exit_code == 4, before.told
     assert before.log == ["first", "second"]
     assert "the app is not installed" in before.error["message"]
-    assert (project4.history(), names(project4, "jobs")) == ([], {"second"}), "it is left for a look"
+    assert (project4.history(), names(project4, "jobs")) == ([], {"second"}), "is kept for inspection"
 
     late = project4.deploy("v1", "--set", "fail=last")
     assert late.exit_code == 9, late.told

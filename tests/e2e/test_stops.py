@@ -135,7 +135,7 @@ def test_what_never_started_can_not_start_by_itself_later(
 def test_what_did_start_is_left_for_a_look(
     stopped: dict[str, Result], projects: dict[str, Project], case: str
 ) -> None:
-    assert "it is left for a look" in stopped[case].error["message"]
+    assert "is kept for inspection" in stopped[case].error["message"]
     left = projects[case].kube.get("job", case)
     assert left is not None
     assert "shipit/never-started" not in left["metadata"]["annotations"]

@@ -127,10 +127,21 @@ def _failed(plan: Plan, rollout: Rollout, outcome: HelmOutcome, world: World, em
         states = where_it_stands(plan, world)
     return UpgradeFailed(
         f"the upgrade to {plan.tag} failed: {outcome.reason}",
-        hint=outcome.hint or way_back(plan, states) or see_history(plan),
+        hint=_next(plan, outcome, states),
         states=states,
         details=details,
     )
+
+
+def _next(plan: Plan, outcome: HelmOutcome, states: tuple[State, ...]) -> Hint:
+    """The way back to the previous app where there is one, for the app's last words are shown already; what the reason
+    asks for beside it.
+    """
+    back = way_back(plan, states)
+    if not back:
+        return outcome.hint or see_history(plan)
+    advice_too = outcome.hint.why if outcome.hint.command is None else ""
+    return replace(back, why="; ".join(filter(None, (back.why, advice_too))))
 
 
 def _has_begun(plan: Plan, world: World) -> bool:
