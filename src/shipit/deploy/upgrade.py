@@ -21,8 +21,9 @@ from shipit.errors import (
     UpgradeFailed,
 )
 from shipit.events import Emit, StepChanged, Warned
-from shipit.hints import NO_HINT, advice, deploy_again, kubectl
+from shipit.hints import NO_HINT, Hint, advice, deploy_again, kubectl
 from shipit.model import Plan, World
+from shipit.states import State
 
 
 def upgrade(plan: Plan, world: World, emit: Emit) -> None:
