@@ -10,8 +10,8 @@ from typing import Self
 from shipit.errors import ApiError
 from shipit.events import Emit, LogLine, Warned
 from shipit.logs.buffer import Buffer
+from shipit.logs.joined import gap
 from shipit.logs.reader import LAST, LogReader
-from shipit.logs.resume import gap
 from shipit.logs.timestamps import is_stamped, text_of
 from shipit.model import Clock, Cluster, Container, Pod
 

@@ -11,8 +11,8 @@ from typing import Literal
 
 from shipit.errors import ApiError, Forbidden, NotFound, Unreachable
 from shipit.logs.buffer import Buffer
-from shipit.logs.completeness import Completeness
-from shipit.logs.resume import ResumedLog, gap
+from shipit.logs.continuity import Continuity
+from shipit.logs.joined import JoinedLog, gap
 from shipit.model import Clock, Cluster, Container, Pod
 
 LAST = 20
@@ -55,14 +55,14 @@ class LogReader:
         self._clock = clock
         self._buffer = buffer
         self._number = number
-        self._resumed = ResumedLog()
+        self._joined = JoinedLog()
         self._guard = threading.Condition()
         self._thread: threading.Thread | None = None
         self._ending = self._closed = self._vanished = self._waits = False
         self._restarts = 0
         self._read_restarts: int | None = None
         self._late_for: datetime | None = None
-        self._completeness = Completeness()
+        self._continuity = Continuity()
         self._ended_at: float | None = None
         self._stream: AbstractContextManager[Iterator[bytes]] | None = None
 
@@ -84,7 +84,7 @@ class LogReader:
             self._restarts = container.restarts
             self._guard.notify_all()
         if begin and self.forbidden is None and not self._closed:
-            self._completeness.settled = False
+            self._continuity.settled = False
             self._thread = threading.Thread(
                 target=self._run, args=(pace,), name=f"log-{self.container}", daemon=True
             )
@@ -113,7 +113,7 @@ class LogReader:
 
     def stir(self) -> None:
         """Leave a stream that may hang at a file that was rotated: it ends as if all were read, and is opened anew."""
-        if self._follow and not self.done and self._completeness.stalls(self._clock.monotonic()):
+        if self._follow and not self.done and self._continuity.stalls(self._clock.monotonic()):
             self._leave()
 
     def close(self) -> None:
@@ -150,26 +150,26 @@ class LogReader:
             if over and not was_over:
                 failures, pause, was_over = 0, pace, True
             self._meet(restarts)
-            before = self._resumed.progress
+            before = self._joined.progress
             end = self._read_stream()
-            new = self._resumed.progress != before
+            new = self._joined.progress != before
             once = not self._follow and not self.over
-            self._completeness.look(self._resumed, clean=end == "clean", over=over, once=once, new=new)
+            self._continuity.look(self._joined, clean=end == "clean", over=over, once=once, new=new)
             failures = failures + 1 if over and not new else 0
             if self._is_over(end) or failures >= TRIES:
-                self._put(self._resumed.finish())
+                self._put(self._joined.finish())
                 if self.forbidden is None:
                     gone = end in ("gone", "absent")
-                    self._put(self._completeness.missing(self.pod, self.trouble, gone=gone))
+                    self._put(self._continuity.missing(self.pod, self.trouble, gone=gone))
                 self._ended_at = None
                 return
             pause = pace if new else min(LONGEST_PAUSE, pause * 2)
             if not new or end != "clean":
                 self._rest(pause, over=over)
-        self._put(self._resumed.finish())
+        self._put(self._joined.finish())
 
     def _is_over(self, end: _End) -> bool:
-        return self._completeness.settled or self.forbidden is not None or end == "gone"
+        return self._continuity.settled or self.forbidden is not None or end == "gone"
 
     def _rest(self, pause: float, *, over: bool) -> None:
         """Wait, less when the container turns out to have ended."""
@@ -182,13 +182,13 @@ class LogReader:
         if self._read_restarts is None:
             self._read_earlier(restarts)
         elif restarts != self._read_restarts:
-            self._put(self._resumed.restarted())
-            self._completeness.fresh = True
+            self._put(self._joined.restarted())
+            self._continuity.fresh = True
             if restarts > self._read_restarts + 1:
                 self._put([gap("the container was restarted several times since its log was last read")])
         self._read_restarts = restarts
         if self._ended_at is not None and self._clock.monotonic() - self._ended_at > ROTATION_EVERY:
-            self._resumed.doubt()
+            self._joined.doubt()
 
     def _read_earlier(self, restarts: int) -> None:
         """What the container wrote before its last restart, as far as the kubelet keeps it: one run."""
@@ -200,14 +200,14 @@ class LogReader:
             )
         if restarts and kept:
             end = self._read_stream(previous=True)
-            self._put(self._resumed.restarted(missed=end != "clean"))
+            self._put(self._joined.restarted(missed=end != "clean"))
 
     def _read_stream(self, *, previous: bool = False) -> _End:
         stream = self._cluster.log(
             self._namespace,
             self.pod,
             self.container,
-            since=self._resumed.since(),
+            since=self._joined.since(),
             follow=self._follow and not previous,
             previous=previous,
         )
@@ -217,15 +217,15 @@ class LogReader:
                 opened = True
                 with self._guard:
                     self._stream = stream
-                self._completeness.opened(self._clock.monotonic())
+                self._continuity.opened(self._clock.monotonic())
                 for chunk in () if self._closed else chunks:
-                    lines = self._resumed.feed(chunk)
-                    self._completeness.took(len(chunk), self._clock.monotonic(), news=bool(lines))
+                    lines = self._joined.feed(chunk)
+                    self._continuity.took(len(chunk), self._clock.monotonic(), news=bool(lines))
                     self._put(self._led(lines))
                 clean = not self._closed
         except NotFound as error:
             self.trouble = error.message
-            self._completeness.absent(self._clock.monotonic(), believed=self._ending)
+            self._continuity.absent(self._clock.monotonic(), believed=self._ending)
             # A kubelet that has just started may not know a pod yet that is there
             return "gone" if self._vanished else "absent"
         except Forbidden as error:
@@ -235,25 +235,25 @@ class LogReader:
             self.trouble = error.message
         except ApiError as error:
             self.trouble = error.message
-            self._completeness.refused()
+            self._continuity.refused()
             return "refused"
         finally:
             with self._guard:
                 self._stream = None
             if opened:
-                self._put(self._led(self._resumed.end_of_stream(clean=clean)))
+                self._put(self._led(self._joined.end_of_stream(clean=clean)))
         now = self._clock.monotonic()
-        if self._completeness.ended(self._resumed, now, clean=clean) and opened:
+        if self._continuity.ended(self._joined, now, clean=clean) and opened:
             self._ended_at = now
-            self._resumed.abrupt = self._completeness.abrupt
+            self._joined.abrupt = self._continuity.abrupt
             self.trouble = "" if clean else self.trouble
         return "clean" if clean else "cut"
 
     def _led(self, lines: list[bytes]) -> list[bytes]:
         """The first lines of a log that was come to late, marked when they may not be its beginning."""
-        if self._late_for is None or self._resumed.first is None or not lines:
+        if self._late_for is None or self._joined.first is None or not lines:
             return lines
-        late, self._late_for = (self._resumed.first - self._late_for).total_seconds(), None
+        late, self._late_for = (self._joined.first - self._late_for).total_seconds(), None
         if late <= ROTATION_EVERY:
             return lines
         return [

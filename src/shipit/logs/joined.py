@@ -35,7 +35,7 @@ def gap(why: str) -> bytes:
     return f"[shipit: some log lines may be missing here: {why}]".encode()
 
 
-class ResumedLog:
+class JoinedLog:
     """The lines of one container's log in order, once each, without their times; a gap is marked by a line of its own.
 
     `first` is the second of the first line. Of the last stream: `met` when it repeated what is known, `empty` when it

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shipit.logs import dedup
 from shipit.logs.dedup import REMEMBERED
-from shipit.logs.resume import LONGEST, ResumedLog, gap
+from shipit.logs.joined import LONGEST, JoinedLog, gap
 from tests.kubelet import EPOCH, Entry, Log
 
 GAP = gap("")[:40]
@@ -31,7 +31,7 @@ class Reader:
     """Reads a log the way a tail does."""
 
     log: Log
-    stitch: ResumedLog = field(default_factory=ResumedLog)
+    stitch: JoinedLog = field(default_factory=JoinedLog)
     out: list[bytes] = field(default_factory=list)
 
     def read(
@@ -199,7 +199,7 @@ def test_a_node_whose_clock_leaves_summer_time_loses_nothing() -> None:
         b"2026-10-25T02:00:01.000000002+01:00 winter\n",
         b"2026-10-25T02:00:02.000000003+01:00 colder\n",
     ]
-    one = ResumedLog()
+    one = JoinedLog()
     out = one.feed(b"".join(lines[:2])) + one.end_of_stream(clean=True)
     assert one.since() == EPOCH.replace(month=10, day=25, hour=1, minute=0, second=0)
     out += one.feed(b"".join(lines))
@@ -208,7 +208,7 @@ def test_a_node_whose_clock_leaves_summer_time_loses_nothing() -> None:
 
 def test_what_the_kubelet_says_itself_is_shown_once_and_is_no_line_of_the_container() -> None:
     said = b"unable to retrieve container logs for containerd://12ab\n"
-    one = ResumedLog()
+    one = JoinedLog()
     out = one.feed(said) + one.end_of_stream(clean=True) + one.feed(said)
     assert out == [b"[shipit: the kubelet says: unable to retrieve container logs for containerd://12ab]"]
     assert one.since() is None
@@ -232,7 +232,7 @@ def test_hostile_bytes_pass_as_they_are() -> None:
 
 
 def test_a_line_without_an_end_takes_no_more_memory_than_is_shown_of_it() -> None:
-    one = ResumedLog()
+    one = JoinedLog()
     assert not one.feed(entry(1).stamp + b" ")
     for _ in range(64):
         assert not one.feed(b"y" * 65_536)
@@ -254,7 +254,7 @@ def test_a_line_that_is_too_long_is_known_again_after_a_cut() -> None:
 
 
 def test_asked_again_it_asks_from_a_second_before_the_last_line() -> None:
-    one = ResumedLog()
+    one = JoinedLog()
     assert one.since() is None
     one.feed(entry(7 * 10**9 + 5).stamp + b" x\n")
     assert one.since() == EPOCH + timedelta(seconds=6)
@@ -317,7 +317,7 @@ def test_a_stream_that_holds_nothing_of_the_log_says_nothing_about_its_end() -> 
 
 
 def test_what_the_kubelet_says_without_a_newline_is_shown() -> None:
-    one = ResumedLog()
+    one = JoinedLog()
     assert not one.feed(b"failed to open it")
     assert one.end_of_stream(clean=True) == [b"[shipit: the kubelet says: failed to open it]"]
     assert one.strange

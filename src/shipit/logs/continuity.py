@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shipit.logs.resume import ResumedLog, gap
+from shipit.logs.joined import JoinedLog, gap
 
 SMALLEST_FILE = 1 << 20
 """Bytes below which no log is rotated: the kubelet's `containerLogMaxSize` is 10 Mi unless somebody sets it."""
@@ -18,7 +18,7 @@ UNKNOWN_FOR = 5.0
 """Seconds in which a kubelet that has just started may say that it knows no such pod."""
 
 
-class Completeness:
+class Continuity:
     """`settled`: there is no more to read, certainly. `fresh`: nothing was read since the container's last start."""
 
     def __init__(self) -> None:
@@ -59,31 +59,31 @@ class Completeness:
         if now - self._absent_since > UNKNOWN_FOR and not believed:
             self._whole = False
 
-    def ended(self, resumed: ResumedLog, now: float, *, clean: bool) -> bool:
+    def ended(self, joined: JoinedLog, now: float, *, clean: bool) -> bool:
         """A stream ended, `clean` when it was not cut. False when it said nothing about the log."""
         self._absent_since = None
-        silent = clean and resumed.empty
-        if not clean or (resumed.strange and resumed.met):
+        silent = clean and joined.empty
+        if not clean or (joined.strange and joined.met):
             self._whole = False
-        elif not silent and not resumed.strange:
+        elif not silent and not joined.strange:
             self._whole = True
             self._idle = now - self._took_at >= IDLE
-            self._full = not resumed.unfinished
-        return not resumed.strange and (not silent or self.fresh)
+            self._full = not joined.unfinished
+        return not joined.strange and (not silent or self.fresh)
 
     @property
     def abrupt(self) -> bool:
         """Whether a stream of a log that is large enough to be rotated ended while lines were coming."""
         return self._bytes >= SMALLEST_FILE and not self._idle
 
-    def look(self, resumed: ResumedLog, *, clean: bool, over: bool, once: bool, new: bool) -> None:
+    def look(self, joined: JoinedLog, *, clean: bool, over: bool, once: bool, new: bool) -> None:
         """Settle when a stream has shown that there is no more: of a container that is over, or as of now (`once`).
 
         It has to repeat what is known: an answer that holds nothing of the log says nothing about it.
         """
-        met = resumed.met or (self.fresh and resumed.empty)
+        met = joined.met or (self.fresh and joined.empty)
         proven = (met or new) if once else (over and met and not new)
-        self.settled = clean and not resumed.strange and proven
+        self.settled = clean and not joined.strange and proven
         self.fresh = self.fresh and not new
 
     def missing(self, pod: str, trouble: str, *, gone: bool) -> list[bytes]:
