@@ -52,22 +52,26 @@ class StepChanged:
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """A line that a migration or hook wrote, without its newline; `attempt` counts its pods from 1."""
+    """A line that a migration or hook wrote, without its newline; `attempt` counts its pods from 1. `written` is when,
+    by the node's clock: RFC 3339, in UTC; "" for what shipit says itself.
+    """
 
     step: str
     pod: str
     container: str
     attempt: int
     line: str
+    written: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class AppLogLine:
-    """A line that the app wrote, shown when its rollout fails."""
+    """A line that the app wrote, shown when its rollout fails; `written` as in a LogLine."""
 
     pod: str
     container: str
     line: str
+    written: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,8 +77,12 @@ class Stream:
 
 @dataclass
 class Logs:
-    """A cluster of which only logs are asked for. The last stream of a container is served for ever after."""
+    """A cluster of which only logs are asked for. The last stream of a container is served for ever after; `newest` is
+    the last line of its newest file, which can't be had where it is not set.
+    """
 
+    newest: dict[str, bytes] = field(default_factory=dict)
+    looks: int = 0
     streams: dict[str, list[Stream]] = field(default_factory=lambda: defaultdict(list))
     asked: list[tuple[str, datetime | None]] = field(default_factory=list)
     moment: datetime = EPOCH
@@ -102,6 +106,10 @@ class Logs:
         tail: int | None = None,
         previous: bool = False,
     ) -> Stream:
+        if tail == 1:
+            self.looks += 1
+            refused = None if container in self.newest else Unreachable("nobody looks")
+            return Stream([self.newest.get(container, b"")], refused)
         key = container if container in self.streams else f"{pod}/{container}"
         key = f"{key} before" if previous else key
         self.asked.append((key, since))
@@ -142,9 +150,9 @@ def story() -> Iterator[Story]:
     made = Story()
     yield made
     made.follower.close()
-    for tail in made.follower._numbered:
-        tail.join(BOUND)
-        assert tail.done
+    for reader in made.follower._readers:
+        reader.join(BOUND)
+        assert reader.done
 
 
 ENDED = Termination(0, "Completed", started_at=EPOCH, finished_at=EPOCH, container_id="containerd://1")
@@ -181,7 +189,10 @@ def test_a_short_migration_is_told_whole_with_a_last_line_that_has_no_newline(st
     story.logs.serve("m", [log("one", "two", "three", newline=False)])
     story.follower.watch((pod(ended()),))
     story.follower.finish(BOUND)
-    assert story.events == [LogLine("migrate", "migrate-1", "m", 1, line) for line in ("one", "two", "three")]
+    assert story.events == [
+        LogLine("migrate", "migrate-1", "m", 1, line, f"2026-03-01T12:00:00.{n}00000000Z")
+        for n, line in enumerate(("one", "two", "three"))
+    ]
     assert story.follower.last_lines() == ("one", "two", "three")
 
 
@@ -192,7 +203,7 @@ def test_a_log_is_read_until_its_container_has_ended_and_a_last_time_brings_noth
     )
     story.follower.watch((pod(running()),))
     story.until(lambda: len(story.told) == 4)
-    assert not story.follower._numbered[0].done
+    assert not story.follower._readers[0].done
     story.follower.watch((pod(ended()),))
     story.follower.finish(BOUND)
     assert story.told == ["one", "two", "three", "four"]
@@ -254,7 +265,7 @@ def test_a_log_that_may_not_be_read_is_warned_about_once_and_gone_without(story:
     story.logs.serve("a", Forbidden("not allowed to get pods/log", hint=kubectl("auth", "can-i", "…")))
     story.logs.serve("b", Forbidden("not allowed to get pods/log"))
     story.follower.watch((pod(running("a"), running("b")),))
-    story.until(lambda: all(tail.done for tail in story.follower._numbered))
+    story.until(lambda: all(reader.done for reader in story.follower._readers))
     story.follower.watch((pod(ended("a"), ended("b")),))
     story.follower.finish(BOUND)
     assert len(story.events) == 1
@@ -352,7 +363,7 @@ def test_a_large_log_that_is_empty_after_a_rotation_is_whole_when_its_last_line_
     written = log(*[text] * 1200)
     story.logs.serve("m", [written if whole else written[:-500]], [b""])
     story.follower.watch((pod(ended()),))
-    story.follower._numbered[0].join(BOUND)
+    story.follower._readers[0].join(BOUND)
     story.follower.finish(BOUND)
     assert story.told[:1199] == [text] * 1199
     assert [line[: len(MARK)] for line in story.told[1200:]] == ([] if whole else [MARK])
@@ -362,6 +373,7 @@ def test_a_stream_that_falls_silent_after_a_flood_is_left_for_a_new_one(story: S
     """It may hang at a file that was rotated, and the next one is rotated too before the container ends."""
     texts = ["x" * 1000] * 1200
     story.logs.serve("m", [], [log(*["y"] * 5, first=1200)])
+    story.logs.newest["m"] = log("y", first=1204)
     hanging = story.logs.streams["m"][0]
     hanging.script = [log(*texts), lambda: hanging.closed.wait(BOUND)]
     story.follower.watch((pod(running()),))
@@ -370,6 +382,35 @@ def test_a_stream_that_falls_silent_after_a_flood_is_left_for_a_new_one(story: S
     story.clock.sleep(6)
     story.until(lambda: len(story.told) == len(texts) + 5)
     assert story.told[len(texts) :] == ["y"] * 5
+
+
+@pytest.mark.parametrize("looked_at", [True, False])
+def test_a_log_that_is_rotated_while_it_is_quiet_is_marked_only_when_nobody_could_look(
+    story: Story, *, looked_at: bool
+) -> None:
+    """Two minutes of lines, a rotation, and a line twelve seconds later, which comes first in its file."""
+    texts, later = ["x" * 1000] * 1200, threading.Event()
+    story.logs.serve("m", [log(*texts), lambda: first.closed.wait(BOUND)])
+    story.logs.serve("m", [lambda: later.wait(BOUND), log("y", first=1320)])
+    first = story.logs.streams["m"][0]
+    story.logs.moment = EPOCH + timedelta(seconds=119)
+    story.follower.watch((pod(running()),))
+    story.until(lambda: len(story.told) == len(texts))
+    for second in range(0, 12, 3):
+        story.logs.moment = EPOCH + timedelta(seconds=120 + second)
+        story.clock.sleep(3)
+        # It still ends with the last line, and is empty from the fourth second on
+        last = b"" if second else log("x", first=1199)
+        story.logs.newest |= {"m": last} if looked_at else {}
+        looks = story.logs.looks + 3
+        while story.logs.looks < looks:
+            story.follower.pass_on()
+            story.follower._buffer.wait(0.02)
+    first.closed.set()
+    later.set()
+    story.until(lambda: story.told[-1:] == ["y"])
+    marks = [line[: len(MARK)] for line in story.told[len(texts) : -1]]
+    assert marks == ([] if looked_at else [MARK])
 
 
 def test_a_short_log_that_ended_by_itself_needs_no_mark_when_its_files_go_before_its_pod(
@@ -407,8 +448,8 @@ def test_a_log_that_is_cut_before_its_first_byte_again_and_again_is_given_up() -
     story = Story()
     story.logs.serve("m", Unreachable("it answered 502"))
     story.follower.watch((pod(ended()),))
-    story.follower._numbered[0].join(BOUND)
-    assert story.follower._numbered[0].done
+    story.follower._readers[0].join(BOUND)
+    assert story.follower._readers[0].done
     story.follower.finish(BOUND)
     assert story.told == [f"{MARK}the end of the log could not be read: it answered 502]"]
     story.follower.close()
@@ -512,7 +553,7 @@ def test_what_there_is_no_time_left_to_show_is_marked() -> None:
 
     story.follower = Follower(cast(Cluster, story.logs), story.clock, "migrate", slow, pace=0.01)
     story.follower.watch((pod(ended()),))
-    story.follower._numbered[0].join(BOUND)
+    story.follower._readers[0].join(BOUND)
     story.follower.finish(3)
     assert story.clock.seconds < 3 + 2 + 6
     assert story.told[-1] == f"{MARK}there was no time left to show the rest]"
@@ -523,7 +564,7 @@ def test_a_batch_of_long_lines_is_small(story: Story) -> None:
     line = "y" * (1 << 20)
     story.logs.serve("m", [log(line) for _ in range(20)], [b""])
     story.follower.watch((pod(ended()),))
-    story.follower._numbered[0].join(BOUND)
+    story.follower._readers[0].join(BOUND)
     assert len(story.follower.drain()) <= 5
 
 
@@ -566,14 +607,14 @@ def test_closing_ends_a_stream_that_is_being_read(story: Story) -> None:
     story.follower.watch((pod(running()),))
     story.until(lambda: story.told == ["one"])
     story.follower.close()
-    story.follower._numbered[0].join(BOUND)
-    assert story.follower._numbered[0].done
+    story.follower._readers[0].join(BOUND)
+    assert story.follower._readers[0].done
 
 
 def test_a_restarted_container_goes_on_in_the_same_attempt(story: Story) -> None:
     story.logs.serve("m", [log("one", "cras", newline=False)], [log("one", "cras", newline=False)])
     story.follower.watch((pod(ended()),))
-    story.until(lambda: story.follower._numbered[0].done)
+    story.until(lambda: story.follower._readers[0].done)
     story.logs.streams["m"] = [Stream([log("again", "done", first=50)])]
     story.clock.seconds += 60
     story.follower.watch((pod(replace(running(), restarts=1)),))
@@ -607,8 +648,8 @@ def test_a_flood_is_read_ahead_whole_while_nobody_takes_it(story: Story) -> None
     chunks: list[Chunk] = [whole[at : at + 30_000] for at in range(0, len(whole), 30_000)]
     story.logs.serve("m", chunks, chunks)
     story.follower.watch((pod(ended()),))
-    story.follower._numbered[0].join(BOUND * 3)
-    assert story.follower._numbered[0].done
+    story.follower._readers[0].join(BOUND * 3)
+    assert story.follower._readers[0].done
     assert story.follower._buffer._held <= 2 << 20
     story.follower.finish(BOUND)
     assert story.told == [f"line {n}" for n in range(count)]
@@ -619,67 +660,70 @@ def test_the_last_lines_are_had_without_following() -> None:
     logs.serve("app", [log("one", "two"), b"2026-03-01T12:00:09.000000000Z three", Unreachable("cut")])
     logs.serve("none", NotFound("gone"))
     cluster = cast(Cluster, logs)
-    assert tail_lines(cluster, "shop", "web-1", "app", 2) == ("two", "three")
+    assert tail_lines(cluster, "shop", "web-1", "app", 2) == (
+        ("2026-03-01T12:00:00.100000000Z", "two"),
+        ("2026-03-01T12:00:09.000000000Z", "three"),
+    )
     assert tail_lines(cluster, "shop", "web-1", "none", 2) == ()
 
 
-def putting_all(spool: Buffer, blocks: list[bytes]) -> threading.Thread:
+def putting_all(buffer: Buffer, blocks: list[bytes]) -> threading.Thread:
     def put() -> None:
         for block in blocks:
-            spool.put(0, block)
+            buffer.put(0, [block])
 
     thread = threading.Thread(target=put, daemon=True)
     thread.start()
     return thread
 
 
-class TestSpool:
+class TestBuffer:
     def test_blocks_come_out_in_the_order_in_which_they_went_in_from_memory_and_from_disk(self) -> None:
-        spool = Buffer(in_memory=10)
+        buffer = Buffer(in_memory=10)
         for n in range(5):
-            spool.put(n, b"%d" % n * 6)
-        assert spool.take() == (0, b"000000")
-        spool.put(5, b"late")
-        assert [spool.take() for _ in range(6)] == [
-            *((n, b"%d" % n * 6) for n in range(1, 5)),
-            (5, b"late"),
+            buffer.put(n, [b"%d" % n * 3, b"%d" % n * 3])
+        assert buffer.take() == (0, [b"000", b"000"])
+        buffer.put(5, [b"late"])
+        assert [buffer.take() for _ in range(6)] == [
+            *((n, [b"%d" % n * 3, b"%d" % n * 3]) for n in range(1, 5)),
+            (5, [b"late"]),
             None,
         ]
-        spool.close()
+        buffer.close()
 
     def test_what_nobody_takes_fills_no_memory(self) -> None:
-        spool = Buffer()
+        buffer = Buffer()
         tracemalloc.start()
         for _ in range(64):
-            spool.put(1, b"x" * (1 << 20))
+            buffer.put(1, [b"x" * (1 << 20)])
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert peak < 6 << 20
-        assert sum(len(block[1]) for block in iter(spool.take, None)) == 64 << 20
-        spool.close()
+        assert sum(len(lines[0]) for _, lines in iter(buffer.take, None)) == 64 << 20
+        buffer.close()
 
     def test_on_a_full_disk_who_puts_waits_for_who_takes(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def full(*_: object) -> int:
             raise OSError(errno.ENOSPC, "No space left on device")
 
         monkeypatch.setattr(os, "pwrite", full)
-        spool = Buffer(in_memory=4)
-        putting = putting_all(spool, [b"%d" % n for n in range(100)])
-        taken: list[tuple[int, bytes] | None] = []
-        while len(taken) < 100 and spool.wait(BOUND):
-            taken.append(spool.take())
+        buffer = Buffer(in_memory=4)
+        putting = putting_all(buffer, [b"%d" % n for n in range(100)])
+        taken: list[tuple[int, list[bytes]] | None] = []
+        while len(taken) < 100 and buffer.wait(BOUND):
+            taken.append(buffer.take())
         putting.join(BOUND)
-        assert taken == [(0, b"%d" % n) for n in range(100)]
-        spool.close()
+        assert taken == [(0, [b"%d" % n]) for n in range(100)]
+        buffer.close()
 
     def test_closing_lets_go_of_who_waits(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def full(*_: object) -> int:
             raise OSError(errno.ENOSPC, "No space left on device")
 
         monkeypatch.setattr(os, "pwrite", full)
-        spool = Buffer(in_memory=1)
-        putting = putting_all(spool, [b"xx"] * 3)
-        spool.close()
+        buffer = Buffer(in_memory=1)
+        putting = putting_all(buffer, [b"xx"] * 3)
+        buffer.close()
         putting.join(BOUND)
         assert not putting.is_alive()
-        assert spool.take() is None
+        assert buffer.take() is None

@@ -11,15 +11,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shipit.logs import dedup
+from shipit.logs.chunks import LONGEST
+from shipit.logs.continuity import Trust
 from shipit.logs.dedup import REMEMBERED
-from shipit.logs.joined import LONGEST, JoinedLog, gap
+from shipit.logs.joined import JoinedLog, Shown, gap
+from shipit.logs.timestamps import UNTIMED
 from tests.kubelet import EPOCH, Entry, Log
 
-GAP = gap("")[:40]
+GAP = gap("")[len(UNTIMED) :][:40]
 
 
 def is_gap(line: bytes) -> bool:
     return line.startswith(GAP)
+
+
+def texts(lines: list[bytes]) -> list[bytes]:
+    """Lines without the times in front of them."""
+    return [line[len(UNTIMED) :] for line in lines]
 
 
 def entry(at: int, text: bytes = b"x", *, full: bool = True) -> Entry:
@@ -28,27 +36,42 @@ def entry(at: int, text: bytes = b"x", *, full: bool = True) -> Entry:
 
 @dataclass
 class Reader:
-    """Reads a log the way a tail does."""
+    """Reads a log the way a reader does, and trusts each stream as far as it was not cut, unless it is told otherwise."""
 
     log: Log
-    stitch: JoinedLog = field(default_factory=JoinedLog)
-    out: list[bytes] = field(default_factory=list)
+    joined: JoinedLog = field(default_factory=JoinedLog)
+    raw: list[bytes] = field(default_factory=list)
+    trust: Trust = Trust.CAUGHT_UP
+    shown: Shown = field(default_factory=Shown)
 
     def read(
         self, first: int, last: int, *, cut: int | None = None, step: int = 7, clean: bool = True
     ) -> None:
         """One stream over entries of a file, up to a byte when it is cut, in chunks of some bytes."""
-        data = self.log.serve(first, last, self.stitch.since())
+        data = self.log.serve(first, last, self.joined.since())
         data = data if cut is None else data[:cut]
-        for at in range(0, len(data), step):
-            self.out += self.stitch.feed(data[at : at + step])
-        self.out += self.stitch.end_of_stream(clean=clean and cut is None)
+        self.take([data[at : at + step] for at in range(0, len(data), step)], clean=clean and cut is None)
+
+    def take(self, chunks: list[bytes], *, clean: bool = True) -> None:
+        """One stream of these chunks."""
+        self.joined.begin(self.trust.value, EPOCH)
+        for chunk in chunks:
+            self.raw += self.joined.feed(chunk)
+        lines, self.shown = self.joined.end(EPOCH, clean=clean)
+        self.raw += lines
+        if self.shown.met or self.shown.news:
+            self.trust = Trust.CAUGHT_UP if clean and not self.shown.strange else Trust.BROKEN
 
     def met(self) -> bool:
-        return self.stitch.met
+        return self.shown.met
+
+    @property
+    def out(self) -> list[bytes]:
+        return texts(self.raw)
 
     def end(self) -> list[bytes]:
-        return [*self.out, *self.stitch.finish()]
+        self.raw += self.joined.finish()
+        return self.out
 
 
 def test_lines_come_without_their_times_and_a_last_one_without_its_newline() -> None:
@@ -119,8 +142,7 @@ def test_a_short_line_that_a_rotation_splits_is_joined_again() -> None:
 def test_the_beginning_of_a_line_and_what_came_seconds_later_are_not_one_line() -> None:
     log = Log([entry(n * 3 * 10**9, b"line %d" % n) for n in range(9)], rotations=[5])
     reader = Reader(log)
-    reader.out += reader.stitch.feed(log.serve(0, 3, None)[:-3])
-    reader.out += reader.stitch.end_of_stream(clean=True)
+    reader.take([log.serve(0, 3, None)[:-3]])
     reader.read(5, 9)
     lines = reader.end()
     assert lines[:3] == [b"line 0", b"line 1", b"line"]
@@ -133,7 +155,7 @@ def test_the_rest_of_a_line_that_began_before_the_second_asked_for_is_not_shown_
     log = Log([entry(1, b"be", full=False), entry(3 * second, b"gun"), entry(4 * second, b"on")])
     reader = Reader(log)
     reader.read(0, 3)
-    assert log.serve(0, 3, reader.stitch.since()).startswith(b"gun\n")
+    assert log.serve(0, 3, reader.joined.since()).startswith(b"gun\n")
     reader.read(0, 3)
     assert reader.end() == [b"begun", b"on"]
 
@@ -152,7 +174,7 @@ def test_a_late_return_after_a_rotation_is_marked_as_a_gap() -> None:
     log = Log([entry(n, b"line %d" % n) for n in range(9)], rotations=[3, 6])
     reader = Reader(log)
     reader.read(0, 3)
-    reader.stitch.doubt()
+    reader.trust = Trust.BROKEN
     reader.read(6, 9)
     assert is_gap(reader.end()[3])
 
@@ -163,7 +185,7 @@ def test_a_stream_that_ended_while_lines_were_coming_has_to_go_on_soon(pause: in
     log = Log([entry(0), entry(1), entry(2 + pause * 10**9)], rotations=[2])
     reader = Reader(log)
     reader.read(0, 2)
-    reader.stitch.abrupt = True
+    reader.trust = Trust.ABRUPT
     reader.read(2, 3)
     assert [is_gap(line) for line in reader.end()] == ([False, False, True, False] if marked else [False] * 3)
 
@@ -172,7 +194,7 @@ def test_a_late_return_to_the_same_file_is_no_gap() -> None:
     log = Log([entry(n, b"line %d" % n) for n in range(9)])
     reader = Reader(log)
     reader.read(0, 3, clean=False)
-    reader.stitch.doubt()
+    reader.trust = Trust.BROKEN
     reader.read(0, 9)
     assert reader.end() == log.lines()
 
@@ -199,20 +221,24 @@ def test_a_node_whose_clock_leaves_summer_time_loses_nothing() -> None:
         b"2026-10-25T02:00:01.000000002+01:00 winter\n",
         b"2026-10-25T02:00:02.000000003+01:00 colder\n",
     ]
-    one = JoinedLog()
-    out = one.feed(b"".join(lines[:2])) + one.end_of_stream(clean=True)
-    assert one.since() == EPOCH.replace(month=10, day=25, hour=1, minute=0, second=0)
-    out += one.feed(b"".join(lines))
-    assert out == [b"summer", b"winter", b"colder"]
+    reader = Reader(Log([]))
+    reader.take([b"".join(lines[:2])])
+    assert reader.joined.since() == EPOCH.replace(month=10, day=25, hour=1, minute=0, second=0)
+    reader.take([b"".join(lines)])
+    assert reader.out == [b"summer", b"winter", b"colder"]
+    assert [line[:20] for line in reader.raw[:2]] == [b"2026-10-25T00:59:58.", b"2026-10-25T01:00:01."]
 
 
 def test_what_the_kubelet_says_itself_is_shown_once_and_is_no_line_of_the_container() -> None:
     said = b"unable to retrieve container logs for containerd://12ab\n"
-    one = JoinedLog()
-    out = one.feed(said) + one.end_of_stream(clean=True) + one.feed(said)
-    assert out == [b"[shipit: the kubelet says: unable to retrieve container logs for containerd://12ab]"]
-    assert one.since() is None
-    assert one.progress == (0, 0)
+    reader = Reader(Log([]))
+    reader.take([said])
+    reader.take([said])
+    assert reader.out == [
+        b"[shipit: the kubelet says: unable to retrieve container logs for containerd://12ab]"
+    ]
+    assert reader.joined.since() is None
+    assert not reader.shown.news
 
 
 def test_hostile_bytes_pass_as_they_are() -> None:
@@ -233,10 +259,11 @@ def test_hostile_bytes_pass_as_they_are() -> None:
 
 def test_a_line_without_an_end_takes_no_more_memory_than_is_shown_of_it() -> None:
     one = JoinedLog()
+    one.begin(0, EPOCH)
     assert not one.feed(entry(1).stamp + b" ")
     for _ in range(64):
         assert not one.feed(b"y" * 65_536)
-    assert sum(map(len, one._pieces)) < LONGEST + 2 * 65_536
+    assert sum(map(len, one._chunks._pieces)) < LONGEST + 2 * 65_536
     (line,) = one.feed(b"\n")
     assert line.endswith(b"y [shipit: the rest of this line is left out]")
     assert len(line) < LONGEST + 100
@@ -255,6 +282,7 @@ def test_a_line_that_is_too_long_is_known_again_after_a_cut() -> None:
 
 def test_asked_again_it_asks_from_a_second_before_the_last_line() -> None:
     one = JoinedLog()
+    one.begin(0, EPOCH)
     assert one.since() is None
     one.feed(entry(7 * 10**9 + 5).stamp + b" x\n")
     assert one.since() == EPOCH + timedelta(seconds=6)
@@ -267,7 +295,7 @@ def test_a_clock_that_steps_back_far_loses_nothing_after_a_cut() -> None:
     log = Log(before + after)
     reader = Reader(log)
     reader.read(0, 5, clean=False)
-    assert reader.stitch.since() == EPOCH + timedelta(seconds=40)
+    assert reader.joined.since() == EPOCH + timedelta(seconds=40)
     reader.read(0, 13)
     assert reader.end() == log.lines()
 
@@ -309,18 +337,18 @@ def test_a_stream_that_holds_nothing_of_the_log_says_nothing_about_its_end() -> 
     ):
         reader = Reader(log)
         reader.read(0, 2)
-        reader.out += reader.stitch.feed(junk) + reader.stitch.end_of_stream(clean=True)
+        reader.take([junk])
         assert not reader.met()
         reader.read(0, 2)
         assert reader.met()
-        assert not reader.stitch.strange
+        assert not reader.shown.strange
 
 
 def test_what_the_kubelet_says_without_a_newline_is_shown() -> None:
-    one = JoinedLog()
-    assert not one.feed(b"failed to open it")
-    assert one.end_of_stream(clean=True) == [b"[shipit: the kubelet says: failed to open it]"]
-    assert one.strange
+    reader = Reader(Log([]))
+    reader.take([b"failed to open it"])
+    assert reader.out == [b"[shipit: the kubelet says: failed to open it]"]
+    assert reader.shown.strange
 
 
 def test_an_unfinished_last_line_alone_is_known_again() -> None:
@@ -370,7 +398,7 @@ def test_every_line_arrives_once_and_in_order_however_often_the_streams_are_cut(
         _, end = log.file_at(first)
         for _ in range(data.draw(st.integers(0, 4))):
             last = data.draw(st.integers(first, end))
-            whole = len(log.serve(first, last, reader.stitch.since()))
+            whole = len(log.serve(first, last, reader.joined.since()))
             reader.read(first, last, cut=data.draw(st.integers(0, whole)), step=data.draw(st.integers(1, 50)))
         reader.read(first, end, step=data.draw(st.integers(1, 50)))
     assert reader.end() == log.lines()
@@ -390,7 +418,7 @@ def test_a_clock_that_stepped_back_is_no_reason_to_lose_or_repeat_a_line(data: s
         reader = Reader(log)
         reader.read(0, data.draw(st.integers(len(steps) + 1, len(times))), clean=False)
         for _ in range(data.draw(st.integers(0, 3))):
-            whole = len(log.serve(0, len(times), reader.stitch.since()))
+            whole = len(log.serve(0, len(times), reader.joined.since()))
             reader.read(
                 0, len(times), cut=data.draw(st.integers(0, whole)), step=data.draw(st.integers(1, 50))
             )
@@ -411,11 +439,11 @@ def test_what_is_missing_is_marked_and_nothing_comes_twice_or_out_of_order(
         whole = False
         for _ in range(data.draw(st.integers(0, 3))):
             last = data.draw(st.integers(first, end))
-            size = len(log.serve(first, last, reader.stitch.since()))
+            size = len(log.serve(first, last, reader.joined.since()))
             whole = data.draw(st.booleans()) and last == end
             reader.read(first, last, cut=None if whole else data.draw(st.integers(0, size)))
         if not whole:
-            reader.stitch.doubt()
+            reader.trust = Trust.BROKEN
     lines = reader.end()
     # A line just before a gap, or the last one, may be a part of it
     numbers = [

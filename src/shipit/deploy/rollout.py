@@ -199,10 +199,10 @@ class Rollout:
         with self.world.cluster.within(ROLLOUT_LOOK_WITHIN):
             for pod, container in self._started():
                 lines = tail_lines(self.world.cluster, pod.namespace, pod.name, container, LAST_LINES)
-                for line in lines:
-                    self.emit(AppLogLine(pod.name, container, line))
+                for written, line in lines:
+                    self.emit(AppLogLine(pod.name, container, line, written))
                 if lines:
-                    return lines
+                    return tuple(line for _, line in lines)
         return ()
 
     def _started(self) -> Iterator[tuple[Pod, str]]:

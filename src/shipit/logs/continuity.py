@@ -1,99 +1,114 @@
-"""How far a container's log was read: what its streams, one after another, prove. Pure."""
+"""What the streams of a container's log, one after another, prove: how the next one may go on, and where the log ends.
+
+Pure.
+"""
 
 from __future__ import annotations
 
-from shipit.logs.joined import JoinedLog, gap
+import math
+from enum import Enum, auto
 
-SMALLEST_FILE = 1 << 20
-"""Bytes below which no log is rotated: the kubelet's `containerLogMaxSize` is 10 Mi unless somebody sets it."""
-IDLE = 1.0
-"""Seconds of silence before the end of a stream after which it had certainly come to the end of its file."""
-STALLED = 2.0
-"""Seconds of silence after which a stream may hang at a file that was rotated: soon, for it may have come late to its
-end, and the next file is rotated after ten.
-"""
-ROTATES_WITHIN = 20.0
-"""Seconds in which the kubelet has looked at what was written: twice as long as it takes between looks."""
+from shipit.logs.joined import Shown, gap
+
 UNKNOWN_FOR = 5.0
 """Seconds in which a kubelet that has just started may say that it knows no such pod."""
 
 
+class End(Enum):
+    """What became of a stream."""
+
+    CLEAN = auto()
+    """It ended, or was left."""
+    CUT = auto()
+    REFUSED = auto()
+    """It was not opened: whoever writes the log may go on meanwhile."""
+    ABSENT = auto()
+    """404. A kubelet that has just started may not know a pod yet that is there."""
+    GONE = auto()
+    """404, and the pod was seen to be gone."""
+
+
+class Trust(Enum):
+    """What the last stream that showed anything of the log says about what comes next; its seconds are how long after
+    the last line the next one may have been written.
+    """
+
+    CAUGHT_UP = math.inf
+    """It had come to the end of its file: what follows is next, however late."""
+    ABRUPT = 1.0
+    """It ended while lines were coming, perhaps not at the end of its file: what follows soon is next."""
+    BROKEN = -math.inf
+    """It was cut, or held what is no line of the log: only what repeats the last line follows it."""
+
+
 class Continuity:
-    """`settled`: there is no more to read, certainly. `fresh`: nothing was read since the container's last start."""
+    """`settled`: there is no more to read, certainly."""
 
     def __init__(self) -> None:
         self.settled = False
-        self.fresh = True
+        self.trust = Trust.CAUGHT_UP
+        self._fresh = True
         self._whole = False
-        self._bytes = 0
-        self._took_at = self._news_at = 0.0
-        self._idle = self._full = False
+        self._full = False
+        self._large = False
         self._absent_since: float | None = None
 
-    def took(self, size: int, now: float, *, news: bool) -> None:
-        """A stream brought so many bytes; `news` when there were lines among them that had not come before."""
-        self._bytes += size
-        self._took_at = now
-        if news:
-            self._news_at = now
+    def ended(
+        self,
+        end: End,
+        shown: Shown,
+        now: float,
+        *,
+        idle: bool,
+        over: bool,
+        once: bool,
+        believed: bool = False,
+    ) -> None:
+        """A stream ended, `idle` when it had been silent before. `over`: the container had ended when it was opened;
+        `once`: the log is only read as far as it has come; `believed`: a 404, for nobody will tell any more whether the
+        pod is there.
 
-    def opened(self, now: float) -> None:
-        self._took_at = now
-
-    def stalls(self, now: float) -> bool:
-        """Whether an open stream should be left for a new one: it has fallen silent soon after much was written.
-
-        Once that lasts the file was looked at by the kubelet, and rotated or not.
+        An answer that holds nothing of the log says nothing about its end.
         """
-        silent = now - self._took_at >= STALLED
-        return self._bytes >= SMALLEST_FILE and silent and now - self._news_at < ROTATES_WITHIN
+        self._large = self._large or shown.large
+        clean = end is End.CLEAN
+        empty = clean and shown.empty
+        if shown.met or shown.news or (self._fresh and end in (End.CLEAN, End.CUT)):
+            self.trust = self._trusted(shown, clean=clean, idle=idle)
+        if end in (End.ABSENT, End.GONE):
+            self._judge_absence(now, believed=believed or end is End.GONE)
+        else:
+            self._judge_end(end, shown)
+        met = shown.met or (self._fresh and empty)
+        proven = (met or shown.news) if once else (over and met and not shown.news)
+        self.settled = clean and not shown.strange and proven
+        self._fresh = self._fresh and not shown.news
 
-    def refused(self) -> None:
-        """The log could not be opened: whoever writes it may go on meanwhile."""
-        self._whole = False
+    def _trusted(self, shown: Shown, *, clean: bool, idle: bool) -> Trust:
+        """What a stream that showed something of the log says about the next."""
+        if not clean or shown.strange:
+            return Trust.BROKEN
+        return Trust.CAUGHT_UP if idle or not shown.large else Trust.ABRUPT
 
-    def absent(self, now: float, *, believed: bool) -> None:
-        """A 404; `believed` when nobody will tell any more whether the pod is there."""
-        if self._absent_since is None:
-            self._absent_since = now
+    def _judge_absence(self, now: float, *, believed: bool) -> None:
+        self._absent_since = now if self._absent_since is None else self._absent_since
         if now - self._absent_since > UNKNOWN_FOR and not believed:
             self._whole = False
 
-    def ended(self, joined: JoinedLog, now: float, *, clean: bool) -> bool:
-        """A stream ended, `clean` when it was not cut. False when it said nothing about the log."""
-        self._absent_since = None
-        silent = clean and joined.empty
-        if not clean or (joined.strange and joined.met):
+    def _judge_end(self, end: End, shown: Shown) -> None:
+        """Whether the log would be whole if it were over now."""
+        if end is not End.REFUSED:
+            self._absent_since = None
+        if end is not End.CLEAN or (shown.strange and shown.met) or shown.skipped:
             self._whole = False
-        elif not silent and not joined.strange:
-            self._whole = True
-            self._idle = now - self._took_at >= IDLE
-            self._full = not joined.unfinished
-        return not joined.strange and (not silent or self.fresh)
-
-    @property
-    def abrupt(self) -> bool:
-        """Whether a stream of a log that is large enough to be rotated ended while lines were coming."""
-        return self._bytes >= SMALLEST_FILE and not self._idle
-
-    def look(self, joined: JoinedLog, *, clean: bool, over: bool, once: bool, new: bool) -> None:
-        """Settle when a stream has shown that there is no more: of a container that is over, or as of now (`once`).
-
-        It has to repeat what is known: an answer that holds nothing of the log says nothing about it.
-        """
-        met = joined.met or (self.fresh and joined.empty)
-        proven = (met or new) if once else (over and met and not new)
-        self.settled = clean and not joined.strange and proven
-        self.fresh = self.fresh and not new
+        elif not (shown.empty or shown.strange):
+            self._whole, self._full = True, not shown.unfinished
 
     def missing(self, pod: str, trouble: str, *, gone: bool) -> list[bytes]:
         """The mark of an end that may be missing, when no more can be read."""
-        if self.settled:
-            return []
         # A log that ended by itself and was removed is whole, unless it is so large that it may have been rotated; one
         # that is empty after such an end was rotated just then
-        small = self._bytes < SMALLEST_FILE
-        if self._whole and ((gone and small) or (not (gone or small) and self._full)):
+        if self.settled or (self._whole and (not self._large if gone else self._large and self._full)):
             return []
         if gone:
             return [gap(f"pod {pod} was deleted, or its log removed, before the end of its log was read")]

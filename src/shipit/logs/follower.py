@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
@@ -11,12 +14,14 @@ from shipit.errors import ApiError
 from shipit.events import Emit, LogLine, Warned
 from shipit.logs.buffer import Buffer
 from shipit.logs.joined import gap
-from shipit.logs.reader import LAST, LogReader
-from shipit.logs.timestamps import is_stamped, text_of
-from shipit.model import Clock, Cluster, Container, Pod
+from shipit.logs.reader import LogReader
+from shipit.logs.timestamps import UNTIMED, is_stamped, told, usual
+from shipit.model import Changes, Clock, Cluster, Pod
 
 __all__ = ["Follower", "tail_lines"]
 
+LAST = 20
+"""Lines that are kept of each container for the verdict."""
 BATCH = 10_000
 MOST = 4 << 20
 """Characters after which a batch is full."""
@@ -32,6 +37,24 @@ JOIN = 2.0
 """Seconds that go by at the most, all in all, until readers that were stopped have left what they had."""
 MOST_TAIL = 1 << 20
 """Bytes that the last lines of a log may have."""
+GLANCE = 0.2
+"""Seconds between looks at what has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A container of a pod whose log is read; `last` holds its last lines, as they were told."""
+
+    step: str
+    pod: str
+    container: str
+    attempt: int
+    reader: LogReader
+    last: deque[str] = field(default_factory=lambda: deque(maxlen=LAST))
+
+    def line(self, raw: bytes) -> LogLine:
+        written, text = told(raw)
+        return LogLine(self.step, self.pod, self.container, self.attempt, text, written)
 
 
 class Follower:
@@ -61,10 +84,10 @@ class Follower:
         self._passed = 0
         self._buffer = Buffer()
         self._attempts: dict[str, int] = {}
-        self._tails: dict[tuple[str, str], LogReader] = {}
-        self._numbered: list[LogReader] = []
-        self._block: deque[str] = deque()
-        self._block_of: LogReader | None = None
+        self._numbers: dict[tuple[str, str], int] = {}
+        self._sources: list[_Source] = []
+        self._block: deque[bytes] = deque()
+        self._block_of = 0
         self._warned = False
 
     def __enter__(self) -> Self:
@@ -81,61 +104,71 @@ class Follower:
             self._attempts.setdefault(pod.uid, len(self._attempts) + 1)
             for container in pod.containers:
                 if container.state == "running" or container.ever_started:
-                    self._tail_of(pod, container).observe(container, self._pace)
+                    self._reader_of(pod, container.name).observe(container)
         here = {pod.uid for pod in pods}
-        for (uid, _), tail in self._tails.items():
+        for (uid, _), number in self._numbers.items():
             if uid not in here:
-                tail.vanish()
+                self._sources[number].reader.vanish()
 
-    def _tail_of(self, pod: Pod, container: Container) -> LogReader:
-        found = self._tails.get((pod.uid, container.name))
-        if found is None:
-            found = LogReader(
+    def looks(self, changes: Changes, every: float, deadline: float = math.inf) -> Iterator[float]:
+        """The moments, of the clock that only grows, to look at the cluster and to `watch` what was seen: now, at each
+        change, every so many seconds, and again and again from the deadline on.
+
+        In between, what has come is emitted.
+        """
+        looked, changed = -math.inf, True
+        while True:
+            now = self._clock.monotonic()
+            if changed or now >= deadline or now - looked >= every:
+                looked = now
+                yield now
+            self.pass_on()
+            changed = changes.wait(min(GLANCE, max(0.01, deadline - now)))
+
+    def _reader_of(self, pod: Pod, container: str) -> LogReader:
+        number = self._numbers.get((pod.uid, container))
+        if number is None:
+            number = len(self._sources)
+            reader = LogReader(
                 self._cluster,
                 self._clock,
                 self._buffer,
-                len(self._numbered),
+                number,
                 pod=pod,
-                container=container.name,
-                attempt=self._attempts[pod.uid],
+                container=container,
+                pace=self._pace,
                 follow=self._follow,
             )
-            self._tails[pod.uid, container.name] = found
-            self._numbered.append(found)
-        return found
+            self._numbers[pod.uid, container] = number
+            attempt = self._attempts[pod.uid]
+            self._sources.append(_Source(self._step, pod.name, container, attempt, reader))
+        return self._sources[number].reader
+
+    @property
+    def _readers(self) -> list[LogReader]:
+        return [source.reader for source in self._sources]
 
     def drain(self, limit: int = BATCH) -> list[LogLine]:
         """At most that many of the lines that have arrived, oldest first; empty when there are none."""
         out: list[LogLine] = []
         size = 0
         while len(out) < limit and size < MOST:
-            if not self._block and not self._next_block():
-                break
-            tail = self._block_of
-            assert tail is not None  # noqa: S101 — there is a block
+            if not self._block:
+                taken = self._buffer.take()
+                if taken is None:
+                    break
+                self._block_of, self._block = taken[0], deque(taken[1])
+            source = self._sources[self._block_of]
             count = min(limit - len(out), len(self._block))
-            lines = [self._block.popleft() for _ in range(count)]
-            size += sum(map(len, lines))
-            tail.last.extend(lines[-LAST:])
-            label = (self._step, tail.pod, tail.container, tail.attempt)
-            out += [LogLine(*label, line) for line in lines]
+            lines = [source.line(self._block.popleft()) for _ in range(count)]
+            size += sum(len(each.line) for each in lines)
+            source.last.extend(each.line for each in lines[-LAST:])
+            out += lines
         return out
-
-    def _next_block(self) -> bool:
-        taken = self._buffer.take()
-        if taken is None:
-            return False
-        number, block = taken
-        self._block_of = self._numbered[number]
-        self._block_of.taken += 1
-        self._block = deque(block.decode("utf-8", "replace").split("\n"))
-        return True
 
     def pass_on(self) -> bool:
         """Emit what has arrived; true when there was more than a moment's work, and there may be more."""
         self._warn()
-        for tail in self._numbered:
-            tail.stir()
         began = self._clock.monotonic()
         while lines := self.drain(FEW):
             for line in lines:
@@ -146,7 +179,7 @@ class Follower:
         return False
 
     def _warn(self) -> None:
-        refused = next((tail.forbidden for tail in self._numbered if tail.forbidden), None)
+        refused = next((reader.forbidden for reader in self._readers if reader.forbidden), None)
         if refused is not None and not self._warned:
             self._warned = True
             self._emit(Warned(f"the logs can't be shown: {refused.message}", refused.hint))
@@ -157,28 +190,24 @@ class Follower:
         What is still arriving is waited for, silence only for so many seconds.
         """
         deadline = self._clock.monotonic() + timeout
-        for tail in self._numbered:
-            tail.end()
+        for reader in self._readers:
+            reader.end()
         self._await_the_rest(deadline, silence)
-        late = [tail for tail in self._numbered if not tail.done]
-        for tail in late:
-            tail.close()
+        late = [reader for reader in self._readers if not reader.done]
+        for reader in late:
+            reader.close()
         end = deadline + JOIN
         join_by = min(end, self._clock.monotonic() + JOIN)
-        for tail in late:
-            tail.join(max(0.0, join_by - self._clock.monotonic()))
+        for reader in late:
+            reader.join(max(0.0, join_by - self._clock.monotonic()))
         while self.pass_on() and self._clock.monotonic() < end:
             pass
-        for tail in self._numbered:
-            if self._is_left(tail):
-                self._emit(self._mark(tail, "there was no time left to show the rest"))
-            elif tail in late and (tail.over or not self._follow):
-                why = f": {tail.trouble}" if tail.trouble else ""
-                self._emit(self._mark(tail, f"the end of the log was not read in time{why}"))
+        for number, source in enumerate(self._sources):
+            self._mark_the_rest(number, source, late=source.reader in late)
 
     def _await_the_rest(self, deadline: float, silence: float) -> None:
         heard, passed = self._clock.monotonic(), self._passed
-        while not all(tail.done for tail in self._numbered):
+        while not all(reader.done for reader in self._readers):
             now = self._clock.monotonic()
             if passed != self._passed:
                 heard, passed = now, self._passed
@@ -187,30 +216,37 @@ class Follower:
             if not self.pass_on():
                 self._buffer.wait(0.1)
 
-    def _is_left(self, tail: LogReader) -> bool:
-        """Whether lines of it have arrived that were not emitted."""
-        return tail.put != tail.taken or (tail is self._block_of and bool(self._block))
-
-    def _mark(self, tail: LogReader, why: str) -> LogLine:
-        return LogLine(self._step, tail.pod, tail.container, tail.attempt, gap(why).decode())
+    def _mark_the_rest(self, number: int, source: _Source, *, late: bool) -> None:
+        """Mark what was not emitted, or not read: `late` when the reader had to be stopped."""
+        reader = source.reader
+        if self._buffer.holds(number) or (number == self._block_of and self._block):
+            self._emit(source.line(gap("there was no time left to show the rest")))
+        elif late and (reader.over or not self._follow):
+            why = f": {reader.trouble}" if reader.trouble else ""
+            self._emit(source.line(gap(f"the end of the log was not read in time{why}")))
 
     def last_lines(self) -> tuple[str, ...]:
         """The last lines that the newest pod with a log wrote, under its containers' names where there are several."""
-        newest = max((tail.attempt for tail in self._numbered if tail.last), default=0)
-        tails = [tail for tail in self._numbered if tail.attempt == newest and tail.last]
-        if len(tails) == 1:
-            return tuple(tails[0].last)
-        return tuple(line for tail in tails for line in (f"container {tail.container}:", *tail.last))
+        spoke = [source for source in self._sources if source.last]
+        newest = max((source.attempt for source in spoke), default=0)
+        spoke = [source for source in spoke if source.attempt == newest]
+        if len(spoke) == 1:
+            return tuple(spoke[0].last)
+        return tuple(line for source in spoke for line in (f"container {source.container}:", *source.last))
 
     def close(self) -> None:
         """Stop reading; nothing more is emitted. Doing it twice does no harm."""
-        for tail in self._numbered:
-            tail.close()
+        for reader in self._readers:
+            reader.close()
         self._buffer.close()
 
 
-def tail_lines(cluster: Cluster, namespace: str, pod: str, container: str, n: int) -> tuple[str, ...]:
-    """The last n lines of a container's log, for a diagnosis: as many as can be had, none when there is no log."""
+def tail_lines(
+    cluster: Cluster, namespace: str, pod: str, container: str, n: int
+) -> tuple[tuple[str, str], ...]:
+    """The last n lines of a container's log, for a diagnosis, each with the time at which it was written: as many as
+    can be had, none when there is no log.
+    """
     data = b""
     with (
         contextlib.suppress(ApiError),
@@ -219,5 +255,4 @@ def tail_lines(cluster: Cluster, namespace: str, pod: str, container: str, n: in
         for chunk in chunks:
             data = (data + chunk)[-MOST_TAIL:]
     lines = data.removesuffix(b"\n").split(b"\n") if data else []
-    texts = [text_of(line) if is_stamped(line) else line for line in lines]
-    return tuple(text.decode("utf-8", "replace") for text in texts[-n:])
+    return tuple(told(usual(line) if is_stamped(line) else UNTIMED + line) for line in lines[-n:])

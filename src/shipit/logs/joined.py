@@ -1,8 +1,9 @@
 """One log out of many streams: each is asked for anew from a second on, and repeats what was seen. Pure.
 
 What the streams are like (kubelet and containerd 1.34, measured, and the kubelet's sources):
-- a stream serves one file, the newest; when the kubelet rotates it, the stream ends as if all were read, or falls
-  silent until the container ends;
+- a stream serves one file, the newest; when the kubelet rotates it, a stream that had come to its end goes on in the
+  new one, and one that comes later to the end falls silent there until the next rotation, and goes on in whatever
+  file is the newest then: a file in between is left out without a word; or it ends, when the container has;
 - containerd goes on in the new file in the middle of a line, however short: the old one ends with its beginning;
 - `sinceTime` counts in whole seconds, and is compared line by line;
 - a long line is written in parts, and a part begins with a time only at the start of a line or of a file; so the
@@ -16,62 +17,113 @@ It relies on one thing: lines with the very same time (in nanoseconds) lie in th
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
+from shipit.logs.chunks import LONGEST, Chunks, shortened
 from shipit.logs.dedup import OVERLAP, SeenLines
-from shipit.logs.timestamps import USUAL, is_stamped, key_of, keys_of, second_of, text_of
+from shipit.logs.sightings import Sightings, near, settled
+from shipit.logs.timestamps import (
+    UNTIMED,
+    USUAL,
+    are_usual,
+    is_stamped,
+    key_of,
+    moment_of,
+    second_of,
+    text_of,
+    usual,
+)
 
-LONGEST = 1 << 20
-"""Bytes of a line that are kept."""
 MOST_SAID = 50
 """Different lines that are shown of what is no line of the log."""
-CUT = b" [shipit: the rest of this line is left out]"
+SMALLEST_FILE = 1 << 20
+"""Bytes below which no log is rotated: the kubelet's `containerLogMaxSize` is 10 Mi unless somebody sets it."""
+WHOLE = 1 << 14
+"""Bytes of a line that the runtime writes at once: a longer one is written in parts."""
 
 _KUBELET = re.compile(rb"unable to retrieve container logs|failed to |rpc error|error |Error ")
 
 
 def gap(why: str) -> bytes:
     """The line that marks a gap."""
-    return f"[shipit: some log lines may be missing here: {why}]".encode()
+    return UNTIMED + f"[shipit: some log lines may be missing here: {why}]".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a stream showed of the log. `met`: it repeated what is known; `news`: it brought what was not; `strange`: it
+    held what is no line of the log; `unfinished`: it ended within a line; `large`: so much has come, all in all, that
+    the log may have been rotated; `skipped`: a whole file may have come and gone before the stream was opened.
+    """
+
+    empty: bool = False
+    met: bool = False
+    news: bool = False
+    strange: bool = False
+    unfinished: bool = False
+    large: bool = False
+    skipped: bool = False
+
+
+NOTHING = Shown()
 
 
 class JoinedLog:
-    """The lines of one container's log in order, once each, without their times; a gap is marked by a line of its own.
-
-    `first` is the second of the first line. Of the last stream: `met` when it repeated what is known, `empty` when it
-    held no byte, `strange` when it held what is no line of the log. Its reader sets `abrupt` when it ended while lines
-    were coming: then what comes next has to follow soon, unless it is known.
+    """The lines of one container's log in order, once each, all led by a time written as usual, or by UNTIMED where
+    shipit speaks: that is how a gap is marked. `first` is the second of the first line.
     """
 
     def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-        self._size = 0
+        self._chunks = Chunks()
         self._held = b""
         self._carry = b""
         self._seen = SeenLines()
-        self._clean = True
         self._count = 0
+        self._bytes = 0
+        self._slack = timedelta()
         self._said: set[bytes] = set()
         self.first: datetime | None = None
-        self.met = self.empty = self.strange = self.abrupt = False
-        self._begin()
+        self._sightings = Sightings()
+        self._last_at: datetime | None = None
 
-    def _begin(self) -> None:
-        """A new stream: first comes what was seen before."""
+    def begin(self, within: float, opened: datetime) -> None:
+        """A new stream: first comes what was seen before.
+
+        The first new line has to be written `within` so many seconds after the last known one to count as the next,
+        unless the stream has repeated that. `opened` is the cluster's time.
+        """
+        self._within = within
+        self._opened = opened
+        self._vouched = -1
+        self._joins = near(self._known_until(), opened)
         self._repeating = bool(self._seen.latest or self._held)
         self._first = True
         self._fed = self._strange = self._held_again = False
+        self._before = (self._count, len(self._held))
         self._seen.begin()
 
-    @property
-    def progress(self) -> tuple[int, int]:
-        """Grows with everything new."""
-        return self._count, len(self._held)
+    def sighted(self, at: datetime, key: bytes) -> bool:
+        """The newest file ended with a line of that time then, b"" when it was empty: whether that has not come yet."""
+        count, latest = self._count, self._seen.latest
+        if not key:
+            return False
+        self._sightings.add(at, key)
+        newer = not latest or moment_of(key) > moment_of(latest) + self._slack
+        if not newer:
+            # The stream has come to the end of the newest file in time to hear of the next
+            self._vouched = count
+        return newer
 
     @property
-    def unfinished(self) -> bool:
-        """Whether a line has begun to come and not ended."""
-        return bool(self._held or self._carry)
+    def latest(self) -> datetime | None:
+        """When the newest line was written."""
+        return moment_of(self._seen.latest) if self._seen.latest else None
+
+    @property
+    def large(self) -> bool:
+        """Whether as much has come that the log may have been rotated."""
+        return self._bytes >= SMALLEST_FILE
 
     def since(self) -> datetime | None:
         """The time to ask the next stream from; None for everything."""
@@ -79,97 +131,128 @@ class JoinedLog:
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """The lines that a chunk completes."""
+        self._bytes += len(chunk)
         self._fed = self._fed or bool(chunk)
-        done, newline, rest = chunk.rpartition(b"\n")
-        if not newline:
-            self._keep(chunk)
-            return []
-        if self._size:
-            first, newline, others = done.partition(b"\n")
-            self._keep(first)
-            done = _shortened(self._kept()) + newline + others
-        self._keep(rest)
-        return self._take(done.split(b"\n"))
+        lines = self._chunks.lines(chunk)
+        return self._take(lines) if lines else []
 
-    def end_of_stream(self, *, clean: bool) -> list[bytes]:
-        """The stream ended; `clean` when it was not cut. The lines that are complete by that."""
-        rest, out = self._kept(), []
+    def end(self, now: datetime, *, clean: bool) -> tuple[list[bytes], Shown]:
+        """The stream ended; `clean` when it was not cut. The lines that are complete by that, and what it showed.
+
+        `now` is the cluster's time.
+        """
+        rest, out = self._chunks.rest(), []
         if rest and not is_stamped(rest):
             leads = self._repeating and self._first and not _KUBELET.match(rest)
             out = self._foreign(rest) if clean and not leads else []
-            rest, clean = b"", False
+            rest = b""
         out += self._leave(rest) if rest else []
-        self.met = self._seen.met or self._held_again
-        self.empty, self.strange = not self._fed, self._strange
-        if not self._repeating or self.met or rest:
-            self._clean = clean and not self._strange
-        self._begin()
-        return out
+        met = self._seen.met or self._held_again
+        news = (self._count, len(self._held)) != self._before
+        joins = self._joins or not self.large
+        if met and not news:
+            self._last_at = self._opened
+        elif clean and not self._fed and joins:
+            # It was at the end of the newest file all the time
+            self._last_at = now
+        return out, Shown(
+            empty=not self._fed,
+            met=met,
+            news=news,
+            strange=self._strange,
+            unfinished=bool(self._held or self._carry),
+            large=self.large,
+            skipped=not (met or news or joins),
+        )
 
-    def restarted(self, *, missed: bool = False) -> list[bytes]:
-        """The container ended and another one runs in its place: what follows is another log."""
-        out = self.finish()
-        if missed or not self._clean:
-            out.append(gap("the container was restarted, and its log before that was not read to its end"))
-        self._clean = True
-        return out
-
-    def doubt(self) -> None:
-        """So much time has passed since the last stream that the log may have been rotated more than once."""
-        self._clean = False
+    def restart(self) -> list[bytes]:
+        """What follows is another log, that of the container's next run. The last line of this one, as `finish` has it."""
+        self._bytes = 0
+        self._sightings = Sightings()
+        self._last_at = None
+        return self.finish()
 
     def finish(self) -> list[bytes]:
         """The log is over: the last line, when it has no newline."""
         if not self._held and not self._carry:
             return []
-        last = _shortened(self._carry + text_of(self._held))
-        self._held = self._carry = b""
         self._count += 1
+        last, self._held = self._begun(self._held), b""
         return [last]
 
-    def _keep(self, piece: bytes) -> None:
-        if not piece:
-            return
-        if self._size <= LONGEST:
-            self._pieces.append(piece)
-        self._size += len(piece)
-
-    def _kept(self) -> bytes:
-        """The line that was kept in pieces, one byte more of it than will be shown."""
-        line = b"".join(self._pieces)[: LONGEST + 1]
-        self._pieces, self._size = [], 0
-        return line
+    def _begun(self, held: bytes) -> bytes:
+        """What there is of a line that will not go on."""
+        line, self._carry = (self._carry + text_of(held) if self._carry else usual(held)), b""
+        return shortened(line)
 
     def _take(self, lines: list[bytes]) -> list[bytes]:
         out: list[bytes] = []
+        last = self._seen.latest
         if self._repeating:
-            lines = self._unseen(lines, out)
+            lines, last = self._unseen(lines, out), b""
             if not lines:
                 return out
-        texts = self._texts(lines)
+        shown = self._new(lines, last)
         if self._carry:
-            texts[0] = _shortened(self._carry + texts[0])
+            shown[0] = shortened(self._carry + text_of(shown[0]))
             self._carry = b""
-        return out + texts if out else texts
+        return out + shown if out else shown
 
-    def _texts(self, lines: list[bytes]) -> list[bytes]:
-        """What new lines say; they are remembered."""
+    def _new(self, lines: list[bytes], last: bytes) -> list[bytes]:
+        """New lines, as they are shown; they are remembered. `last` is the time of the line before, in this stream."""
         self._first = False
-        texts = [line[USUAL + 1 :] for line in lines]
-        if any(line[USUAL - 1 : USUAL + 1] != b"Z " for line in lines):
-            stamped = [is_stamped(line) for line in lines]
-            texts = [
-                text
-                for line, good in zip(lines, stamped, strict=True)
-                for text in ([text_of(line)] if good else self._foreign(line))
-            ]
-            lines = [line for line, good in zip(lines, stamped, strict=True) if good]
+        shown = lines
+        if not are_usual(lines):
+            lines, shown = self._told_apart(lines)
+        if not lines:
+            return shown
+        keys = [line[:USUAL] for line in lines] if shown is lines else [key_of(line) for line in lines]
+        if self.large and not near(moment_of(last or keys[0]), moment_of(keys[-1])):
+            shown = self._without_skips(shown, last)
+        self.first = self.first or second_of(keys[0])
+        self._seen.remember(keys, lines)
         self._count += len(lines)
-        if lines:
-            keys = keys_of(lines)
-            self.first = self.first or second_of(keys[0])
-            self._seen.remember(keys, lines)
-        return texts
+        self._last_at = None
+        self._slack = OVERLAP if len(lines[-1]) > WHOLE else timedelta()
+        self._sightings.forget(second_of(self._seen.latest))
+        return shown
+
+    def _told_apart(self, lines: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+        """The lines of the log; and all lines as they are shown, their times written as usual."""
+        stamped, shown = [], []
+        for line in lines:
+            if is_stamped(line):
+                stamped.append(line)
+                shown.append(usual(line))
+            else:
+                shown += self._foreign(line)
+        return stamped, shown
+
+    def _without_skips(self, shown: list[bytes], last: bytes) -> list[bytes]:
+        """The lines, marked where a whole file may have been left out by a stream that came late to the end of one."""
+        out, vouched = [], self._vouched == self._count
+        for line in shown:
+            key = key_of(line)
+            if last and key and not (vouched or self._stays(last, moment_of(key))):
+                out.append(gap("the log was rotated faster than it could be read"))
+            last, vouched = key or last, vouched and not key
+            out.append(line)
+        return out
+
+    def _stays(self, key: bytes, until: datetime) -> bool:
+        """Whether no file can have come and gone between a line that the stream holds and the next one."""
+        written = moment_of(key)
+        if until <= self._opened or settled(written, self._opened) or near(written, until):
+            return True
+        return near(max(self._opened, self._sightings.newest_until(key, self._slack)), until)
+
+    def _known_until(self) -> datetime:
+        """Until when the last known line was certainly the last one of all."""
+        latest = self._seen.latest
+        if not latest:
+            return self._opened
+        known = self._sightings.newest_until(latest, self._slack)
+        return max(known, self._last_at) if self._last_at else known
 
     def _foreign(self, line: bytes) -> list[bytes]:
         """Somebody else speaks: the kubelet, or a proxy. It need not say the same thing each time it is asked."""
@@ -177,7 +260,7 @@ class JoinedLog:
         if line in self._said or not line.strip() or len(self._said) >= MOST_SAID:
             return []
         self._said.add(line)
-        return [b"[shipit: the kubelet says: " + line[:1000] + b"]"]
+        return [UNTIMED + b"[shipit: the kubelet says: " + line[:1000] + b"]"]
 
     def _unseen(self, lines: list[bytes], out: list[bytes]) -> list[bytes]:
         """The lines from the first new one on; what has to come before it goes to `out`."""
@@ -198,20 +281,26 @@ class JoinedLog:
         if held and line[:LONGEST].startswith(held[:LONGEST]):
             return []
         latest = key_of(held) or self._seen.latest
-        soon = second_of(key_of(line)) - second_of(latest) <= OVERLAP if latest else True
-        if held and self._clean and soon:
+        apart = _apart(latest, key_of(line)) if latest else 0.0
+        if held and apart <= min(self._within, OVERLAP.total_seconds()):
             # Written in parts, and the log was rotated between them
-            self._carry += text_of(held)
+            self._carry = self._carry + text_of(held) if self._carry else usual(held)
             return []
         out = []
         if held or self._carry:
-            out.append(_shortened(self._carry + text_of(held)))
-            self._carry = b""
-        follows = self._clean and not self._seen.blind and (soon or not self.abrupt)
-        if held or not (self._seen.met or follows):
+            out.append(self._begun(held))
+        if held or not self._is_next(latest, line):
             out.append(gap("the log could not be read for a while, and what follows is not what was next"))
         self._count += len(out)
         return out
+
+    def _is_next(self, latest: bytes, line: bytes) -> bool:
+        """Whether the first new line of a stream follows the last known one."""
+        moment = moment_of(key_of(line))
+        if self._seen.met:
+            return not self.large or self._vouched == self._count or self._stays(latest, moment)
+        joins = self._joins or not self.large or near(moment_of(latest), moment)
+        return _apart(latest, key_of(line)) <= self._within and not self._seen.blind and joins
 
     def _leave(self, rest: bytes) -> list[bytes]:
         """A stream ended within a line."""
@@ -228,5 +317,5 @@ class JoinedLog:
         return out
 
 
-def _shortened(line: bytes) -> bytes:
-    return line if len(line) <= LONGEST else line[:LONGEST] + CUT
+def _apart(key: bytes, later: bytes) -> float:
+    return (second_of(later) - second_of(key)).total_seconds()

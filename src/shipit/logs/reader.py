@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Literal
 
 from shipit.errors import ApiError, Forbidden, NotFound, Unreachable
 from shipit.logs.buffer import Buffer
-from shipit.logs.continuity import Continuity
-from shipit.logs.joined import JoinedLog, gap
+from shipit.logs.continuity import Continuity, End, Trust
+from shipit.logs.joined import NOTHING, JoinedLog, Shown, gap
+from shipit.logs.lookout import Lookout
+from shipit.logs.sightings import ROTATION_EVERY
+from shipit.logs.spare import Spare, Stream
 from shipit.model import Clock, Cluster, Container, Pod
 
-LAST = 20
-"""Lines that are kept of each container for the verdict."""
 LONGEST_PAUSE = 5.0
 TRIES = 6
 """How often the log of an ended container is asked for when nothing of it comes."""
-ROTATION_EVERY = 8.0
-"""Seconds in which a log can't be rotated twice: the kubelet looks every 10 s."""
-
-_End = Literal["clean", "cut", "gone", "absent", "refused"]
 
 
 class LogReader:
-    """Reads one container's log into the buffer, under a number. `last` holds its last lines, as they were told."""
+    """Reads one container's log into the buffer, under a number."""
 
     def __init__(
         self,
@@ -38,33 +32,40 @@ class LogReader:
         *,
         pod: Pod,
         container: str,
-        attempt: int,
+        pace: float,
         follow: bool = True,
     ) -> None:
-        self.pod = pod.name
-        self.container = container
-        self.attempt = attempt
-        self.last: deque[str] = deque(maxlen=LAST)
         self.forbidden: Forbidden | None = None
         self.over = False
         self.trouble = ""
-        self.put = self.taken = 0
+        self._pod = pod
+        self._container = container
+        self._pace = pace
         self._follow = follow
-        self._namespace = pod.namespace
         self._cluster = cluster
         self._clock = clock
         self._buffer = buffer
         self._number = number
         self._joined = JoinedLog()
+        self._spare = Spare(self._open, cluster.now)
+        self._lookout = Lookout(
+            cluster,
+            clock,
+            self._joined,
+            self._spare.prepare,
+            self._leave_hanging,
+            pod=pod,
+            container=container,
+            pace=pace,
+        )
+        self._continuity = Continuity()
         self._guard = threading.Condition()
         self._thread: threading.Thread | None = None
         self._ending = self._closed = self._vanished = self._waits = False
         self._restarts = 0
         self._read_restarts: int | None = None
         self._late_for: datetime | None = None
-        self._continuity = Continuity()
-        self._ended_at: float | None = None
-        self._stream: AbstractContextManager[Iterator[bytes]] | None = None
+        self._stream: Stream | None = None
 
     @property
     def done(self) -> bool:
@@ -72,7 +73,7 @@ class LogReader:
         thread = self._thread
         return thread is None or not thread.is_alive()
 
-    def observe(self, container: Container, pace: float) -> None:
+    def observe(self, container: Container) -> None:
         """What the cluster says of the container now; reading begins, or begins again after a restart."""
         with self._guard:
             over = container.state != "running"
@@ -84,10 +85,7 @@ class LogReader:
             self._restarts = container.restarts
             self._guard.notify_all()
         if begin and self.forbidden is None and not self._closed:
-            self._continuity.settled = False
-            self._thread = threading.Thread(
-                target=self._run, args=(pace,), name=f"log-{self.container}", daemon=True
-            )
+            self._thread = threading.Thread(target=self._run, name=f"log-{self._container}", daemon=True)
             self._thread.start()
 
     def _first_seen(self, container: Container) -> None:
@@ -111,16 +109,17 @@ class LogReader:
             self._ending = True
             self._guard.notify_all()
 
-    def stir(self) -> None:
-        """Leave a stream that may hang at a file that was rotated: it ends as if all were read, and is opened anew."""
-        if self._follow and not self.done and self._continuity.stalls(self._clock.monotonic()):
-            self._leave()
-
     def close(self) -> None:
         with self._guard:
             self._closed = True
             self._guard.notify_all()
+        self._spare.close()
         self._leave()
+
+    def _leave_hanging(self) -> None:
+        # Of a container that has ended a stream ends by itself
+        if not self.over:
+            self._leave()
 
     def _leave(self) -> None:
         with self._guard:
@@ -132,44 +131,45 @@ class LogReader:
         if self._thread is not None:
             self._thread.join(timeout)
 
-    def _run(self, pace: float) -> None:
+    def _run(self) -> None:
         try:
-            self._read_all(pace)
+            self._read_all()
         except Exception as error:  # noqa: BLE001 — a thread has nobody to raise to; the gap is marked
             self.trouble = f"{type(error).__name__}: {error}"
             self._put([gap(self.trouble)])
         finally:
+            self._lookout.stop()
+            self._spare.drop()
             self._buffer.wake()
 
-    def _read_all(self, pace: float) -> None:
-        failures, pause, was_over = 0, pace, False
+    def _read_all(self) -> None:
+        failures, pause, was_over = 0, self._pace, False
         while not self._closed:
             with self._guard:
                 over = self.over or self._ending
                 restarts = self._restarts
             if over and not was_over:
-                failures, pause, was_over = 0, pace, True
+                failures, pause, was_over = 0, self._pace, True
             self._meet(restarts)
-            before = self._joined.progress
-            end = self._read_stream()
-            new = self._joined.progress != before
+            end, shown = self._read_stream()
             once = not self._follow and not self.over
-            self._continuity.look(self._joined, clean=end == "clean", over=over, once=once, new=new)
-            failures = failures + 1 if over and not new else 0
-            if self._is_over(end) or failures >= TRIES:
-                self._put(self._joined.finish())
-                if self.forbidden is None:
-                    gone = end in ("gone", "absent")
-                    self._put(self._continuity.missing(self.pod, self.trouble, gone=gone))
-                self._ended_at = None
+            now, believed = self._clock.monotonic(), self._ending
+            idle = self._lookout.pulse.idle(now)
+            self._continuity.ended(end, shown, now, idle=idle, over=over, once=once, believed=believed)
+            failures = failures + 1 if over and not shown.news else 0
+            if self.forbidden is not None or self._continuity.settled or end is End.GONE or failures >= TRIES:
+                self._end_with(end)
                 return
-            pause = pace if new else min(LONGEST_PAUSE, pause * 2)
-            if not new or end != "clean":
+            pause = self._pace if shown.news else min(LONGEST_PAUSE, pause * 2)
+            if not shown.news or end is not End.CLEAN:
                 self._rest(pause, over=over)
         self._put(self._joined.finish())
 
-    def _is_over(self, end: _End) -> bool:
-        return self._continuity.settled or self.forbidden is not None or end == "gone"
+    def _end_with(self, end: End) -> None:
+        self._put(self._joined.finish())
+        if self.forbidden is None:
+            gone = end in (End.GONE, End.ABSENT)
+            self._put(self._continuity.missing(self._pod.name, self.trouble, gone=gone))
 
     def _rest(self, pause: float, *, over: bool) -> None:
         """Wait, less when the container turns out to have ended."""
@@ -182,13 +182,10 @@ class LogReader:
         if self._read_restarts is None:
             self._read_earlier(restarts)
         elif restarts != self._read_restarts:
-            self._put(self._joined.restarted())
-            self._continuity.fresh = True
+            self._restart(missed=self._continuity.trust is Trust.BROKEN)
             if restarts > self._read_restarts + 1:
                 self._put([gap("the container was restarted several times since its log was last read")])
         self._read_restarts = restarts
-        if self._ended_at is not None and self._clock.monotonic() - self._ended_at > ROTATION_EVERY:
-            self._joined.doubt()
 
     def _read_earlier(self, restarts: int) -> None:
         """What the container wrote before its last restart, as far as the kubelet keeps it: one run."""
@@ -199,55 +196,71 @@ class LogReader:
                 [gap(f"the container was restarted {restarts} times, and not all of its logs are kept")]
             )
         if restarts and kept:
-            end = self._read_stream(previous=True)
-            self._put(self._joined.restarted(missed=end != "clean"))
+            end, _ = self._read_stream(previous=True)
+            self._restart(missed=end is not End.CLEAN)
 
-    def _read_stream(self, *, previous: bool = False) -> _End:
-        stream = self._cluster.log(
-            self._namespace,
-            self.pod,
-            self.container,
-            since=self._joined.since(),
-            follow=self._follow and not previous,
-            previous=previous,
-        )
-        opened, clean = False, False
+    def _restart(self, *, missed: bool) -> None:
+        """The container ended and another one runs in its place: what follows is another log."""
+        self._spare.drop()
+        self._put(self._joined.restart())
+        if missed:
+            self._put([gap("the container was restarted, and its log before that was not read to its end")])
+        self._continuity = Continuity()
+
+    def _read_stream(self, *, previous: bool = False) -> tuple[End, Shown]:
+        """Read one stream to its end: what became of it, and what it showed of the log."""
+        spare = self._spare.take()
+        stream = spare or self._open(previous=previous)
+        end, shown, opened = End.CUT, NOTHING, False
         try:
             with stream as chunks:
                 opened = True
                 with self._guard:
                     self._stream = stream
-                self._continuity.opened(self._clock.monotonic())
-                for chunk in () if self._closed else chunks:
-                    lines = self._joined.feed(chunk)
-                    self._continuity.took(len(chunk), self._clock.monotonic(), news=bool(lines))
-                    self._put(self._led(lines))
-                clean = not self._closed
-        except NotFound as error:
-            self.trouble = error.message
-            self._continuity.absent(self._clock.monotonic(), believed=self._ending)
-            # A kubelet that has just started may not know a pod yet that is there
-            return "gone" if self._vanished else "absent"
-        except Forbidden as error:
-            self.forbidden = error
-            return "refused"
-        except Unreachable as error:
-            self.trouble = error.message
+                self._joined.begin(self._continuity.trust.value, spare.at if spare else self._cluster.now())
+                self._read(() if self._closed else chunks)
+                end = End.CUT if self._closed else End.CLEAN
         except ApiError as error:
-            self.trouble = error.message
-            self._continuity.refused()
-            return "refused"
+            end = self._failed(error)
         finally:
             with self._guard:
                 self._stream = None
             if opened:
-                self._put(self._led(self._joined.end_of_stream(clean=clean)))
-        now = self._clock.monotonic()
-        if self._continuity.ended(self._joined, now, clean=clean) and opened:
-            self._ended_at = now
-            self._joined.abrupt = self._continuity.abrupt
-            self.trouble = "" if clean else self.trouble
-        return "clean" if clean else "cut"
+                lines, shown = self._joined.end(self._cluster.now(), clean=end is End.CLEAN)
+                self._put(self._led(lines))
+        if end is End.CLEAN and (shown.met or shown.news) and not shown.strange:
+            self.trouble = ""
+        return end, shown
+
+    def _open(self, *, previous: bool = False) -> Stream:
+        return self._cluster.log(
+            self._pod.namespace,
+            self._pod.name,
+            self._container,
+            since=self._joined.since(),
+            follow=self._follow and not previous,
+            previous=previous,
+        )
+
+    def _read(self, chunks: Iterable[bytes]) -> None:
+        pulse = self._lookout.pulse
+        pulse.opened(self._clock.monotonic())
+        for chunk in chunks:
+            lines = self._joined.feed(chunk)
+            pulse.took(self._clock.monotonic(), news=bool(lines))
+            self._put(self._led(lines))
+            if self._joined.large:
+                self._lookout.start()
+                self._spare.drop_if_before(self._joined.latest)
+
+    def _failed(self, error: ApiError) -> End:
+        if isinstance(error, Forbidden):
+            self.forbidden = error
+            return End.REFUSED
+        self.trouble = error.message
+        if isinstance(error, NotFound):
+            return End.GONE if self._vanished else End.ABSENT
+        return End.CUT if isinstance(error, Unreachable) else End.REFUSED
 
     def _led(self, lines: list[bytes]) -> list[bytes]:
         """The first lines of a log that was come to late, marked when they may not be its beginning."""
@@ -265,9 +278,7 @@ class LogReader:
         if not lines:
             return
         began = self._clock.monotonic()
-        self.put += 1
-        self._buffer.put(self._number, b"\n".join(lines))
+        self._buffer.put(self._number, lines)
         if self._clock.monotonic() - began > ROTATION_EVERY:
             # The kubelet does not wait for slow readers when it rotates a log
-            self.put += 1
-            self._buffer.put(self._number, gap("the lines came faster than they could be stored"))
+            self._buffer.put(self._number, [gap("the lines came faster than they could be stored")])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from contextlib import closing
 
 from shipit.errors import Refused, Unknown
@@ -13,7 +12,6 @@ from shipit.logs.follower import Follower
 from shipit.model import RELEASE_LABEL, Clock, Cluster, Job, pods_of
 
 LOOK_EVERY = 2.0
-GLANCE = 0.2
 PATIENCE = 30.0
 """Seconds that the log may be silent before what has come of it is all that is shown."""
 
@@ -25,14 +23,19 @@ def show_logs(job: Job, cluster: Cluster, clock: Clock, emit: Emit, *, follow: b
     """
     if follow:
         emit(StepChanged(job.name, "started", f"following Job {job.name}"))
-    told = ""
-    with Follower(cluster, clock, job.name, emit, follow=follow) as logs:
-        for seen in _looks(job, cluster, clock, logs):
-            if seen is not None:
-                logs.watch(pods_of(cluster, seen))
-                job = seen
-            state = seen.state if seen is not None else "deleted"
-            if seen is None or seen.finished or seen.idle or not follow:
+    told = state = ""
+    with (
+        Follower(cluster, clock, job.name, emit, follow=follow) as logs,
+        closing(cluster.changes(job.namespace, f"controller-uid={job.uid}")) as changes,
+    ):
+        for _ in logs.looks(changes, LOOK_EVERY):
+            seen = cluster.job(job.namespace, job.name)
+            if seen is None or seen.uid != job.uid:
+                state = "deleted"
+                break
+            logs.watch(pods_of(cluster, seen))
+            job, state = seen, seen.state
+            if seen.finished or seen.idle or not follow:
                 break
             if state != told:
                 emit(JobChanged(job.name, job.name, state))
@@ -47,20 +50,6 @@ def show_logs(job: Job, cluster: Cluster, clock: Clock, emit: Emit, *, follow: b
     if follow:
         emit(StepChanged(job.name, "done"))
     return job
-
-
-def _looks(job: Job, cluster: Cluster, clock: Clock, logs: Follower) -> Iterator[Job | None]:
-    """The Job, look by look, None when it is gone; in between, what has come of its log is passed on."""
-    looked = -LOOK_EVERY
-    with closing(cluster.changes(job.namespace, f"controller-uid={job.uid}")) as changes:
-        changed = True
-        while True:
-            if changed or clock.monotonic() - looked >= LOOK_EVERY:
-                looked = clock.monotonic()
-                seen = cluster.job(job.namespace, job.name)
-                yield seen if seen is not None and seen.uid == job.uid else None
-            logs.pass_on()
-            changed = changes.wait(GLANCE)
 
 
 def describe(job: Job) -> str:

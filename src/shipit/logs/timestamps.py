@@ -10,6 +10,8 @@ _STAMP = re.compile(
 )
 USUAL = 30
 """Bytes of a time in UTC with nine digits of a second, as the kubelet writes it."""
+UNTIMED = b" " * (USUAL + 1)
+"""Stands before what has no time, where a time and a blank stand before the others."""
 
 
 def is_stamped(line: bytes) -> bool:
@@ -28,12 +30,14 @@ def key_of(line: bytes) -> bytes:
     return base + b"." + (fraction or b"").ljust(9, b"0") + b"Z"
 
 
-def keys_of(lines: list[bytes]) -> list[bytes]:
-    """The same for many stamped lines, fast where they are as usual."""
-    stamps = [line[:USUAL] for line in lines]
-    if all(stamp[-1:] == b"Z" for stamp in stamps):
-        return stamps
-    return [key_of(line) for line in lines]
+def are_usual(lines: list[bytes]) -> bool:
+    """Whether every line is led by a time as the kubelet writes it, so that all of them can be cut at one place."""
+    return all(line[USUAL - 1 : USUAL + 1] == b"Z " for line in lines)
+
+
+def usual(line: bytes) -> bytes:
+    """A stamped line with its time written as usual."""
+    return key_of(line) + b" " + text_of(line)
 
 
 def text_of(line: bytes) -> bytes:
@@ -41,5 +45,14 @@ def text_of(line: bytes) -> bytes:
     return line.partition(b" ")[2]
 
 
+def told(line: bytes) -> tuple[str, str]:
+    """The time, "" when there is none, and the text of a line whose time is written as usual, or missing."""
+    return line[:USUAL].decode("ascii", "replace").rstrip(), line[USUAL + 1 :].decode("utf-8", "replace")
+
+
 def second_of(key: bytes) -> datetime:
     return datetime.fromisoformat(key[:19].decode()).replace(tzinfo=UTC)
+
+
+def moment_of(key: bytes) -> datetime:
+    return datetime.fromisoformat(key[:26].decode()).replace(tzinfo=UTC)
