@@ -51,6 +51,16 @@ def test_a_log_line_keeps_its_bytes() -> None:
     assert (line["step"], line["pod"], line["container"], line["attempt"]) == ("migrate", "p", "c", 2)
 
 
+def test_a_log_line_has_the_time_at_which_it_was_written() -> None:
+    written = "2025-03-14T11:59:58.123456789Z"
+    lines = told(
+        LogLine("migrate", "p", "c", 1, "one", written),
+        AppLogLine("p", "c", "two", written),
+        LogLine("migrate", "p", "c", 1, "[shipit: some log lines may be missing here: …]"),
+    )
+    assert [line["time"] for line in lines] == [written, written, "2025-03-14T12:00:00.123Z"]
+
+
 @given(st.text(st.one_of(st.characters(), st.characters(categories=["Cs"]), st.sampled_from("\\ud8"))))
 def test_whatever_a_line_holds_the_object_is_one_line_of_valid_unicode(text: str) -> None:
     lines = told(LogLine("migrate", "p", "c", 1, text), Failed("unknown", text, details=(text,)))

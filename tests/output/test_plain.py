@@ -62,6 +62,17 @@ def test_a_heartbeat_speaks_of_the_pod_that_lives_not_of_the_one_that_failed() -
     assert shown[-2] == "migrate: still running, 30s elapsed; pod second Running (attempt 2)"
 
 
+def test_a_log_line_has_the_time_at_which_it_was_written() -> None:
+    stdout = io.StringIO()
+    output = open_output("plain", stdout=stdout, stderr=stdout, environ={}, clock=StoryClock(), run="r")
+    output.emit(LogLine("migrate", "p", "c", 1, "one", "2025-03-14T11:59:58.123456789Z"))
+    output.emit(LogLine("migrate", "p", "c", 1, "[shipit: some log lines may be missing here: …]"))
+    assert [line[:30] for line in stdout.getvalue().splitlines()] == [
+        "2025-03-14T11:59:58Z migrate |",
+        "2025-03-14T12:00:00Z migrate |",
+    ]
+
+
 def test_a_label_grows_only_when_it_has_to() -> None:
     shown, _ = told(
         at_once(

@@ -43,7 +43,8 @@ class JsonLines:
         self._run = run
 
     def show(self, event: Event) -> None:
-        time = self._clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        time = event.written if isinstance(event, LogLine | AppLogLine) else ""
+        time = time or self._clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = json.dumps({"time": time, "run": self._run, **fields(event)})
         self._out.line(line if "\\ud" not in line else json.dumps(json.loads(line, object_hook=_clean)))
 
@@ -103,8 +104,8 @@ def _type(event: Event) -> str:
             assert_never(event)
 
 
-_LEFT_OUT = frozenset({"run", "result", "states"})
-"""Said with every line; said at the end; said with the message."""
+_LEFT_OUT = frozenset({"run", "result", "states", "written"})
+"""Said with every line; said at the end; said with the message; the time of its line."""
 _SECONDS = frozenset({"timeout", "elapsed", "duration"})
 
 

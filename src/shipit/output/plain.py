@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from shipit.events import Event, Failed
+from shipit.events import AppLogLine, Event, Failed, LogLine
 from shipit.model import Clock
 from shipit.output.narration import Narration
 from shipit.output.progress import Silence
@@ -27,11 +27,12 @@ class Plain:
         if isinstance(event, Failed):
             self._err.line("\n".join(lines))
         else:
-            self._say(lines)
+            written = event.written if isinstance(event, LogLine | AppLogLine) else ""
+            self._say(lines, written)
         self._silence.broken(at)
 
-    def _say(self, lines: Iterable[str]) -> None:
-        time = self._clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+    def _say(self, lines: Iterable[str], written: str = "") -> None:
+        time = f"{written[:19]}Z" if written else self._clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
         for line in lines:
             self._out.line(f"{time} {line}")
 
