@@ -10,11 +10,12 @@ import pytest
 
 from sandbox import Sandbox
 from shipit.cli.clock import SystemClock
-from shipit.cluster import KubeCluster, connect
+from shipit.cluster import KubeCluster
 from shipit.events import Event, LogLine
 from shipit.logs.follower import Follower, tail_lines
 from shipit.model import Json
 from tests.e2e.kit import Kube
+from tests.logs.rotations import a_job, cluster_of, follow, play, sh
 
 # containerd 1.6 drops the end of what a process wrote just before it ended, on a busy machine: the writers linger.
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
@@ -22,26 +23,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
 @pytest.fixture
 def cluster(sandbox: Sandbox) -> KubeCluster:
-    return connect(kubeconfig=str(sandbox.kubeconfig), context=sandbox.context or None, clock=SystemClock())
-
-
-def sh(script: str, name: str = "m") -> Json:
-    return {"name": name, "image": "registry.sandbox/busybox:v1", "command": ["sh", "-c", script]}
-
-
-def a_job(namespace: str, *containers: Json, retries: int = 0, **pod: object) -> Json:
-    spec = {
-        "restartPolicy": "Never",
-        "terminationGracePeriodSeconds": 0,
-        "containers": list(containers),
-        **pod,
-    }
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {"name": "migrate", "namespace": namespace},
-        "spec": {"backoffLimit": retries, "template": {"spec": spec}},
-    }
+    return cluster_of(sandbox)
 
 
 @dataclass
@@ -59,26 +41,26 @@ class Told:
         return [each.line for each in self.logs if (each.container, each.attempt) == (container, attempt)]
 
 
-def follow(cluster: KubeCluster, job: Json, *, meanwhile: threading.Thread | None = None) -> Told:
-    """Make a Job and follow it to its end, as a step does."""
-    told, namespace = Told(), job["metadata"]["namespace"]
-    uid = cluster.create(job)["metadata"]["uid"]
-    selector = f"controller-uid={uid}"
-    changes = cluster.changes(namespace, selector)
-    with Follower(cluster, SystemClock(), "migrate", told) as follower:
-        while True:
-            seen = cluster.job(namespace, "migrate")
-            assert seen is not None
-            follower.watch(cluster.pods(namespace, selector))
-            if seen.finished:
-                break
-            follower.pass_on()
-            if meanwhile is not None and told.logs and not meanwhile.ident:
-                meanwhile.start()
-            changes.wait(0.2)
-        follower.finish(60)
-    changes.close()
+def followed(cluster: KubeCluster, job: Json, *, meanwhile: threading.Thread | None = None) -> Told:
+    """Make a Job and follow it to its end; `meanwhile` is started at its first line."""
+    told = Told()
+
+    def emit(event: Event) -> None:
+        told(event)
+        if meanwhile is not None and not meanwhile.ident:
+            meanwhile.start()
+
+    follow(cluster, job, emit)
     return told
+
+
+@pytest.mark.parametrize("kind", ["burst", "slow", "blind"])
+def test_a_log_that_is_rotated_is_whole_or_marked_where_lines_are_missing(
+    sandbox: Sandbox, kind: str
+) -> None:
+    """See `tests/logs/rotations.py`, which plays more of them, and many times over."""
+    heard, streams = play(kind, sandbox)
+    assert not heard.wrong, heard.as_text(kind, streams)
 
 
 def test_600001_lines_at_full_speed_through_a_rotation_arrive_once_each_and_in_order(
@@ -98,7 +80,7 @@ def test_600001_lines_at_full_speed_through_a_rotation_arrive_once_each_and_in_o
         volumes=[{"name": "log", "emptyDir": {}}],
     )
     began = time.monotonic()
-    told = follow(cluster, job)
+    told = followed(cluster, job)
     took = time.monotonic() - began
     assert told.of("m") == [text.replace("&", str(n)) for n in range(600_001)]
     left = kube.kubectl("logs", "job/migrate", "-c", "m")
@@ -110,14 +92,14 @@ def test_long_lines_that_a_rotation_splits_arrive_whole(cluster: KubeCluster, ku
     count, size = 9_000, 20_480
     grow = "x=xxxxxxxxxx; for i in 1 2 3 4 5 6 7 8 9 10 11; do x=$x$x; done; i=0"
     half = f'n=0; while [ $n -lt {count // 2} ]; do echo "$i $x"; i=$((i+1)); n=$((n+1)); done'
-    told = follow(cluster, a_job(kube.namespace, sh(f"{grow}; sleep 2; {half}; sleep 11; {half}")))
+    told = followed(cluster, a_job(kube.namespace, sh(f"{grow}; sleep 2; {half}; sleep 11; {half}")))
     assert told.of("m") == [f"{n} {'x' * size}" for n in range(count)]
     assert len(kube.kubectl("logs", "job/migrate").splitlines()) < count
 
 
 def test_hostile_bytes_and_a_last_line_without_newline(cluster: KubeCluster, kube: Kube) -> None:
     script = r"printf 'one\n\n\377\376 bad\nhalf\rwhole\n\033[31mred\nlast'"
-    told = follow(cluster, a_job(kube.namespace, sh(script)))
+    told = followed(cluster, a_job(kube.namespace, sh(script)))
     assert told.of("m") == ["one", "", "\ufffd\ufffd bad", "half\rwhole", "\x1b[31mred", "last"]
 
 
@@ -126,7 +108,7 @@ def test_every_pod_is_an_attempt_and_init_containers_and_sidecars_are_told(
 ) -> None:
     sidecar = {**sh("echo beside; sleep 1000", "beside"), "restartPolicy": "Always"}
     init = [sh("echo first", "wait"), sidecar]
-    told = follow(cluster, a_job(kube.namespace, sh("echo main; exit 3"), retries=1, initContainers=init))
+    told = followed(cluster, a_job(kube.namespace, sh("echo main; exit 3"), retries=1, initContainers=init))
     for attempt in (1, 2):
         assert told.of("wait", attempt) == ["first"]
         assert told.of("beside", attempt) == ["beside"]
@@ -139,7 +121,7 @@ def test_a_container_that_is_restarted_is_told_each_time(cluster: KubeCluster, k
     mounted = {**sh(script), "volumeMounts": [{"name": "s", "mountPath": "/s"}]}
     volumes = [{"name": "s", "emptyDir": {}}]
     job = a_job(kube.namespace, mounted, retries=5, restartPolicy="OnFailure", volumes=volumes)
-    assert follow(cluster, job).of("m") == ["try 1", "try 2", "try 3"]
+    assert followed(cluster, job).of("m") == ["try 1", "try 2", "try 3"]
 
 
 def test_a_pod_deleted_in_the_middle_leaves_what_it_wrote(cluster: KubeCluster, kube: Kube) -> None:
@@ -150,7 +132,7 @@ def test_a_pod_deleted_in_the_middle_leaves_what_it_wrote(cluster: KubeCluster, 
     kill = threading.Thread(
         target=lambda: kube.kubectl("delete", "pod", "-l", "job-name=migrate", "--wait=false"), daemon=True
     )
-    told = follow(cluster, job, meanwhile=kill)
+    told = followed(cluster, job, meanwhile=kill)
     # The log's files may go before the pod does, and the kubelet says so
     lines = [line for line in told.of("m") if not line.startswith("[shipit: the kubelet says: ")]
     assert lines == ["1", "2", "3", "told to stop"]
@@ -176,10 +158,11 @@ def test_a_log_that_is_still_being_written_is_left_when_shipit_stops_waiting(
     assert set(whole) == {"on and on"}
     assert "on and on".startswith(last)
     pod = told.logs[0].pod
-    assert tail_lines(cluster, kube.namespace, pod, "m", 3) == ("on and on",) * 3
+    assert [line for _, line in tail_lines(cluster, kube.namespace, pod, "m", 3)] == ["on and on"] * 3
 
 
 def test_the_last_lines_of_a_container_are_had_without_the_rest(cluster: KubeCluster, kube: Kube) -> None:
-    told = follow(cluster, a_job(kube.namespace, sh("seq 1 100000; printf end; sleep 1")))
-    assert tail_lines(cluster, kube.namespace, told.logs[0].pod, "m", 2) == ("100000", "end")
+    told = followed(cluster, a_job(kube.namespace, sh("seq 1 100000; printf end; sleep 1")))
+    last = tail_lines(cluster, kube.namespace, told.logs[0].pod, "m", 2)
+    assert [line for _, line in last] == ["100000", "end"]
     assert tail_lines(cluster, kube.namespace, "no-such-pod", "m", 2) == ()
