@@ -28,19 +28,14 @@ def wait_for_completion(step: Step, found: JobOrPod, world: World, emit: Emit) -
         Follower(world.cluster, world.clock, step.name, emit) as logs,
         closing(world.cluster.changes(step.ref.namespace, f"controller-uid={found.uid}")) as changes,
     ):
-        looked, changed = -STEP_LOOK_EVERY, True
-        while True:
-            now = world.clock.monotonic()
-            late = now - born >= step.timeout
-            if changed or late or now - looked >= STEP_LOOK_EVERY:
-                looked = now
-                with world.cluster.within(max(0.0, born + step.timeout - now) + LATE):
-                    result = watch.look(born)
-                logs.watch(watch.pods)
-                if result is not None:
-                    break
-            logs.pass_on()
-            changed = changes.wait(min(GLANCE, max(0.01, born + step.timeout - now)))
+        result = None
+        for now in logs.looks(changes, STEP_LOOK_EVERY, born + step.timeout):
+            with world.cluster.within(max(0.0, born + step.timeout - now) + LATE):
+                result = watch.look(born)
+            logs.watch(watch.pods)
+            if result is not None:
+                break
+        assert result is not None  # noqa: S101 - looks end with a result alone
         left = born + step.timeout + LOGS_LATE - world.clock.monotonic()
         ended = result.leftover is Leftover.ENDED and result.outcome is not StepOutcome.UNKNOWN
         logs.finish(max(LATE, left) if ended else GLANCE)
