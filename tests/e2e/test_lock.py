@@ -63,7 +63,7 @@ def test_a_holder_that_slept_past_its_lease_changes_nothing_when_it_wakes(projec
     late = sleeper.end()
 
     assert done.exit_code == 0, done.told
-    assert any("taken over from a dead holder" in each["message"] for each in done.of("warning"))
+    assert any("took over the lock of a dead deploy" in each["message"] for each in done.of("warning"))
     assert done.log == ["begin", "released"]
     assert late.exit_code in (7, 8), late.told
     assert "the lock of the release was lost" in late.error["message"]

@@ -105,24 +105,24 @@ SECOND = job("echo second", name="{{ .Release.Name }}-second")
 CASES: dict[str, tuple[Callable[[Project], None], tuple[str, ...]]] = {
     "no-render": (templates(broken="a: {{ .Values.no.such.value }}\n"), ("does not render", "broken.yaml:1")),
     "no-yaml": (templates(broken="a: [1, 2\n"), ("does not render", "broken.yaml")),
-    "no-object": (templates(broken="just: words\n"), ("no Kubernetes object", "apiVersion not set")),
+    "no-object": (templates(broken="just: words\n"), ("not a Kubernetes object", "apiVersion not set")),
     "no-kind": (
         templates(broken="apiVersion: no.such/v1\nkind: Thing\nmetadata: {name: thing}\n"),
         ("Thing", "no.such/v1"),
     ),
     "no-template": (migration('template = "templates/no-such.yaml"'), ("templates/no-such.yaml",)),
     "no-job": (without_the_migration, ("renders no Job",)),
-    "two-jobs": (templates(second=SECOND), ("2 Jobs", "which is the migration?")),
+    "two-jobs": (templates(second=SECOND), ("2 Jobs", "which one is the migration?")),
     "no-tag": (release('tag_key = "other.tag"'), ("the tag v1 is not in the image",)),
     "no-namespace": (in_no_namespace, ("namespace nowhere does not exist",)),
     "no-rights": (as_nobody, ("forbid",)),
-    "no-writes": (as_reader, ("may not do all of a deploy", "create jobs", "delete jobs")),
+    "no-writes": (as_reader, ("not allowed to deploy to namespace", "create jobs", "delete jobs")),
     "no-cluster": (at_a_dead_address, ("127.0.0.1:1",)),
     "no-helm": (with_no_helm, ("no-helm", "SHIPIT_HELM")),
     "old-helm": (with_an_old_helm, ("is helm 3.12; shipit needs helm 3.13 or newer",)),
     "no-secret": (
         templates(migrate=FINE + "          envFrom: [{secretRef: {name: not-there}}]\n"),
-        ("what the migration needs is not in namespace",),
+        ("what the migration references does not exist in namespace",),
     ),
 }  # fmt: skip
 

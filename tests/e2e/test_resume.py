@@ -36,7 +36,7 @@ class Killed:
         assert self.next is not None
         assert self.next.exit_code == 0, self.next.told
         warned = [each["message"] for each in self.next.of("warning")]
-        assert any("the lock was taken over from a dead holder" in message for message in warned), warned
+        assert any("took over the lock of a dead deploy" in message for message in warned), warned
         return self.next
 
     @property
