@@ -134,11 +134,13 @@ class Reading:
             clean = not self.blind[0] <= self.now < self.blind[1]
             data = self.node.log.serve(*stream.read(self.now), stream.asked) if clean else b""
             if data:
-                lines = self.joined.feed(data)
+                lines = self.joined.feed(data, self._moment(self.spare[1]) if self.spare else None)
                 self.joined._bytes += SMALLEST_FILE
                 self.pulse.took(self.now, news=bool(lines))
                 self.out += lines
                 self._drop_spare()
+                if self.joined.passed:
+                    break
             elif self._ended(stream):
                 break
             self.now += STEP
@@ -159,7 +161,7 @@ class Reading:
         return EPOCH + timedelta(seconds=self.now if at is None else at)
 
     def _ended_with(self, end: End, shown: Shown, *, over: bool) -> None:
-        idle = self.pulse.idle(self.now)
+        idle = self.pulse.idle(self.now) or self.joined.passed
         self.continuity.ended(end, shown, self.now, idle=idle, over=over, once=False)
 
     def _hangs(self) -> bool:

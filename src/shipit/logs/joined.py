@@ -96,6 +96,7 @@ class JoinedLog:
         self._within = within
         self._opened = opened
         self._vouched = -1
+        self.passed = False
         self._joins = near(self._known_until(), opened)
         self._repeating = bool(self._seen.latest or self._held)
         self._first = True
@@ -129,12 +130,19 @@ class JoinedLog:
         """The time to ask the next stream from; None for everything."""
         return self._seen.since()
 
-    def feed(self, chunk: bytes) -> list[bytes]:
-        """The lines that a chunk completes."""
+    def feed(self, chunk: bytes, spare: datetime | None = None) -> list[bytes]:
+        """The lines that a chunk completes. `spare`: since when a stream is open of a file that was empty then.
+
+        The stream has `passed` into that file where lines may have been left out: what is there is read from the other.
+        """
+        self._spare = spare
         self._bytes += len(chunk)
         self._fed = self._fed or bool(chunk)
         lines = self._chunks.lines(chunk)
-        return self._take(lines) if lines else []
+        out = self._take(lines) if lines else []
+        if self.passed:
+            self._chunks.rest()
+        return out
 
     def end(self, now: datetime, *, clean: bool) -> tuple[list[bytes], Shown]:
         """The stream ended; `clean` when it was not cut. The lines that are complete by that, and what it showed.
@@ -209,6 +217,10 @@ class JoinedLog:
         keys = [line[:USUAL] for line in lines] if shown is lines else [key_of(line) for line in lines]
         if self.large and not near(moment_of(last or keys[0]), moment_of(keys[-1])):
             shown = self._without_skips(shown, last)
+            keys = [key for key in map(key_of, shown) if key] if self.passed else keys
+            lines = lines[: len(keys)]
+            if not keys:
+                return shown
         self.first = self.first or second_of(keys[0])
         self._seen.remember(keys, lines)
         self._count += len(lines)
@@ -230,10 +242,14 @@ class JoinedLog:
 
     def _without_skips(self, shown: list[bytes], last: bytes) -> list[bytes]:
         """The lines, marked where a whole file may have been left out by a stream that came late to the end of one."""
-        out, vouched = [], self._vouched == self._count
+        out: list[bytes] = []
+        vouched = self._vouched == self._count
         for line in shown:
             key = key_of(line)
             if last and key and not (vouched or self._stays(last, moment_of(key))):
+                if self._spare and moment_of(last) < self._spare < moment_of(key) - OVERLAP * 2:
+                    self.passed = True
+                    return out
                 out.append(gap("the log was rotated faster than it could be read"))
             last, vouched = key or last, vouched and not key
             out.append(line)

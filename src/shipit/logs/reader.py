@@ -154,7 +154,7 @@ class LogReader:
             end, shown = self._read_stream()
             once = not self._follow and not self.over
             now, believed = self._clock.monotonic(), self._ending
-            idle = self._lookout.pulse.idle(now)
+            idle = self._lookout.pulse.idle(now) or self._joined.passed
             self._continuity.ended(end, shown, now, idle=idle, over=over, once=once, believed=believed)
             failures = failures + 1 if over and not shown.news else 0
             if self.forbidden is not None or self._continuity.settled or end is End.GONE or failures >= TRIES:
@@ -246,12 +246,14 @@ class LogReader:
         pulse = self._lookout.pulse
         pulse.opened(self._clock.monotonic())
         for chunk in chunks:
-            lines = self._joined.feed(chunk)
+            lines = self._joined.feed(chunk, self._spare.at)
             pulse.took(self._clock.monotonic(), news=bool(lines))
             self._put(self._led(lines))
             if self._joined.large:
                 self._lookout.start()
                 self._spare.drop_if_before(self._joined.latest)
+            if self._joined.passed:
+                return
 
     def _failed(self, error: ApiError) -> End:
         if isinstance(error, Forbidden):

@@ -41,6 +41,11 @@ class Spare:
         self._held: Opened | None = None
         self._closed = False
 
+    @property
+    def at(self) -> datetime | None:
+        held = self._held
+        return held.at if held is not None else None
+
     def prepare(self) -> None:
         """Open one, unless there is one, or it can't be opened."""
         if self._held is not None:
