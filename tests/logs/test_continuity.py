@@ -104,7 +104,8 @@ class Reading:
     now: float = 0.0
     looks_at: float = 0.0
     doubt: tuple[float, bool] = (math.inf, False)
-    spare: tuple[Stream, float] | None = None
+    spares: list[tuple[Stream, float]] = field(default_factory=list)
+    filled: bool = True
 
     def play(self) -> list[int]:
         """The numbers of the lines that came, -1 for each mark."""
@@ -125,8 +126,7 @@ class Reading:
         return False
 
     def _one_stream(self, over: bool) -> bool:
-        stream, opened = self.spare or (self._stream(), self.now)
-        self.spare = None
+        stream, opened = self.spares.pop(0) if self.spares else (self._stream(), self.now)
         self.joined.begin(self.continuity.trust.value, self._moment(opened))
         self.pulse.opened(self.now)
         clean = True
@@ -134,11 +134,12 @@ class Reading:
             clean = not self.blind[0] <= self.now < self.blind[1]
             data = self.node.log.serve(*stream.read(self.now), stream.asked) if clean else b""
             if data:
-                lines = self.joined.feed(data, self._moment(self.spare[1]) if self.spare else None)
+                lines = self.joined.feed(data, self._moment(self.spares[0][1]) if self.spares else None)
                 self.joined._bytes += SMALLEST_FILE
                 self.pulse.took(self.now, news=bool(lines))
                 self.out += lines
-                self._drop_spare()
+                latest = self.joined.latest
+                self.spares = [s for s in self.spares if latest and latest <= self._moment(s[1])]
                 if self.joined.passed:
                     break
             elif self._ended(stream):
@@ -148,11 +149,6 @@ class Reading:
         self.out += lines
         self._ended_with(End.CLEAN if clean else End.CUT, shown, over=over)
         return shown.news
-
-    def _drop_spare(self) -> None:
-        latest = self.joined.latest
-        if self.spare is not None and latest is not None and latest > self._moment(self.spare[1]):
-            self.spare = None
 
     def _stream(self) -> Stream:
         return Stream(self.node, self.joined.since(), self.now, self.wake, self.pace)
@@ -181,9 +177,10 @@ class Reading:
         ]
         newest = self.node.log.entries[there[-1]].stamp if there else b""
         newer = self.joined.sighted(self._moment(), newest)
-        if not (newest or self.pulse.silent or self.spare):
+        if self.filled and not newest and not self.pulse.silent:
             # Of an empty file it is at the end at once
-            self.spare = replace(self._stream(), hears=True), self.now
+            self.spares.append((replace(self._stream(), hears=True), self.now))
+        self.filled = bool(newest)
         if newer or not newest:
             self.looks_at, self.doubt = self.now + 1, (self.now, newer)
         return False

@@ -84,6 +84,7 @@ class JoinedLog:
         self._slack = timedelta()
         self._said: set[bytes] = set()
         self.first: datetime | None = None
+        self.passed = False
         self._sightings = Sightings()
         self._last_at: datetime | None = None
 

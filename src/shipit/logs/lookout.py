@@ -86,37 +86,41 @@ class Lookout:
         self._pod = pod
         self._container = container
         self._pace = pace
+        self._filled = True
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Begin, or go on; doing it twice does no harm."""
         if self._thread is None:
-            self._stopped.clear()
-            self._thread = threading.Thread(target=self._run, name=f"newest-{self._container}", daemon=True)
+            self._stopped = threading.Event()
+            self._thread = threading.Thread(
+                target=self._run, args=(self._stopped,), name=f"newest-{self._container}", daemon=True
+            )
             self._thread.start()
 
     def stop(self) -> None:
         self._stopped.set()
         self._thread = None
 
-    def _run(self) -> None:
-        while not self._stopped.wait(LOOK_PACES * self._pace):
+    def _run(self, stopped: threading.Event) -> None:
+        while not stopped.wait(LOOK_PACES * self._pace):
             now = self._clock.monotonic()
             if not self.pulse.quiet(now):
-                self._look()
+                self._look(stopped)
             elif self.pulse.tires(now):
                 self._leave()
 
-    def _look(self) -> None:
+    def _look(self, stopped: threading.Event) -> None:
         at, looked = self._cluster.now(), self._clock.monotonic()
         line = self._newest_line()
         if line is None:
             return
         newer = self._log.sighted(at, key_of(line))
-        if not (line or self.pulse.silent):
+        if self._filled and not line and not self.pulse.silent:
             self._prepare()
-        if (line and not newer) or self._stopped.wait(LOOK_PACES / 2 * self._pace):
+        self._filled = bool(line)
+        if (line and not newer) or stopped.wait(LOOK_PACES / 2 * self._pace):
             return
         if self.pulse.hangs(looked, self._clock.monotonic(), newer=newer):
             self._leave()

@@ -12,7 +12,7 @@ from shipit.logs.continuity import Continuity, End, Trust
 from shipit.logs.joined import NOTHING, JoinedLog, Shown, gap
 from shipit.logs.lookout import Lookout
 from shipit.logs.sightings import ROTATION_EVERY
-from shipit.logs.spare import Spare, Stream
+from shipit.logs.spares import Spares, Stream
 from shipit.model import Clock, Cluster, Container, Pod
 
 LONGEST_PAUSE = 5.0
@@ -47,12 +47,12 @@ class LogReader:
         self._buffer = buffer
         self._number = number
         self._joined = JoinedLog()
-        self._spare = Spare(self._open, cluster.now)
+        self._spares = Spares(self._open, cluster.now)
         self._lookout = Lookout(
             cluster,
             clock,
             self._joined,
-            self._spare.prepare,
+            self._spares.prepare,
             self._leave_hanging,
             pod=pod,
             container=container,
@@ -113,7 +113,7 @@ class LogReader:
         with self._guard:
             self._closed = True
             self._guard.notify_all()
-        self._spare.close()
+        self._spares.close()
         self._leave()
 
     def _leave_hanging(self) -> None:
@@ -139,7 +139,7 @@ class LogReader:
             self._put([gap(self.trouble)])
         finally:
             self._lookout.stop()
-            self._spare.drop()
+            self._spares.drop()
             self._buffer.wake()
 
     def _read_all(self) -> None:
@@ -201,7 +201,7 @@ class LogReader:
 
     def _restart(self, *, missed: bool) -> None:
         """The container ended and another one runs in its place: what follows is another log."""
-        self._spare.drop()
+        self._spares.drop()
         self._put(self._joined.restart())
         if missed:
             self._put([gap("the container was restarted, and its log before that was not read to its end")])
@@ -209,7 +209,7 @@ class LogReader:
 
     def _read_stream(self, *, previous: bool = False) -> tuple[End, Shown]:
         """Read one stream to its end: what became of it, and what it showed of the log."""
-        spare = self._spare.take()
+        spare = self._spares.take()
         stream = spare or self._open(previous=previous)
         end, shown, opened = End.CUT, NOTHING, False
         try:
@@ -246,12 +246,12 @@ class LogReader:
         pulse = self._lookout.pulse
         pulse.opened(self._clock.monotonic())
         for chunk in chunks:
-            lines = self._joined.feed(chunk, self._spare.at)
+            lines = self._joined.feed(chunk, self._spares.at)
             pulse.took(self._clock.monotonic(), news=bool(lines))
             self._put(self._led(lines))
             if self._joined.large:
                 self._lookout.start()
-                self._spare.drop_if_before(self._joined.latest)
+                self._spares.drop(self._joined.latest or self._cluster.now())
             if self._joined.passed:
                 return
 

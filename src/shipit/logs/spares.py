@@ -1,8 +1,9 @@
-"""A stream of a log that was opened before it is read: it will serve what is written to the file that was newest then."""
+"""Streams of a log that are opened before they are read: each will serve what is written to the file that was newest then."""
 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from types import TracebackType
 from shipit.errors import ApiError
 
 Stream = AbstractContextManager[Iterator[bytes]]
+MOST = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +33,25 @@ class Opened:
         self.stream.__exit__(kind, error, trace)
 
 
-class Spare:
-    """At most one, put by one thread and taken by another."""
+class Spares:
+    """Oldest first. One thread puts, another one takes."""
 
     def __init__(self, open_stream: Callable[[], Stream], now: Callable[[], datetime]) -> None:
         self._open = open_stream
         self._now = now
         self._guard = threading.Lock()
-        self._held: Opened | None = None
+        self._held: deque[Opened] = deque()
         self._closed = False
 
     @property
     def at(self) -> datetime | None:
-        held = self._held
-        return held.at if held is not None else None
+        """Since when the oldest one is open, by the cluster's clock."""
+        with self._guard:
+            return self._held[0].at if self._held else None
 
     def prepare(self) -> None:
-        """Open one, unless there is one, or it can't be opened."""
-        if self._held is not None:
+        """Open one more, unless there are many, or it can't be opened."""
+        if len(self._held) >= MOST:
             return
         stream = self._open()
         try:
@@ -56,29 +59,24 @@ class Spare:
         except ApiError:
             return
         with self._guard:
+            self._held.append(opened)
             closed = self._closed
-            self._held = None if closed else opened
         if closed:
-            opened.__exit__(None, None, None)
+            self.drop()
 
     def take(self) -> Opened | None:
         with self._guard:
-            held, self._held = self._held, None
-        return held
+            return self._held.popleft() if self._held else None
 
-    def drop(self) -> None:
-        held = self.take()
-        if held is not None:
-            held.__exit__(None, None, None)
-
-    def drop_if_before(self, written: datetime | None) -> None:
-        """Close it when the stream that is read has come to a line that was written after it was opened."""
-        held = self._held
-        if held is not None and written is not None and written > held.at:
-            self.drop()
+    def drop(self, before: datetime | None = None) -> None:
+        """Close those that were opened before a line that has been read from another stream; all without."""
+        while (at := self.at) is not None and (before is None or at < before):
+            held = self.take()
+            if held is not None:
+                held.__exit__(None, None, None)
 
     def close(self) -> None:
-        """Drop it, and whatever is opened later."""
+        """Drop all, and whatever is opened later."""
         with self._guard:
             self._closed = True
         self.drop()
