@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 CROWD := $(PYTEST) tests --ignore tests/e2e/test_sandbox.py -n 3 --dist loadfile --timeout 900
 
 .DEFAULT_GOAL := test
-.PHONY: help setup lock check format unit e2e faults test demo up down clean
+.PHONY: help setup lock check format unit e2e faults rotations test demo up down clean
 
 help: ## This list.
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -52,6 +52,9 @@ e2e: up ## The end-to-end tests: real Kubernetes, real helm.
 
 faults: up ## Break everything that can break, and print what held.
 	$(BIN)/python -m tests.faults
+
+rotations: up ## Follow logs while the kubelet rotates them, twenty times each kind.
+	$(BIN)/python -m tests.logs.rotations --times 20
 
 # A machine that others load can starve a real cluster for a minute: what fails is run once more, in plain sight.
 test: check unit up ## Every check and test.
