@@ -12,8 +12,8 @@ from shipit.errors import ApiError, Forbidden, Unreachable
 from shipit.events import LogLine, Warned
 from shipit.model import Json, Plan, Ref, Resource, Situation, Start, Step, Values
 from shipit.output.mask import Mask
-from shipit.plan.preflight import check_references
-from shipit.plan.secret_values import mask_secrets_of_job, secret_values
+from shipit.plan.objects import Objects
+from shipit.plan.secret_values import mask_secrets, mask_secrets_of_job, secret_values
 from tests.fakes import NAMESPACE, Fakes, fakes
 
 
@@ -60,31 +60,31 @@ def world() -> Fakes:
     return found
 
 
+def masked(world: Fakes, plan: Plan) -> None:
+    mask_secrets(plan, world.world, Objects(world.cluster))
+
+
 def denied(call: str) -> ApiError | None:
     return Forbidden("secrets is forbidden", status=403) if "Secret" in call else None
 
 
 def test_a_deploy_hides_what_its_steps_and_its_app_take(world: Fakes) -> None:
     plan = build_plan(runs("Deployment", "web", "stripe"), before=(runs("Job", "migrate", "db"),))
-    check_references(world.world, plan)
+    masked(world, plan)
     assert world.mask.hidden == {"value of db", "value of stripe"}
 
 
 def test_the_secrets_of_the_chart_are_hidden_without_being_read(world: Fakes) -> None:
     rendered = {**secret("app", "by the chart"), "stringData": {"other": "as a string", "port": 5432}}
     hook = secret("hook", "by a hook")
-    check_references(
-        world.world, build_plan(rendered, runs("Deployment", "web", "app", "hook"), before=(hook,))
-    )
+    masked(world, build_plan(rendered, runs("Deployment", "web", "app", "hook"), before=(hook,)))
     assert world.mask.hidden == {"by the chart", "as a string", "5432", "by a hook"}
     assert world.cluster.calls == []
 
 
 def test_secrets_of_the_app_that_may_not_be_read_refuse_no_deploy(world: Fakes) -> None:
     world.cluster.broken = denied
-    check_references(
-        world.world, build_plan(runs("Deployment", "web", "stripe"), secret("app", "by the chart"))
-    )
+    masked(world, build_plan(runs("Deployment", "web", "stripe"), secret("app", "by the chart")))
     assert world.mask.hidden == {"by the chart"}
 
 
@@ -96,7 +96,7 @@ def test_a_value_that_is_the_name_of_the_release_or_its_tag_is_not_hidden(world:
         "place": NAMESPACE,
         "password": "hunter22",
     }
-    check_references(world.world, build_plan({**secret("app", "mastodon"), "stringData": texts}))
+    masked(world, build_plan({**secret("app", "mastodon"), "stringData": texts}))
     assert world.mask.hidden == {"hunter22"}
 
 

@@ -104,13 +104,13 @@ def _migrate_and_upgrade(plan: Plan, world: World, lease: Lease, state: DeploySt
     try:
         upgrade(plan, world, emit)
     except UpgradeFailed:
-        note(lease, replace(begun, state=_after_a_failure(plan, world)), emit)
+        note_end(lease, replace(begun, state=_after_a_failure(plan, world)), emit)
         raise
     except Stopped as stop:
         if not stop.again:
-            note(lease, replace(begun, state=UpgradeState.INTERRUPTED), emit)
+            note_end(lease, replace(begun, state=UpgradeState.INTERRUPTED), emit)
         raise
-    note(lease, replace(begun, state=UpgradeState.APPLIED), emit)
+    note_end(lease, replace(begun, state=UpgradeState.APPLIED), emit)
     apply_workload_policies(plan.before, world, emit)
     warn_of_moved_tag(plan, dict(each for result in results for each in result.images), world, emit)
 
@@ -124,10 +124,10 @@ def _finish(plan: Plan, world: World, lease: Lease, state: DeployState, emit: Em
         if not plan.helm_waits:
             wait_for_rollout(plan, world, emit)
     except AfterFailed:
-        note(lease, settled, emit)
+        note_end(lease, settled, emit)
         raise
     apply_workload_policies(plan.after, world, emit)
-    note(lease, replace(settled, first_install_owed=False), emit)
+    note_end(lease, replace(settled, first_install_owed=False), emit)
 
 
 def apply_workload_policies(steps: tuple[Step, ...], world: World, emit: Emit) -> None:
@@ -159,7 +159,7 @@ def counts_anew(plan: Plan, found: UpgradeRecord | None) -> bool:
     return found.revision > plan.revision or (found.made and found.revision == plan.revision)
 
 
-def note(lease: Lease, upgrade: UpgradeRecord, emit: Emit) -> None:
+def note_end(lease: Lease, upgrade: UpgradeRecord, emit: Emit) -> None:
     """Note how it ended; what has ended so is not undone by a note that can't be written."""
     try:
         lease.note(upgrade)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shipit.chart import Document, pod_template_of, references_of, resources
+from shipit.chart import Document, pod_template_of, resources
 from shipit.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, NotFound, Refused
 from shipit.hints import advice, shipit
-from shipit.model import Cluster, Json, Plan, Ref, Step, World
-from shipit.plan.secret_values import mask_secrets, secret_values
+from shipit.model import Cluster, Json, Plan, Ref, Step
+from shipit.plan.objects import Objects, needed
 from shipit.plan.three_way_merge import three_way_merge
 
 Rules = tuple[tuple[str, str, tuple[str, ...]], ...]
@@ -46,52 +46,24 @@ def check_permissions(cluster: Cluster, namespace: str, steps: Sequence[Step]) -
         )
 
 
-def check_references(world: World, plan: Plan) -> None:
-    """Every Secret, ConfigMap, ServiceAccount and PVC that a step names exists, or is made before it runs: by an
-    earlier hook or, for what runs after the upgrade, by the app.
+def check_references(plan: Plan, objects: Objects) -> None:
+    """Every Secret, ConfigMap, ServiceAccount and PVC that a step names exists, or is made before it runs.
 
-    The values of these Secrets, the app's and the chart's are masked from here on. Raises Refused with all that is
-    missing.
+    Raises Refused with all that is missing.
     """
-    there = mask_secrets(plan, world)
-    missing = _missing(world, plan.before, {}, there)
-    made = {(each.ref.kind, each.ref.name): each.manifest for each in plan.before}
-    made |= {(each.ref.kind, each.ref.name): each.body for each in plan.app}
-    missing += _missing(world, plan.after, made, there)
+    missing = [each for each in needed(plan) if not each.optional and objects.get(each.ref) is None]
     if missing:
+        told = (
+            f"{each.step.ref.title} references {each.ref.title}" + (f" ({each.where})" if each.where else "")
+            for each in missing
+        )
         raise Refused(
             f"what the migration references does not exist in namespace {plan.namespace}",
             hint=advice(
                 "create it first, outside this chart or as a pre-install,pre-upgrade hook of lower weight"
             ),
-            details=tuple(dict.fromkeys(missing)),
+            details=tuple(dict.fromkeys(told)),
         )
-
-
-def _missing(
-    world: World, steps: Sequence[Step], made: dict[tuple[str, str], Json], there: dict[Ref, Json | None]
-) -> list[str]:
-    """What the steps name, and neither is `there` nor is `made` before, by kind and name.
-
-    `there` is what was looked up already, and grows: a pod names one Secret for each variable that it takes from it.
-    """
-    missing: list[str] = []
-    for step in steps:
-        if not step.watched:
-            made[step.ref.kind, step.ref.name] = step.manifest
-            continue
-        for reference in references_of(step.manifest):
-            ref = Ref("v1", reference.kind, step.ref.namespace, reference.name)
-            found = made.get((reference.kind, reference.name))
-            if found is None and ref not in there:
-                there[ref] = world.cluster.get(ref)
-            found = found or there.get(ref)
-            if found is None and not reference.optional:
-                where = f" ({reference.where})" if reference.where else ""
-                missing.append(f"{step.ref.title} references {reference.kind} {reference.name}{where}")
-            elif found is not None:
-                world.mask.hide(secret_values(found))
-    return missing
 
 
 def dry_run_step(cluster: Cluster, step: Step) -> None:

@@ -13,8 +13,10 @@ from shipit.lock import UpgradeRecord
 from shipit.model import Plan, Situation, Start, Step, World
 from shipit.plan.build import build_plan
 from shipit.plan.noted_upgrade import is_handover, is_upgrade
+from shipit.plan.objects import Objects
 from shipit.plan.preflight import check_permissions, check_references, dry_run_app, dry_run_step
 from shipit.plan.rendering import ReleaseRendering, render_release
+from shipit.plan.secret_values import mask_secrets
 
 
 def prepare(request: Request, world: World, found: UpgradeRecord | None, emit: Emit) -> Plan:
@@ -81,7 +83,9 @@ def _resumed(
 
 def _check(plan: Plan, world: World, rendering: ReleaseRendering, emit: Emit) -> None:
     check_permissions(world.cluster, plan.namespace, plan.steps)
-    check_references(world, plan)
+    objects = Objects(world.cluster)
+    mask_secrets(plan, world, objects)
+    check_references(plan, objects)
     for step in plan.steps:
         _refuse_manual_selector(step)
         dry_run_step(world.cluster, step)

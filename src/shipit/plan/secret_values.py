@@ -11,27 +11,26 @@ from shipit.chart import references_of
 from shipit.errors import Forbidden
 from shipit.events import Emit, Warned
 from shipit.model import Cluster, Job, Json, Mask, Plan, Ref, World, as_map
+from shipit.plan.objects import Objects, needed
 
 
-def mask_secrets(plan: Plan, world: World) -> dict[Ref, Json | None]:
-    """Hide what the Secrets of the chart hold, its hooks' included, and those that the app's pods take.
+def mask_secrets(plan: Plan, world: World, objects: Objects) -> None:
+    """Hide what the Secrets of the chart hold, its hooks' included, and those that its steps and the app's pods take.
 
     A failing rollout shows the app's last lines. A Secret that the caller may not read can't be masked: that is no
-    reason to refuse a deploy. Returns the Secrets that were read for that, None for one that isn't there.
+    reason to refuse a deploy.
     """
     world.mask.spare((plan.release, plan.namespace, plan.tag, world.cluster.context))
     ours = [(each.ref, each.body) for each in plan.app]
-    ours += [(step.ref, step.manifest) for step in (*plan.before, *plan.after)]
+    ours += [(step.ref, step.manifest) for step in plan.steps]
     rendered = {(ref.namespace, ref.name) for ref, body in ours if _is_secret(body)}
     for _, body in ours:
         world.mask.hide(secret_values(body))
-    read: dict[Ref, Json | None] = {}
-    for ref in (ref for each in plan.app for ref in _taken(each.body, each.ref.namespace or plan.namespace)):
-        if (ref.namespace, ref.name) not in rendered and ref not in read:
-            with suppress(Forbidden):
-                read[ref] = world.cluster.get(ref)
-                world.mask.hide(secret_values(read[ref] or {}))
-    return read
+    taken = [ref for each in plan.app for ref in _taken(each.body, each.ref.namespace or plan.namespace)]
+    read = [ref for ref in taken if (ref.namespace, ref.name) not in rendered]
+    for ref in (*read, *(each.ref for each in needed(plan) if each.ref.kind == "Secret")):
+        with suppress(Forbidden):
+            world.mask.hide(secret_values(objects.get(ref) or {}))
 
 
 def mask_secrets_of_job(job: Job, cluster: Cluster, mask: Mask, emit: Emit, *, release: str) -> None:
