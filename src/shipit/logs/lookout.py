@@ -43,6 +43,9 @@ class Pulse:
     def idle(self, now: float) -> bool:
         return now - self._took_at >= IDLE
 
+    def took_since(self, moment: float) -> bool:
+        return self._took_at >= moment
+
     def quiet(self, now: float) -> bool:
         """Whether so much time has passed since the last line that the file that holds it is not rotated any more."""
         return now - self._news_at >= ROTATES_WITHIN
@@ -86,7 +89,7 @@ class Lookout:
         self._pod = pod
         self._container = container
         self._pace = pace
-        self._filled = True
+        self._filled, self._looked = True, 0.0
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -117,9 +120,9 @@ class Lookout:
         if line is None:
             return
         newer = self._log.sighted(at, key_of(line))
-        if self._filled and not line and not self.pulse.silent:
+        if not (line or self.pulse.silent) and (self._filled or self.pulse.took_since(self._looked)):
             self._prepare()
-        self._filled = bool(line)
+        self._filled, self._looked = bool(line), looked
         if (line and not newer) or stopped.wait(LOOK_PACES / 2 * self._pace):
             return
         if self.pulse.hangs(looked, self._clock.monotonic(), newer=newer):
