@@ -54,7 +54,7 @@ faults: up ## Break everything that can break, and print what held.
 	$(BIN)/python -m tests.faults
 
 rotations: up ## Follow logs while the kubelet rotates them, twenty times each kind.
-	$(BIN)/python -m tests.logs.rotations --times 20
+	$(BIN)/python -m tests.logs.rotations --times 20 --workers 2
 
 # A machine that others load can starve a real cluster for a minute: what fails is run once more, in plain sight.
 test: check unit up ## Every check and test.
