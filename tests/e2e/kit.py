@@ -307,7 +307,7 @@ class Project:
             (programs / name).chmod(0o755)
         _, environ = self.command()
         path = f"{programs}{os.pathsep}{environ['PATH']}"
-        return self._run(["sh", "-c", line], environ | {"PATH": path}, None).end()
+        return self._run(["sh", "-c", line], environ | {"PATH": path, "SHIPIT_OUTPUT": "json"}, None).end()
 
     def _run(self, argv: list[str], environ: dict[str, str], stdout: int | None) -> Running:
         written = self.folder / "written" / uuid.uuid4().hex

@@ -35,7 +35,7 @@ def test_a_migration_past_its_timeout_runs_on_and_is_picked_up_or_replaced(proje
 
     other = project.deploy("v2")
     assert (other.exit_code, other.outcome) == (7, "busy"), other.told
-    assert f"Job migrate of v1 (run {first.end().run}) still runs, since" in other.error["message"]
+    assert f"Job migrate of v1 (run {first.end().run}) still runs, created" in other.error["message"]
     assert "--replace-running" in other.error["hint_why"]
     assert uid(kube, "migrate") == running
 

@@ -44,7 +44,7 @@ def _overtaken(scene: Scene, first: Attempt, findings: Findings, wake: signal.Si
     scene.ledger.let_go()
     scene.end(second)
     scene.end(first)
-    ended_with(second, findings, [0], "taken over")
+    ended_with(second, findings, [0], "took over the lock")
     ended_with(first, findings, [7, 8])
     findings.holds("A", len(scene.lives()) == 1, f"{len(scene.lives())} migrations ran")
 

@@ -43,8 +43,8 @@ def look(kube: Kube, release: str) -> State:
         elif each["kind"] == "Deployment" and meta["name"] == release:
             tag = each["spec"]["template"]["spec"]["containers"][0]["image"].rpartition(":")[2]
         elif each["kind"] == "Lease" and meta["name"] == f"shipit-{release}":
-            progress = json.loads(notes.get("shipit/progress") or "{}")
-            owes = bool(progress) and not progress.get("over")
+            upgrade = json.loads(notes.get("shipit/progress") or "{}")
+            owes = bool(upgrade) and upgrade["state"] != "settled"
             holder = each["spec"].get("holderIdentity", "")
         elif each["kind"] == "Job":
             jobs[meta["uid"]] = each
