@@ -171,7 +171,7 @@ class Api:
     def _pause(
         self, call: Call, error: NotSent | Lost, tries: int, deadline: Deadline, *, may_look: bool
     ) -> None:
-        """Wait before the next try. Raises Unreachable when there is no time for one, or no use in it."""
+        """Wait before the next try. Raises Unreachable when there is no time left, or it would not help."""
         left = deadline.left
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(tries - 1, 10))
         pause = max(longest * (0.5 + secrets.randbelow(1000) / 2000), error.after)

@@ -184,7 +184,7 @@ def secrets_in(values: Any, *, under_secret: bool = False) -> Iterator[str]:
 
 
 def secrets_assigned(text: str) -> Iterator[str]:
-    """The same in an assignment as `--set` takes it: what stands behind a key that names a secret, and its parts."""
+    """The same in an assignment as `--set` takes it: the value of a key that names a secret, and its parts."""
     _, equals, value = text.partition("=")
     if equals and TELLING_KEY.search(text):
         yield from (value, *(part.rpartition("=")[2] for part in re.split(r"(?<!\\),", text)))

@@ -38,7 +38,7 @@ class Trust(Enum):
     ABRUPT = 1.0
     """It ended while lines were coming, perhaps not at the end of its file: what follows soon is next."""
     BROKEN = -math.inf
-    """It was cut, or held what is no line of the log: only what repeats the last line follows it."""
+    """It was cut, or held something that is not a line of the log: only what repeats the last line follows it."""
 
 
 class Continuity:

@@ -36,7 +36,7 @@ from shipit.logs.timestamps import (
 )
 
 MOST_SAID = 50
-"""Different lines that are shown of what is no line of the log."""
+"""Different lines shown that are not lines of the log."""
 SMALLEST_FILE = 1 << 20
 """Bytes below which no log is rotated: the kubelet's `containerLogMaxSize` is 10 Mi unless somebody sets it."""
 WHOLE = 1 << 14
@@ -53,7 +53,7 @@ def gap(why: str) -> bytes:
 @dataclass(frozen=True, slots=True)
 class Shown:
     """What a stream showed of the log. `met`: it repeated what is known; `news`: it brought what was not; `strange`: it
-    held what is no line of the log; `unfinished`: it ended within a line; `large`: so much has come, all in all, that
+    held something that is not a line of the log; `unfinished`: it ended within a line; `large`: so much has come, all in all, that
     the log may have been rotated; `skipped`: a whole file may have come and gone before the stream was opened.
     """
 

@@ -3,7 +3,7 @@
 How the runner reads a log (actions/runner, ActionCommand.cs and ActionCommandManager.cs): each line of stdout and
 stderr, a carriage return ends one too. A line that starts, after blanks, with `::command::` is a command, so is
 `##[command]` anywhere in a line. Between `::stop-commands::<token>` and `::<token>::` nothing is a command but that
-token. Logs stand between tokens; and whatever is no command of ours could not be one even outside of them.
+token. Logs stand between tokens; and whatever is not a command of ours could not be one outside of them either.
 """
 
 from __future__ import annotations

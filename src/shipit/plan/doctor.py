@@ -14,11 +14,9 @@ from shipit.hints import kubectl, shipit
 from shipit.lock import holder_of, lease_ref
 from shipit.model import Plan, Ref, World
 from shipit.plan.build import build_plan
-from shipit.plan.objects import Objects
-from shipit.plan.preflight import check_references, dry_run_app, dry_run_step, missing_verbs
-from shipit.plan.preparation import fresh, summary
+from shipit.plan.preflight import dry_run_app, dry_run_step, missing_verbs
+from shipit.plan.preparation import fresh, mask_and_check_references, summary
 from shipit.plan.rendering import ReleaseRendering, render_release
-from shipit.plan.secret_values import mask_secrets
 
 
 def examine(request: Request, world: World, emit: Emit) -> None:
@@ -141,9 +139,7 @@ def _lock(request: Request, world: World) -> str:
 
 
 def _references(plan: Plan, world: World) -> str:
-    objects = Objects(world.cluster)
-    mask_secrets(plan, world, objects)
-    check_references(plan, objects)
+    mask_and_check_references(plan, world)
     return "every Secret, ConfigMap, ServiceAccount and PVC that is referenced exists"
 
 

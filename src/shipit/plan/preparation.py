@@ -81,11 +81,16 @@ def _resumed(
     return plan if plan.digest == found.digest else None
 
 
-def _check(plan: Plan, world: World, rendering: ReleaseRendering, emit: Emit) -> None:
-    check_permissions(world.cluster, plan.namespace, plan.steps)
+def mask_and_check_references(plan: Plan, world: World) -> None:
+    """Mask the Secrets of a plan before anything foreign is shown, and see that what it references is there."""
     objects = Objects(world.cluster)
     mask_secrets(plan, world, objects)
     check_references(plan, objects)
+
+
+def _check(plan: Plan, world: World, rendering: ReleaseRendering, emit: Emit) -> None:
+    check_permissions(world.cluster, plan.namespace, plan.steps)
+    mask_and_check_references(plan, world)
     for step in plan.steps:
         _refuse_manual_selector(step)
         dry_run_step(world.cluster, step)
