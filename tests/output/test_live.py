@@ -155,13 +155,14 @@ def test_a_wide_line_is_whole_in_the_scrollback() -> None:
 
 def test_a_flood_of_lines_arrives_whole_and_in_order_in_few_prints() -> None:
     screen, clock = Terminal(), StoryClock()
-    with open_rich(screen, clock=clock) as output:
-        output.emit(StepChanged("migrate", "started"))
-        output.tick()
-        for number in range(10 * BATCH + 7):
-            output.emit(log(f"row {number}"))
+    output = open_rich(screen, clock=clock)  # not entered: the ticks are ours, however slow the machine is
+    output.emit(StepChanged("migrate", "started"))
+    output.tick()
+    for number in range(10 * BATCH + 7):
+        output.emit(log(f"row {number}"))
+    output.__exit__(None, None, None)
     assert screen.rows[1:] == [f"migrate | row {number}" for number in range(10 * BATCH + 7)]
-    assert screen.raw.count("\x1b[2K") < 500, "not a print for each line; a slow machine ticks more often"
+    assert screen.raw.count("\x1b[2K") < 40
 
 
 def test_a_lone_line_appears_at_once() -> None:
