@@ -148,7 +148,7 @@ def test_every_container_and_every_retry_is_heard_to_its_last_unfinished_line(
     heard = [(line["attempt"], line["container"], line["line"]) for line in stopped["retries"].of("log")]
     for attempt in (1, 2):
         mine = [(container, line) for number, container, line in heard if number == attempt]
-        assert ("prepare", "prepared") in mine
+        assert mine[0] == ("prepare", "prepared")
         assert [line for container, line in mine if container == "migrate"] == ["trying", "no luck"]
         assert ("helper", "helping") in mine
     assert len(heard) == 8
