@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 CROWD := $(PYTEST) tests --ignore tests/e2e/test_sandbox.py -n 3 --dist loadfile --timeout 900
 
 .DEFAULT_GOAL := test
-.PHONY: help setup lock check format unit e2e faults rotations test demo up down clean
+.PHONY: help setup lock check format unit e2e long faults rotations test demo up down clean
 
 help: ## This list.
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -48,7 +48,10 @@ down: setup ## Stop the sandbox; nothing is left behind.
 
 e2e: up ## The end-to-end tests: real Kubernetes, real helm.
 	$(PYTEST) tests/e2e/test_sandbox.py --timeout 900
-	$(CROWD) -m e2e
+	$(CROWD) -m "e2e and not long"
+
+long: up ## The end-to-end tests that take minutes of waiting each.
+	$(CROWD) -m long
 
 faults: up ## Break everything that can break, and print what held.
 	$(BIN)/python -m tests.faults
@@ -59,8 +62,9 @@ rotations: up ## Follow logs while the kubelet rotates them, twenty times each k
 # A machine that others load can starve a real cluster for a minute: what fails is run once more, in plain sight.
 test: check unit up ## Every check and test.
 	$(PYTEST) tests/e2e/test_sandbox.py --timeout 900
-	$(CROWD) -m "e2e or faults" --durations 15 \
-	  || { echo "once more, only what failed:"; $(CROWD) -m "e2e or faults" --last-failed --last-failed-no-failures none; }
+	$(CROWD) -m "(e2e or faults) and not long" --durations 15 \
+	  || { echo "once more, only what failed:"; \
+	       $(CROWD) -m "(e2e or faults) and not long" --last-failed --last-failed-no-failures none; }
 
 demo: up ## Migrate a real database and upgrade a real app, then break it.
 	$(BIN)/python -m sandbox.demo
