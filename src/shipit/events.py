@@ -1,13 +1,13 @@
 """What happens during a command, as facts: frozen dataclasses in the past tense, one union, one way to tell them.
 
-Only `output/` turns them into text. The JSON of the contract is made from them by `output/jsonl.py`.
+Only `output/` turns them into text. `TYPE` is an event's name in JSON, which `output/jsonl.py` makes of its fields.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from shipit.hints import NO_HINT, Hint
 
@@ -16,6 +16,7 @@ from shipit.hints import NO_HINT, Hint
 class Started:
     """A command began. `context` is the kubeconfig's, "" when it isn't known yet."""
 
+    TYPE: ClassVar[str] = "started"
     command: str
     run: str
     release: str
@@ -42,6 +43,7 @@ class StepChanged:
     `result` is what became of a Job or Pod, once it has ended. `elapsed` are the seconds that it had already taken when
     it was started here: those of a Job that was attached to, since its creation, as its timeout counts them."""
 
+    TYPE: ClassVar[str] = "step"
     step: str
     state: Literal["started", "done", "failed", "skipped"]
     message: str = ""
@@ -56,6 +58,7 @@ class LogLine:
     by the node's clock: RFC 3339, in UTC; "" for what shipit says itself.
     """
 
+    TYPE: ClassVar[str] = "log"
     step: str
     pod: str
     container: str
@@ -68,6 +71,7 @@ class LogLine:
 class AppLogLine:
     """A line that the app wrote, shown when its rollout fails; `written` as in a LogLine."""
 
+    TYPE: ClassVar[str] = "app_log"
     pod: str
     container: str
     line: str
@@ -78,6 +82,7 @@ class AppLogLine:
 class JobChanged:
     """`state` is created, attached, running, suspended, complete, failed, deleting or deleted."""
 
+    TYPE: ClassVar[str] = "job"
     step: str
     job: str
     state: str
@@ -91,6 +96,7 @@ class JobChanged:
 class PodChanged:
     """`state` is the pod's phase or, while it waits or has failed, the reason (`ImagePullBackOff`, `OOMKilled`)."""
 
+    TYPE: ClassVar[str] = "pod"
     step: str
     pod: str
     state: str
@@ -102,6 +108,7 @@ class PodChanged:
 class RolloutChanged:
     """A workload of the app; `reason` says why its pods aren't ready, "" when there is nothing to say."""
 
+    TYPE: ClassVar[str] = "rollout"
     kind: str
     name: str
     ready: int
@@ -111,6 +118,7 @@ class RolloutChanged:
 
 @dataclass(frozen=True, slots=True)
 class Warned:
+    TYPE: ClassVar[str] = "warning"
     message: str
     hint: Hint = NO_HINT
 
@@ -120,6 +128,7 @@ class Failed:
     """The error that ends the command: what failed and why, in which states things are left, the evidence, what to
     type next."""
 
+    TYPE: ClassVar[str] = "error"
     outcome: str
     message: str
     hint: Hint = NO_HINT
@@ -131,6 +140,7 @@ class Failed:
 class Ended:
     """Last and always. `revision` is 0 when none was made."""
 
+    TYPE: ClassVar[str] = "result"
     outcome: str
     exit_code: int
     release: str

@@ -11,21 +11,9 @@ from __future__ import annotations
 import dataclasses
 import json
 from functools import cache
-from typing import Any, assert_never
+from typing import Any
 
-from shipit.events import (
-    AppLogLine,
-    Ended,
-    Event,
-    Failed,
-    JobChanged,
-    LogLine,
-    PodChanged,
-    RolloutChanged,
-    Started,
-    StepChanged,
-    Warned,
-)
+from shipit.events import AppLogLine, Ended, Event, Failed, LogLine
 from shipit.hints import Hint
 from shipit.model import Clock
 from shipit.output.sanitize import scalars
@@ -67,7 +55,7 @@ def _scalar(value: object) -> object:
 
 def fields(event: Event) -> Fields:
     """The contract's `type` and fields of an event."""
-    found = {"type": _type(event), **_plain(event)}
+    found = {"type": event.TYPE, **_plain(event)}
     if isinstance(event, Failed):
         found["message"] = "; ".join((event.message, *event.states))
     return found
@@ -76,32 +64,6 @@ def fields(event: Event) -> Fields:
 def result(event: Ended) -> Fields:
     """The `result` object: what `--report` writes too."""
     return fields(event)
-
-
-def _type(event: Event) -> str:
-    match event:
-        case LogLine():
-            return "log"
-        case AppLogLine():
-            return "app_log"
-        case Started():
-            return "started"
-        case StepChanged():
-            return "step"
-        case JobChanged():
-            return "job"
-        case PodChanged():
-            return "pod"
-        case RolloutChanged():
-            return "rollout"
-        case Warned():
-            return "warning"
-        case Failed():
-            return "error"
-        case Ended():
-            return "result"
-        case _:
-            assert_never(event)
 
 
 _LEFT_OUT = frozenset({"run", "result", "states", "written"})
