@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 from collections.abc import Iterable, Mapping
@@ -126,7 +127,8 @@ def _build(todo: list[Target], cache: Path, progress: Progress) -> None:
 def _compile(go: str, target: Target, product: Path) -> None:
     folder = MODULES / target.module
     product.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = product.with_suffix(".unfinished")
+    # A name of its own for each try: what a killed one started may still write
+    unfinished = product.with_name(f"{product.name}.{os.getpid()}.unfinished")
     flags = ["-trimpath", "-ldflags", linker_flags(target, _go_mod(folder))]
     command = [go, "build", *flags, "-o", str(unfinished), target.package]
     must(command, f"{target.name} could not be built", cwd=folder, env=toolchain.environment())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -106,7 +107,10 @@ def build_rootfs(rootfs: RootFs, folder: Path, progress: Callable[[str], None]) 
     started = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / f"{rootfs.name}.log"
-    unfinished = layer.with_suffix(".new")
+    for stale in folder.glob(f"{rootfs.name}-*.new"):
+        stale.unlink()
+    # A name of its own for each try: what a killed one started may still write
+    unfinished = layer.with_suffix(f".{os.getpid()}.new")
     with (
         tempfile.TemporaryDirectory() as temporary,
         log.open("wb") as errors,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
+import os
 import shutil
 import tarfile
 from pathlib import Path
 
 import pytest
 
-from sandbox import base_images, binaries, machine, oci, toolchain
+from sandbox import base_images, binaries, images_rootfs, machine, oci, toolchain
 from sandbox.errors import SandboxError
+from sandbox.images_rootfs import RootFs
 from sandbox.progress import Progress, clock
 
 BY_NAME = {target.name: target for target in binaries.ALL}
@@ -160,3 +163,22 @@ def test_busybox_has_its_applets_as_links(tmp_path: Path) -> None:
         assert tar.getmember("bin/busybox").mode == 0o755
         assert tar.getmember("bin/sh").linkname == "busybox"
         assert tar.getmember("tmp").mode == 0o1777
+
+
+def test_what_a_killed_build_still_writes_does_not_get_into_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rootfs = RootFs("python", ("alembic",))
+    fake = tmp_path / "bin" / "mmdebstrap"
+    fake.parent.mkdir()
+    fake.write_text("#!/bin/sh\necho whole\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr(images_rootfs, "download_options", lambda: "")
+    folder = tmp_path / "images"
+    folder.mkdir()
+    with rootfs.layer(folder).with_suffix(".new").open("wb", buffering=0) as orphan:
+        images_rootfs.build_rootfs(rootfs, folder, lambda _: None)
+        orphan.write(b"a rest")
+    assert gzip.decompress(rootfs.layer(folder).read_bytes()) == b"whole\n"
+    assert [path.name for path in folder.glob("*.new")] == []
