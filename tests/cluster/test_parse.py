@@ -120,6 +120,21 @@ def test_a_job() -> None:
     assert job.failure.reason == "Deadline"
 
 
+@pytest.mark.parametrize(
+    ("spec", "wanted"),
+    [
+        ({}, 1),
+        ({"completions": 3, "parallelism": 2}, 3),
+        ({"completions": None, "parallelism": 2}, 2),
+        ({"parallelism": None}, 1),
+        ({"completions": 0}, 1),
+        ({"completions": 1, "parallelism": 5}, 1),
+    ],
+)
+def test_how_many_pods_a_job_wants_to_succeed(spec: dict[str, object], wanted: int) -> None:
+    assert job_of({"spec": spec}).wanted == wanted
+
+
 def test_a_pods_containers_are_its_specs_with_what_is_known_of_them_init_containers_first() -> None:
     pod = pod_of(
         {

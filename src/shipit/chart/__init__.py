@@ -14,7 +14,7 @@ from shipit.chart.manifest import (
     without,
     workloads,
 )
-from shipit.chart.pod_template import held_by_digest, images, pod_template_of, uses_tag
+from shipit.chart.pod_template import held_by_digest, images, pod_spec, pod_template_of, uses_tag
 from shipit.chart.references import references_of
 from shipit.chart.size import MOST_STORED, check_stored_size, stored_size
 from shipit.chart.values import read_values

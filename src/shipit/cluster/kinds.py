@@ -6,7 +6,7 @@ from shipit.cluster.api import Api
 from shipit.cluster.calls import Call, Kind, root_of
 from shipit.errors import NotFound, Unreachable
 from shipit.hints import advice
-from shipit.model import as_map, as_maps, as_text
+from shipit.model import as_maps, as_text
 
 POD = Kind("v1", "Pod", "pods", namespaced=True)
 EVENT = Kind("v1", "Event", "events", namespaced=True)
@@ -72,12 +72,12 @@ class Kinds:
         return [
             Kind(
                 api_version,
-                as_text(each["kind"]),
-                as_text(each["name"]),
+                as_text(each.get("kind")),
+                as_text(each.get("name")),
                 namespaced=bool(each.get("namespaced")),
             )
             for each in as_maps(body.get("resources"))
-            if each.get("kind") and each.get("name") and "/" not in as_text(each["name"])
+            if each.get("kind") and each.get("name") and "/" not in as_text(each.get("name"))
         ]
 
     def _is_group_served(self, api_version: str) -> bool:
@@ -91,6 +91,6 @@ class Kinds:
         return any(
             as_text(served.get("groupVersion")) == api_version
             for each in as_maps(body["groups"])
-            if as_map(each).get("name") == group
+            if each.get("name") == group
             for served in as_maps(each.get("versions"))
         )

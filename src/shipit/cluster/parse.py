@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from shipit.model import (
+    EPOCH,
     Condition,
     Container,
     Job,
@@ -15,33 +14,16 @@ from shipit.model import (
     KubeEvent,
     Pod,
     Termination,
+    as_int,
     as_list,
     as_map,
     as_maps,
     as_text,
+    as_texts,
+    as_time,
+    metadata_of,
+    spec_of,
 )
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def as_int(value: Any, default: int = 0) -> int:
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
-        return int(value)
-    return default
-
-
-def as_time(value: Any) -> datetime | None:
-    """RFC 3339, in UTC. The epoch means "never": containerd reports it for a process that couldn't be started."""
-    try:
-        found = datetime.fromisoformat(value)
-        found = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return found if found > EPOCH else None
-
-
-def as_texts(value: Any) -> dict[str, str]:
-    return {str(key): as_text(item) for key, item in as_map(value).items()}
 
 
 def conditions_of(status: Json) -> tuple[Condition, ...]:
@@ -57,7 +39,7 @@ def conditions_of(status: Json) -> tuple[Condition, ...]:
 
 
 def job_of(body: Json) -> Job:
-    meta, spec, status = as_map(body.get("metadata")), as_map(body.get("spec")), as_map(body.get("status"))
+    meta, spec, status = metadata_of(body), spec_of(body), as_map(body.get("status"))
     return Job(
         name=as_text(meta.get("name")),
         namespace=as_text(meta.get("namespace")),
@@ -69,6 +51,8 @@ def job_of(body: Json) -> Job:
         ready=as_int(status.get("ready")),
         succeeded=as_int(status.get("succeeded")),
         failed=as_int(status.get("failed")),
+        terminating=as_int(status.get("terminating")),
+        wanted=_wanted(spec),
         started=as_time(status.get("startTime")) is not None,
         suspended=spec.get("suspend") is True,
         backoff_limit=as_int(spec.get("backoffLimit"), 6),
@@ -78,8 +62,15 @@ def job_of(body: Json) -> Job:
     )
 
 
+def _wanted(spec: Json) -> int:
+    """How many pods have to succeed: without `completions` any of those that run at once may be the one that counts,
+    and all of them is what leaves no doubt.
+    """
+    return max(1, as_int(spec.get("completions"), as_int(spec.get("parallelism"), 1)))
+
+
 def pod_of(body: Json) -> Pod:
-    meta, spec, status = as_map(body.get("metadata")), as_map(body.get("spec")), as_map(body.get("status"))
+    meta, spec, status = metadata_of(body), spec_of(body), as_map(body.get("status"))
     owners = [owner for owner in as_maps(meta.get("ownerReferences")) if owner.get("controller")]
     return Pod(
         name=as_text(meta.get("name")),
@@ -137,15 +128,16 @@ def _container(spec: Json, status: Json, *, init: bool, sidecar: bool) -> Contai
 
 
 def _state(state: Json) -> tuple[Literal["waiting", "running", "terminated"], Json]:
-    if "terminated" in state:
+    if state.get("terminated") is not None:
         return "terminated", as_map(state["terminated"])
-    if "running" in state:
+    if state.get("running") is not None:
         return "running", as_map(state["running"])
     return "waiting", as_map(state.get("waiting"))
 
 
 def _termination(ended: Json) -> Termination | None:
-    if not ended:
+    """None without an exit code: a success is never guessed."""
+    if ended.get("exitCode") is None:
         return None
     return Termination(
         exit_code=as_int(ended.get("exitCode")),

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from shipit.cluster.parse import as_int, as_texts, conditions_of
-from shipit.model import Json, Ref, Workload, as_map, as_maps, as_text
+from shipit.cluster.parse import conditions_of
+from shipit.model import (
+    Json,
+    Ref,
+    Workload,
+    as_int,
+    as_list,
+    as_map,
+    as_maps,
+    as_text,
+    as_texts,
+    metadata_of,
+    spec_of,
+    uid_of,
+)
 
 REVISION = "deployment.kubernetes.io/revision"
 
 
 def workload_of(ref: Ref, body: Json, pod_hash: str = "") -> Workload:
     """`ready` and `available` count only pods of the newest template: old ones that still serve prove nothing."""
-    meta, spec, status = as_map(body.get("metadata")), as_map(body.get("spec")), as_map(body.get("status"))
+    meta, spec, status = metadata_of(body), spec_of(body), as_map(body.get("status"))
     desired, total, updated, ready, available = _counts(ref.kind, spec, status)
     old = max(0, total - updated)
     return Workload(
@@ -62,7 +75,7 @@ def selector_of(selector: Json) -> str:
     """A LabelSelector in the words of a query string."""
     parts = [f"{key}={value}" for key, value in as_texts(selector.get("matchLabels")).items()]
     for each in as_maps(selector.get("matchExpressions")):
-        key, values = as_text(each.get("key")), ",".join(map(as_text, each.get("values") or []))
+        key, values = as_text(each.get("key")), ",".join(map(as_text, as_list(each.get("values"))))
         match each.get("operator"):
             case "In":
                 parts.append(f"{key} in ({values})")
@@ -77,10 +90,10 @@ def selector_of(selector: Json) -> str:
 
 def newest_hash(deployment: Json, replica_sets: Iterable[Json]) -> str:
     """The pod-template-hash of the ReplicaSet that a Deployment rolls out; "" when it isn't there yet."""
-    uid = as_text(as_map(deployment.get("metadata")).get("uid"))
-    wanted = as_texts(as_map(deployment.get("metadata")).get("annotations")).get(REVISION, "")
+    uid = uid_of(deployment)
+    wanted = as_texts(metadata_of(deployment).get("annotations")).get(REVISION, "")
     for each in replica_sets:
-        meta = as_map(each.get("metadata"))
+        meta = metadata_of(each)
         owners = {as_text(owner.get("uid")) for owner in as_maps(meta.get("ownerReferences"))}
         if uid in owners and wanted and as_texts(meta.get("annotations")).get(REVISION) == wanted:
             return as_texts(meta.get("labels")).get("pod-template-hash", "")
@@ -89,10 +102,10 @@ def newest_hash(deployment: Json, replica_sets: Iterable[Json]) -> str:
 
 def newest_revision(daemon_set: Json, revisions: Iterable[Json]) -> str:
     """The controller-revision-hash of a DaemonSet's newest ControllerRevision; "" when there is none."""
-    uid = as_text(as_map(daemon_set.get("metadata")).get("uid"))
+    uid = uid_of(daemon_set)
     best, found = -1, ""
     for each in revisions:
-        meta = as_map(each.get("metadata"))
+        meta = metadata_of(each)
         owners = {as_text(owner.get("uid")) for owner in as_maps(meta.get("ownerReferences"))}
         if uid in owners and as_int(each.get("revision")) > best:
             best = as_int(each.get("revision"))

@@ -8,9 +8,17 @@ from typing import Any
 from shipit.cluster.api import LOOK_WITHIN, Api
 from shipit.cluster.calls import Call, Kind, call_for
 from shipit.cluster.kinds import Kinds
-from shipit.cluster.parse import as_texts
 from shipit.errors import AlreadyExists, Conflict, Invalid, NotFound
-from shipit.model import HASH_ANNOTATION, RUN_ANNOTATION, Json, Ref, as_map, as_text
+from shipit.model import (
+    HASH_ANNOTATION,
+    RUN_ANNOTATION,
+    Json,
+    Ref,
+    as_text,
+    as_texts,
+    metadata_of,
+    uid_of,
+)
 
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
@@ -60,8 +68,8 @@ class Writes:
             raise NotFound(
                 f"{call.kind and call.kind.name} {call.name} is gone", status=404, reason="NotFound"
             )
-        sent = as_text(as_map(manifest.get("metadata")).get("resourceVersion"))
-        if sent and as_text(as_map(found.get("metadata")).get("resourceVersion")) == sent:
+        sent = as_text(metadata_of(manifest).get("resourceVersion"))
+        if sent and as_text(metadata_of(found).get("resourceVersion")) == sent:
             return None
         if _covers(found, manifest):
             return found
@@ -79,16 +87,16 @@ class Writes:
     def patch(self, ref: Ref, patch: Json, *, uid: str) -> Json:
         """The UID in the patch is a precondition; patched twice it is the same as once."""
         kind = self._kinds.need(ref.api_version, ref.kind)
-        body = {**patch, "metadata": {**as_map(patch.get("metadata")), "uid": uid}}
+        body = {**patch, "metadata": {**metadata_of(patch), "uid": uid}}
         call = call_for("patch", kind, ref.namespace or self._namespace, ref.name, body=body)
         call = replace(call, content_type=MERGE_PATCH).asking(fieldManager=FIELD_MANAGER)
         try:
             return self._api.read(call)
         except Invalid as error:
             found = self._look(call)
-            if found is not None and as_map(found.get("metadata")).get("uid") != uid:
+            if found is not None and uid_of(found) != uid:
                 raise Conflict(
-                    f"{ref} was replaced meanwhile (UID {as_map(found.get('metadata')).get('uid')})",
+                    f"{ref} was replaced meanwhile (UID {uid_of(found)})",
                     status=409,
                     reason="Conflict",
                 ) from error
@@ -113,7 +121,7 @@ class Writes:
     def _leaving(self, call: Call, uid: str) -> Json | None:
         """After a lost answer: done when it is gone, another one, or on its way out."""
         found = self._look(call)
-        meta = as_map(found.get("metadata")) if found is not None else {}
+        meta = metadata_of(found)
         if found is None or meta.get("uid") != uid or meta.get("deletionTimestamp"):
             return {"kind": "Status", "status": "Success"}
         return None
@@ -132,14 +140,14 @@ class Writes:
         if not api_version or not kind:
             raise Invalid("the object has no apiVersion or no kind", reason="Invalid")
         served: Kind = self._kinds.need(api_version, kind)
-        meta = as_map(manifest.get("metadata"))
+        meta = metadata_of(manifest)
         namespace = as_text(meta.get("namespace")) or self._namespace
         call = call_for(verb, served, namespace, as_text(meta.get("name")), body=manifest)
         return call.asking(dryRun="All") if dry_run else call
 
 
 def _marks(body: Json) -> tuple[str, str] | None:
-    notes = as_texts(as_map(body.get("metadata")).get("annotations"))
+    notes = as_texts(metadata_of(body).get("annotations"))
     marks = (notes.get(RUN_ANNOTATION, ""), notes.get(HASH_ANNOTATION, ""))
     return marks if any(marks) else None
 

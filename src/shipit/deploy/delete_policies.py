@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from shipit.chart import deletes_after
 from shipit.errors import ApiError, Busy, Unknown
 from shipit.events import Emit, Warned
-from shipit.model import Step, World, get_job_or_pod, is_active
+from shipit.model import Step, World, get_job_or_pod, is_active, uid_of
 
 
 def apply_delete_policies(steps: Sequence[Step], *, succeeded: bool, world: World, emit: Emit) -> None:
@@ -30,7 +30,7 @@ def _ended(step: Step, world: World) -> str | None:
         found = get_job_or_pod(world.cluster, step.ref)
         return None if found is None or is_active(found) else found.uid
     body = world.cluster.get(step.ref)
-    return str(body["metadata"]["uid"]) if body is not None else None
+    return uid_of(body) or None
 
 
 def may_still_run(step: Step, world: World) -> bool:

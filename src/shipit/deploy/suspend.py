@@ -17,6 +17,10 @@ from shipit.model import (
     Step,
     StepResult,
     World,
+    as_map,
+    as_maps,
+    metadata_of,
+    spec_of,
 )
 from shipit.states import Leftover
 
@@ -59,8 +63,8 @@ def _may_have_run(step: Step, job: Job) -> bool:
 
 def _may_hide_a_pod(step: Step, job: Job) -> bool:
     """A Job that was attached to may have lost a pod before, which its pod failure policy does not count."""
-    attached = job.run != step.manifest["metadata"].get("annotations", {}).get(RUN_ANNOTATION)
-    rules = (step.manifest.get("spec", {}).get("podFailurePolicy") or {}).get("rules") or []
+    attached = job.run != as_map(metadata_of(step.manifest).get("annotations")).get(RUN_ANNOTATION)
+    rules = as_maps(as_map(spec_of(step.manifest).get("podFailurePolicy")).get("rules"))
     return attached and any(rule.get("action") == "Ignore" for rule in rules)
 
 

@@ -26,7 +26,18 @@ from shipit.lock.record import (
     with_holder,
     without_holder,
 )
-from shipit.model import Clock, Cluster, Identity, Json, Ref, World
+from shipit.model import (
+    Clock,
+    Cluster,
+    Identity,
+    Json,
+    Ref,
+    World,
+    as_int,
+    as_text,
+    metadata_of,
+    spec_of,
+)
 
 RENEWAL = 3.0
 """Seconds between renewals."""
@@ -229,13 +240,13 @@ class _Watcher:
         return self._changes > 1
 
     def dead(self, body: Json) -> bool:
-        version = str(body["metadata"].get("resourceVersion", ""))
+        version = as_text(metadata_of(body).get("resourceVersion"))
         now = self._clock.monotonic()
         if version != self._seen:
             self._changes += 1
             self._seen, self._since = version, now
             return False
-        duration = float(body.get("spec", {}).get("leaseDurationSeconds") or LEASE_DURATION)
+        duration = as_int(spec_of(body).get("leaseDurationSeconds")) or LEASE_DURATION
         upgrade = record_of(body).upgrade
         helm_may_run = upgrade is not None and upgrade.state is UpgradeState.BEGUN
         return now - self._since >= duration + (HELM_ENDS if helm_may_run else 0.0)

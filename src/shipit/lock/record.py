@@ -6,11 +6,10 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from shipit.errors import Busy
 from shipit.hints import kubectl
-from shipit.model import Identity, Json, Ref
+from shipit.model import Identity, Json, Ref, as_int, as_text, as_texts, metadata_of, spec_of
 
 LEASE_DURATION = 15.0
 """Seconds without a change after which a holder counts as dead."""
@@ -94,8 +93,8 @@ def lease_ref(namespace: str, release: str) -> Ref:
 
 def ref_of_lease(body: Json) -> Ref:
     """Names the Lease that this is."""
-    meta = body["metadata"]
-    return Ref("coordination.k8s.io/v1", "Lease", meta["namespace"], meta["name"])
+    meta = metadata_of(body)
+    return Ref("coordination.k8s.io/v1", "Lease", as_text(meta.get("namespace")), as_text(meta.get("name")))
 
 
 def record_of(body: Json | None) -> LockRecord:
@@ -111,22 +110,22 @@ def holder_of(body: Json | None) -> LockRecord:
 
 
 def _notes_of(body: Json) -> dict[str, str]:
-    return dict(body.get("metadata", {}).get("annotations") or {})
+    return as_texts(metadata_of(body).get("annotations"))
 
 
 def _holder(body: Json) -> tuple[str, str, Identity, str]:
     notes = _notes_of(body)
-    spec: dict[str, Any] = body.get("spec") or {}
+    spec = spec_of(body)
     identity = Identity(
         notes.get(_PREFIX + "who", "someone"),
         notes.get(_PREFIX + "where", "an unknown host"),
         notes.get(_PREFIX + "message", ""),
     )
     return (
-        spec.get("holderIdentity") or "",
+        as_text(spec.get("holderIdentity")),
         notes.get(_PREFIX + "tag", ""),
         identity,
-        str(spec.get("acquireTime") or ""),
+        as_text(spec.get("acquireTime")),
     )
 
 
@@ -176,13 +175,13 @@ def _from_version_1(note: Json) -> Json:
 def with_holder(body: Json, record: LockRecord, now: datetime, *, acquire: bool = False) -> Json:
     """The Lease as it is written by its holder; `acquire` when it wasn't theirs before."""
     stamp = now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    spec = dict(body.get("spec") or {})
+    spec = dict(spec_of(body))
     if acquire and spec.get("holderIdentity") != record.run:
-        spec["leaseTransitions"] = int(spec.get("leaseTransitions") or 0) + 1
+        spec["leaseTransitions"] = as_int(spec.get("leaseTransitions")) + 1
     if acquire:
         spec["acquireTime"] = stamp
     spec |= {"holderIdentity": record.run, "leaseDurationSeconds": int(LEASE_DURATION), "renewTime": stamp}
-    return {**body, "metadata": {**body["metadata"], "annotations": _with_notes(body, record)}, "spec": spec}
+    return {**body, "metadata": {**metadata_of(body), "annotations": _with_notes(body, record)}, "spec": spec}
 
 
 def _with_notes(body: Json, record: LockRecord) -> dict[str, str]:
@@ -202,10 +201,10 @@ def _with_notes(body: Json, record: LockRecord) -> dict[str, str]:
 
 def without_holder(body: Json, record: LockRecord | None = None) -> Json:
     """The Lease that nobody holds; what is noted stays, and is written once more where its holder gives it back."""
-    spec = {key: value for key, value in (body.get("spec") or {}).items() if key != "holderIdentity"}
+    spec = {key: value for key, value in spec_of(body).items() if key != "holderIdentity"}
     freed = {**body, "spec": spec}
     return (
-        {**freed, "metadata": {**body["metadata"], "annotations": _with_notes(body, record)}}
+        {**freed, "metadata": {**metadata_of(body), "annotations": _with_notes(body, record)}}
         if record
         else freed
     )

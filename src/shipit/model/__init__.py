@@ -3,14 +3,28 @@
 from shipit.model.deploy import Identity, Plan, Situation, Start, Step, StepResult
 from shipit.model.helm import HelmExit, HelmVersion, Hook, Rendered, Revision, Values
 from shipit.model.interfaces import Changes, Clock, Cluster, Departures, Helm, HelmProcess, Mask, World
-from shipit.model.json import as_list, as_map, as_maps, as_text
+from shipit.model.json import (
+    EPOCH,
+    as_int,
+    as_list,
+    as_map,
+    as_maps,
+    as_text,
+    as_texts,
+    as_time,
+    metadata_of,
+    spec_of,
+    uid_of,
+)
 from shipit.model.kubernetes import (
+    DO_NOT_DISRUPT,
     HASH_ANNOTATION,
     NEVER_STARTED_ANNOTATION,
     NOTES_VERSION,
     RELEASE_LABEL,
     REVISION_ANNOTATION,
     RUN_ANNOTATION,
+    SAFE_TO_EVICT,
     TAG_ANNOTATION,
     VERSION_ANNOTATION,
     Condition,

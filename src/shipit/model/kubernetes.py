@@ -18,6 +18,8 @@ HASH_ANNOTATION = "shipit/hash"
 REVISION_ANNOTATION = "shipit/revision"
 NEVER_STARTED_ANNOTATION = "shipit/never-started"
 VERSION_ANNOTATION = "shipit/version"
+SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict"
+DO_NOT_DISRUPT = "karpenter.sh/do-not-disrupt"
 NOTES_VERSION = 1
 """The form of these notes; one without a version is of the first."""
 
@@ -161,6 +163,12 @@ class Pod(Marked):
         return next((found for found in self.conditions if found.type == type), None)
 
     @property
+    def disruption(self) -> Condition | None:
+        """Why the cluster itself ends this pod: a drain, a preemption, a taint; None when it doesn't."""
+        found = self.condition("DisruptionTarget")
+        return found if found is not None and found.status == "True" else None
+
+    @property
     def ready(self) -> bool:
         found = self.condition("Ready")
         return found is not None and found.status == "True"
@@ -168,6 +176,10 @@ class Pod(Marked):
     @property
     def complete(self) -> bool:
         return self.phase == "Succeeded"
+
+    @property
+    def has_succeeded(self) -> bool:
+        return self.complete
 
     @property
     def finished(self) -> bool:
@@ -182,7 +194,7 @@ class Pod(Marked):
 class Job(Marked):
     """A Job. Counts are the status' own: `failed` > 0 is no failure while the backoff limit allows another pod.
 
-    `started` once its controller has begun with it: never for one that is suspended from its creation on.
+    `wanted` is how many pods have to succeed; `terminating` pods are being deleted and have not ended yet. `started` once its controller has begun with it: never for one that is suspended from its creation on.
     """
 
     name: str
@@ -195,6 +207,8 @@ class Job(Marked):
     ready: int = 0
     succeeded: int = 0
     failed: int = 0
+    terminating: int = 0
+    wanted: int = 1
     suspended: bool = False
     started: bool = False
     backoff_limit: int = 6
@@ -217,6 +231,17 @@ class Job(Marked):
     @property
     def finished(self) -> bool:
         return self.complete or self.failure is not None
+
+    @property
+    def failed_in_name_only(self) -> bool:
+        """Failed although as many pods succeeded as were wanted, and all have ended: its deadline came in between."""
+        over = self.failure is not None and not (self.complete or self.active or self.terminating)
+        return over and self.succeeded >= self.wanted
+
+    @property
+    def has_succeeded(self) -> bool:
+        """Whether it did what it is for, whatever the Job is called in the end."""
+        return (self.complete and self.failure is None) or self.failed_in_name_only
 
     @property
     def end(self) -> Literal["complete", "failed", ""]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from shipit.chart import Document, pod_template_of, resources
 from shipit.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, NotFound, Refused
 from shipit.hints import advice, shipit
-from shipit.model import Cluster, Json, Plan, Ref, Step
+from shipit.model import Cluster, Json, Plan, Ref, Step, as_text, metadata_of, spec_of
 from shipit.plan.objects import Objects, needed
 from shipit.plan.three_way_merge import three_way_merge
 
@@ -83,11 +83,11 @@ def dry_run_step(cluster: Cluster, step: Step) -> None:
 def _dry_run_pod(cluster: Cluster, step: Step) -> None:
     """Quota and PodSecurity refuse pods, not Jobs: ask for the Job's pod as well."""
     template = pod_template_of(step.manifest) or {}
-    meta = dict(template.get("metadata") or {})
+    meta = dict(metadata_of(template))
     meta |= {"name": f"{step.ref.name[:50]}-dry-run", "namespace": step.ref.namespace}
-    spec = dict(template.get("spec") or {})
-    account = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
-    if cluster.get(Ref("v1", "ServiceAccount", step.ref.namespace, str(account))) is None:
+    spec = dict(spec_of(template))
+    account = as_text(spec.get("serviceAccountName") or spec.get("serviceAccount")) or "default"
+    if cluster.get(Ref("v1", "ServiceAccount", step.ref.namespace, account)) is None:
         for key in ("serviceAccountName", "serviceAccount"):  # an earlier hook makes it, or the app
             spec.pop(key, None)
     pod: Json = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
@@ -131,7 +131,7 @@ def _placed(cluster: Cluster, ref: Ref, namespace: str) -> Ref | None:
 
 
 def _dry_run(cluster: Cluster, ref: Ref, body: Json, old: Json | None, *, server_side: bool) -> None:
-    meta = {k: v for k, v in body["metadata"].items() if k != "namespace"}
+    meta = {k: v for k, v in metadata_of(body).items() if k != "namespace"}
     new = {**body, "metadata": {**meta, "namespace": ref.namespace} if ref.namespace else meta}
     if server_side:
         cluster.apply(new, dry_run=True)

@@ -55,8 +55,8 @@ def secret_values(body: Json) -> Iterator[str]:
     """What a Secret holds, decoded where it is text; nothing for another kind."""
     if not _is_secret(body):
         return
-    yield from (str(value) for value in as_map(body.get("stringData")).values())
-    for value in as_map(body.get("data")).values():
+    yield from (str(value) for value in as_map(body.get("stringData")).values() if value is not None)
+    for value in (each for each in as_map(body.get("data")).values() if each is not None):
         try:
             yield base64.b64decode("".join(str(value).split()), validate=True).decode()
         except (binascii.Error, ValueError):

@@ -22,7 +22,7 @@ from shipit.chart import (
 from shipit.config import MigrationSpec
 from shipit.errors import Refused
 from shipit.hints import advice
-from shipit.model import Hook, Json, Rendered, Resource, Situation
+from shipit.model import Hook, Json, Rendered, Resource, Situation, as_map, as_text
 
 Phase = Literal["before", "after"]
 
@@ -41,7 +41,7 @@ class SelectedObject:
 
     @property
     def kind(self) -> str:
-        return str(self.body.get("kind", ""))
+        return as_text(self.body.get("kind"))
 
 
 def select_objects(
@@ -100,7 +100,7 @@ def _hook(hook: Hook, phase: Phase, specs: tuple[MigrationSpec, ...]) -> Selecte
     runs = hook.kind in ("Job", "Pod")
     return SelectedObject(
         name=mine.name if mine and mine.name and runs else hook.name,
-        body=load_yaml(hook.manifest, hook.path),
+        body=as_map(load_yaml(hook.manifest, hook.path)),
         phase=phase,
         spec=mine or _unnamed(specs),
         migration=runs and (mine is not None or not named),
