@@ -92,7 +92,8 @@ class FakeMask:
 class Script:
     """What a Job does once it was created: after `starts` seconds a pod runs, after `ends` more it ends so.
 
-    `outcome` is complete or failed; `waiting` is the reason for which its container never starts.
+    `outcome` is complete, failed, or late: its pod succeeds, and its deadline comes before that is counted. `waiting` is
+    the reason for which its container never starts.
     """
 
     starts: float = 1.0
@@ -295,13 +296,13 @@ class FakeCluster:
                 "containerID": "containerd://x",
             }
         }
-        phase = "Succeeded" if script.outcome == "complete" else "Failed"
+        phase = "Failed" if script.outcome == "failed" else "Succeeded"
         self._store(pod, _pod(pod, uid, self.clock.now(), ended, phase=phase, started=True))
         condition = "Complete" if script.outcome == "complete" else "Failed"
-        reason = "" if condition == "Complete" else "BackoffLimitExceeded"
-        self._store(
-            ref, {**body, "status": {"conditions": [{"type": condition, "status": "True", "reason": reason}]}}
-        )
+        reason = {"failed": "BackoffLimitExceeded", "late": "DeadlineExceeded"}.get(script.outcome, "")
+        conditions = [{"type": condition, "status": "True", "reason": reason}]
+        counts = {"succeeded": 0 if script.outcome == "failed" else 1}
+        self._store(ref, {**body, "status": {"conditions": conditions, **counts}})
 
     def _suspend(self, ref: Ref, body: Json) -> None:
         def stopped() -> None:

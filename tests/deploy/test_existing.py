@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from shipit.config import Request
-from shipit.deploy.existing import clear, clear_stale, refuse_kept, refuse_running
+from shipit.deploy.existing import (
+    clear,
+    clear_stale,
+    is_this_deploys,
+    refuse_kept,
+    refuse_running,
+)
 from shipit.errors import Busy, MigrationFailed, Refused
 from shipit.model import Json, Plan, Ref
 from tests.fakes import NAMESPACE, Fakes
@@ -150,6 +156,28 @@ def test_no_job_of_an_uninstalled_release_is_accepted(asked: Request, world: Fak
     assert clear(plan.before[0], plan, world.world, world.told) is not None
     clear_stale(plan, world.world, world.told, anew=True)
     assert clear(plan.before[0], plan, world.world, world.told) is None
+
+
+@pytest.mark.parametrize(
+    ("more", "accepted"),
+    [
+        ({"succeeded": 1}, True),
+        ({"succeeded": 0, "failed": 1}, False),
+        ({"succeeded": 1, "terminating": 1}, False),
+        ({}, False),
+    ],
+)
+def test_a_job_that_failed_although_its_pod_had_succeeded_is_accepted(
+    asked: Request, world: Fakes, more: Json, accepted: bool
+) -> None:
+    plan = planned(asked, world)
+    left = leave(world, plan, state="Failed", revision=str(plan.revision))
+    world.cluster.objects[left]["status"] |= more
+    found = world.cluster.job(NAMESPACE, "migrate")
+    assert found
+    assert is_this_deploys(found, plan.before[0], plan) == accepted
+    assert not is_this_deploys(found, plan.before[0], replace(plan, rerun=True))
+    assert not is_this_deploys(found, plan.before[0], replace(plan, tag="v3"))
 
 
 @pytest.mark.parametrize("flag", ["", "rerun", "replace_running"])

@@ -200,6 +200,40 @@ def test_a_completed_migration_whose_upgrade_never_came_is_not_run_again(
     assert outcomes == ["succeeded", "resumed"]
 
 
+IN_NAME_ONLY = "Job migrate is Failed (DeadlineExceeded), but its pod had succeeded: it has migrated"
+
+
+def test_a_migration_whose_deadline_came_after_its_pod_had_succeeded_is_done(
+    world: Fakes, request_: Request
+) -> None:
+    world.cluster.scripts["migrate"] = Script(outcome="late")
+    assert go(request_, world) == 2
+    (told,) = world.told.of(Warned)
+    assert told.message == IN_NAME_ONLY
+    assert "activeDeadlineSeconds" in str(told.hint)
+    done = [event.result for event in world.told.of(StepChanged) if event.result]
+    assert [(result.name, result.outcome) for result in done] == [("migrate", "succeeded")]
+
+
+@pytest.mark.parametrize(("rerun", "jobs"), [(False, 1), (True, 2)])
+def test_such_a_migration_is_not_run_again_by_the_next_deploy_but_with_rerun(
+    world: Fakes, request_: Request, rerun: bool, jobs: int
+) -> None:
+    def killed(*args: object, **how: object) -> None:
+        raise Stopped(9)
+
+    world.cluster.scripts["migrate"] = Script(outcome="late")
+    upgrade, world.helm.upgrade = world.helm.upgrade, killed  # type: ignore[assignment,method-assign]
+    with pytest.raises(Interrupted, match="untouched"):
+        go(request_, world)
+    world.helm.upgrade = upgrade  # type: ignore[method-assign]
+    assert go(again(request_, world, rerun=rerun), world) == 2
+    assert len([call for call in world.cluster.wrote() if call.startswith("create Job")]) == jobs
+    told = [event for event in world.told.of(Warned) if event.message == IN_NAME_ONLY]
+    assert len(told) == 2
+    assert ("--rerun" in str(told[-1].hint)) == (not rerun)
+
+
 def test_a_migration_whose_upgrade_was_interrupted_is_not_run_again_however_often(
     world: Fakes, request_: Request
 ) -> None:

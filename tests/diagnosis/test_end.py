@@ -11,6 +11,7 @@ from datetime import timedelta
 import pytest
 
 from shipit.diagnosis import Finding, Observation, diagnose, outcome_of, why_vanished
+from shipit.hints import advice
 from shipit.model import Condition, Job
 from tests.captured import looks, observation, told, watched
 
@@ -165,11 +166,62 @@ def test_a_lost_node_is_told_in_the_clusters_words() -> None:
     found = diagnose(observation(replace(look, pods=(lost,))))
     assert found
     assert found.reason == f"pod {pod.name}: NodeLost: Node n1 which was running pod x is unresponsive"
-    drained = replace(
-        pod, deleting=True, conditions=(Condition("DisruptionTarget", "True", "EvictionByEvictionAPI"),)
-    )
-    found = diagnose(observation(replace(look, pods=(drained,))))
-    assert found == Finding("waiting", f"pod {pod.name}: EvictionByEvictionAPI")
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("EvictionByEvictionAPI", "was evicted, as a drain of its node or an autoscaler does"),
+        ("PreemptionByScheduler", "was preempted, to make room for a pod of higher priority"),
+        ("DeletionByTaintManager", "was deleted, for its node has a taint that it does not tolerate"),
+        ("DeletionByPodGC", "was deleted, for its node is gone"),
+        ("TerminationByKubelet", "was ended by its node, which shuts down or is short of something"),
+        ("SomethingNew", ""),
+    ],
+)
+def test_a_pod_that_the_cluster_ends_is_said_to_be_so_whatever_its_exit_code(reason: str, words: str) -> None:
+    look = looks("exit-1")[-1]
+    (pod,) = look.pods
+    (container,) = pod.containers
+    target = Condition("DisruptionTarget", "True", reason, "the cluster's own words")
+    told = " ".join(filter(None, (f"pod {pod.name}", words))) + f": {reason}: the cluster's own words"
+
+    def ended(code: int) -> Finding | None:
+        assert container.termination
+        ended = replace(container, termination=replace(container.termination, exit_code=code, reason="Error"))
+        drained = replace(pod, conditions=(target,), containers=(ended,), deleting=True)
+        return diagnose(observation(replace(look, pods=(drained,))))
+
+    for code, more in ((143, ""), (137, ""), (3, "; container migrate exited with code 3 (Error)")):
+        found = ended(code)
+        assert found
+        assert (found.kind, found.reason) == ("fatal", told + more)
+        assert not more or "exited" in found.reason
+
+    running = replace(looks("running")[0].pods[0], name=pod.name, conditions=(target,), deleting=True)
+    found = diagnose(observation(replace(looks("running")[0], pods=(running,))))
+    assert found
+    assert (found.kind, found.reason) == ("waiting", told)
+
+
+def test_a_disruption_that_did_not_come_is_none() -> None:
+    look = looks("exit-1")[-1]
+    (pod,) = look.pods
+    spared = replace(pod, conditions=(Condition("DisruptionTarget", "False", "PreemptionByScheduler"),))
+    found = diagnose(observation(replace(look, pods=(spared,))))
+    assert found
+    assert found.reason == "container migrate exited with code 1 (Error)"
+
+
+def test_a_pod_that_was_evicted_and_ended_with_0_casts_a_doubt_on_a_success() -> None:
+    look = looks("complete")[-1]
+    (pod,) = look.pods
+    evicted = replace(pod, conditions=(Condition("DisruptionTarget", "True", "EvictionByEvictionAPI"),))
+    found = diagnose(observation(replace(look, pods=(evicted,))))
+    assert found
+    assert (found.kind, found.hint) == ("note", advice("check that the migration did all of its work"))
+    assert "was evicted" in found.reason
+    assert found.reason.endswith("it exited with code 0 all the same")
 
 
 def test_a_later_pod_has_its_own_time_to_start() -> None:
@@ -245,6 +297,38 @@ def test_a_job_that_is_both_has_failed() -> None:
     assert job
     both = replace(job, conditions=(*job.conditions, Condition("Failed", "True")))
     assert outcome_of(both, both.uid) == "failed"
+
+
+LATE = Condition("Failed", "True", "DeadlineExceeded", "Job was active longer than specified deadline")
+
+
+@pytest.mark.parametrize(
+    ("more", "verdict"),
+    [
+        ({"succeeded": 1}, "succeeded"),
+        ({"succeeded": 1, "failed": 2}, "succeeded"),
+        ({"succeeded": 3, "wanted": 3}, "succeeded"),
+        ({"succeeded": 2, "wanted": 3}, "failed"),
+        ({"succeeded": 0, "failed": 1}, "failed"),
+        ({"succeeded": 1, "active": 1}, "failed"),
+        ({"succeeded": 1, "terminating": 1}, "failed"),
+    ],
+)
+def test_a_job_whose_pods_had_all_succeeded_before_its_deadline_has_migrated(
+    more: dict[str, int], verdict: str
+) -> None:
+    look = looks("deadline")[-1]
+    assert look.job
+    job = replace(look.job, conditions=(LATE,), **{"failed": 0, **more})  # type: ignore[arg-type]
+    assert outcome_of(job, job.uid) == verdict
+    found = diagnose(observation(replace(look, job=job)))
+    assert found
+    if verdict == "succeeded":
+        pods = "its pod" if job.wanted == 1 else "all 3 of its pods"
+        told = f"({LATE.reason}: {LATE.message}), but {pods} had succeeded: it has migrated"
+        assert (found.kind, found.reason) == ("note", f"Job deadline is Failed {told}")
+    else:
+        assert found.kind == "fatal"
 
 
 def test_success_criteria_met_is_not_yet_complete() -> None:

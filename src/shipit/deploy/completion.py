@@ -169,5 +169,7 @@ def _pod_event(step: Step, pod: Pod, attempt: int) -> PodChanged:
     ended = next((c.termination for c in pod.containers if c.termination and c.termination.exit_code), None)
     if pod.finished or waiting is None:
         reason = ended.reason if ended and pod.phase == "Failed" else ""
+        if pod.disruption and pod.phase == "Failed":
+            reason = pod.disruption.reason
         return PodChanged(step.name, pod.name, reason or pod.phase, attempt, pod.message)
     return PodChanged(step.name, pod.name, waiting.reason, attempt, waiting.message)

@@ -63,7 +63,7 @@ def _is_kept(step: Step, plan: Plan, world: World) -> bool:
     found = get_job_or_pod(world.cluster, step.ref)
     if found is None or found.deleting or is_this_deploys(found, step, plan):
         return False
-    return found.finished and not deletes_before_creation(step.hook, succeeded=found.complete)
+    return found.finished and not deletes_before_creation(step.hook, succeeded=found.has_succeeded)
 
 
 def _of_this_release(plan: Plan, world: World) -> tuple[JobOrPod, ...]:
@@ -179,14 +179,14 @@ def _is_stale(found: JobOrPod, plan: Plan, *, anew: bool) -> bool:
 def is_this_deploys(found: JobOrPod, step: Step, plan: Plan) -> bool:
     """Whether an object was made by an earlier try of this deploy, and may be attached to or accepted.
 
-    It has the same tag and the same rendered object, and runs, or is complete and its upgrade has not come yet.
+    It has the same tag and the same rendered object, and runs, or has succeeded and its upgrade has not come yet.
     """
     if (found.tag, found.hash) != (plan.tag, step.hash):
         return False
     if is_active(found):
         return not plan.replace_running
     counts = plan.oldest_accepted_revision <= found.revision <= plan.revision
-    return found.complete and counts and not plan.rerun
+    return found.has_succeeded and counts and not plan.rerun
 
 
 def remove(

@@ -9,6 +9,7 @@ from shipit.deploy.completion import wait_for_completion
 from shipit.deploy.existing import clear, remove
 from shipit.deploy.suspend import suspend_unstarted
 from shipit.deploy.timing import SETTLED_WITHIN, wait_while
+from shipit.diagnosis import Observation, diagnose
 from shipit.errors import (
     AfterFailed,
     AlreadyExists,
@@ -24,7 +25,7 @@ from shipit.errors import (
 )
 from shipit.events import Emit, JobChanged, MigrationResult, StepChanged, Warned
 from shipit.hints import Hint, deploy_again, kubectl, shipit
-from shipit.model import JobOrPod, Plan, Step, StepResult, World, get_job_or_pod, pods_of
+from shipit.model import Job, JobOrPod, Plan, Step, StepResult, World, get_job_or_pod, pods_of, uid_of
 from shipit.states import Leftover, ObjectLeft, State, StepOutcome
 
 
@@ -64,15 +65,23 @@ def _run(step: Step, plan: Plan, world: World, emit: Emit) -> StepResult:
         step = replace(step, ref=step.ref._replace(name=found.name))
         elapsed = max(0.0, (world.cluster.now() - found.created).total_seconds())
     emit(StepChanged(step.name, "started", step.ref.title, step.timeout, elapsed=elapsed))
-    if found is not None and found.complete:
-        emit(JobChanged(step.name, step.ref.name, "complete", succeeded=1))
-        return StepResult(StepOutcome.RESUMED, "an earlier attempt of this deploy completed it")
+    if found is not None and found.has_succeeded:
+        return _accepted(step, found, plan, emit)
     if found is None:
         found = _start(step, plan, world)
         emit(JobChanged(step.name, step.ref.name, "created"))
     else:
         emit(JobChanged(step.name, step.ref.name, "attached"))
     return _settle(step, found, wait_for_completion(step, found, world, emit), world, emit)
+
+
+def _accepted(step: Step, found: JobOrPod, plan: Plan, emit: Emit) -> StepResult:
+    """What an earlier try of this deploy has done isn't done again."""
+    if isinstance(found, Job) and (doubt := diagnose(Observation(found))):
+        emit(Warned(doubt.reason, hint=deploy_again(plan.tag, "--rerun", why="runs it again all the same")))
+    state = found.state if isinstance(found, Job) else "complete"
+    emit(JobChanged(step.name, step.ref.name, state, succeeded=1))
+    return StepResult(StepOutcome.RESUMED, "an earlier attempt of this deploy completed it")
 
 
 def _start(step: Step, plan: Plan, world: World) -> JobOrPod:
@@ -118,7 +127,7 @@ def _make(step: Step, plan: Plan, world: World, emit: Emit, *, keep: bool) -> St
     if old is not None and keep:
         return StepResult(StepOutcome.RESUMED, "an earlier attempt of this deploy created it")
     if old is not None and step.hook is not None and deletes_before_creation(step.hook, succeeded=True):
-        _replace(step, old["metadata"]["uid"], plan, world)
+        _replace(step, uid_of(old), plan, world)
     _create(step, plan, world)
     return StepResult(StepOutcome.SUCCEEDED)
 
@@ -128,7 +137,7 @@ def _replace(step: Step, uid: str, plan: Plan, world: World) -> None:
 
     def there() -> bool | None:
         left = world.cluster.get(step.ref)
-        return True if left is not None and left["metadata"]["uid"] == uid else None
+        return True if left is not None and uid_of(left) == uid else None
 
     world.cluster.delete(step.ref, uid=uid)
     if wait_while(world.clock, world.clock.monotonic() + step.start_timeout, there):
@@ -183,7 +192,7 @@ def _ended_at_last(step: Step, found: JobOrPod, result: StepResult, emit: Emit) 
             hint=_log(step),
         )
     )
-    if found.complete:
+    if found.has_succeeded:
         return StepResult(
             StepOutcome.SUCCEEDED, details=result.details, duration=result.duration, images=result.images
         )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from shipit.diagnosis.finding import Finding, clauses
 from shipit.hints import NO_HINT, Hint, advice, kubectl
-from shipit.model import Container, Pod, Termination
+from shipit.model import DO_NOT_DISRUPT, SAFE_TO_EVICT, Condition, Container, Pod, Termination
 
 MOST_WORDS = 600
 """Characters of somebody else's message that are shown."""
@@ -15,6 +16,29 @@ SIGNALLED = range(129, 193)
 """Exit codes that stand for 128 + the signal that ended the process."""
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
 """What a shell exits with when it can't run a command."""
+
+_STAYS = advice(
+    f'to keep autoscalers off its node, annotate the pod template: {SAFE_TO_EVICT}: "false", {DO_NOT_DISRUPT}: "true"'
+)
+# By the reason of the condition DisruptionTarget (k8s.io/api/core/v1 of 1.34): what was done to the pod, and what to do
+_DISRUPTIONS = {
+    "EvictionByEvictionAPI": ("was evicted, as a drain of its node or an autoscaler does", _STAYS),
+    "PreemptionByScheduler": (
+        "was preempted, to make room for a pod of higher priority",
+        advice("give the pod template a priorityClassName of higher priority, or the cluster more room"),
+    ),
+    "DeletionByTaintManager": (
+        "was deleted, for its node has a taint that it does not tolerate",
+        advice("kubectl describe node shows the taint: a node that is lost, or is being emptied, gets one"),
+    ),
+    "DeletionByPodGC": ("was deleted, for its node is gone", NO_HINT),
+    "TerminationByKubelet": (
+        "was ended by its node, which shuts down or is short of something",
+        advice(
+            "give the pod requests for memory and ephemeral-storage, and the node more of what it is short of"
+        ),
+    ),
+}
 
 # Linux's, whatever system shipit runs on
 _SIGNALS = {
@@ -52,21 +76,32 @@ def ended(container: Container, end: Termination) -> Finding:
 
 def taken(pod: Pod) -> Finding | None:
     """What was done to the pod as a whole: eviction, preemption, a lost node, a deletion; None when nothing was."""
-    target = pod.condition("DisruptionTarget")
     if pod.reason:
         hint = advice("free up or add what the node ran out of") if pod.reason == "Evicted" else NO_HINT
         return Finding("waiting", clauses(f"pod {pod.name}", pod.reason, shortened(pod.message)), hint)
-    if target is not None and target.status == "True":
-        return Finding("waiting", clauses(f"pod {pod.name}", target.reason, shortened(target.message)))
+    if pod.disruption:
+        return _disrupted(pod, pod.disruption)
     if pod.deleting:
         hint = kubectl("get", "events", namespace=pod.namespace, why="may show what deleted it")
         return Finding("waiting", f"pod {pod.name} was deleted", hint)
     return None
 
 
+def _disrupted(pod: Pod, target: Condition) -> Finding:
+    done, hint = _DISRUPTIONS.get(target.reason, ("", NO_HINT))
+    who = f"pod {pod.name} {done}".rstrip()
+    return Finding("waiting", clauses(who, target.reason, shortened(target.message)), hint)
+
+
 def failure_of(pod: Pod) -> Finding:
-    """Why a pod failed: the container that did not end well, or what was done to the pod."""
+    """Why a pod failed: the container that did not end well, or what was done to the pod.
+
+    A container that is told to end may do so with any exit code.
+    """
     failed = failed_container(pod)
+    if failed and pod.disruption:
+        taken_away = _disrupted(pod, pod.disruption)
+        return replace(taken_away, reason=f"{taken_away.reason}; {ended(*failed).reason}")
     return ended(*failed) if failed else loss_of(pod)
 
 

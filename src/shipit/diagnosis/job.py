@@ -21,13 +21,13 @@ LAST_TRY_ENDS = 30.0
 def outcome_of(found: Job | Pod | None, uid: str) -> State:
     """What became of the object with that UID. Only a Job's `Complete` or `Failed`, only a Pod's phase, count.
 
-    `SuccessCriteriaMet`, `FailureTarget` and the counts in a Job's status come earlier and may not come true.
+    A Job that failed in name only has succeeded. `SuccessCriteriaMet`, `FailureTarget` and the counts in a Job's status come earlier and may not come true.
     """
     if found is None or found.uid != uid:
         return "vanished"
     if not found.finished:
         return "running"
-    return "succeeded" if found.complete and not (isinstance(found, Job) and found.failure) else "failed"
+    return "succeeded" if found.has_succeeded else "failed"
 
 
 def diagnose(seen: Observation) -> Finding | None:
@@ -35,6 +35,8 @@ def diagnose(seen: Observation) -> Finding | None:
     job = seen.job
     if job is None:
         return _bare_pod(seen)
+    if job.failed_in_name_only:
+        return _in_name_only(job)
     if job.failure:
         return _failed(job.failure, seen)
     if job.complete:
@@ -99,6 +101,14 @@ def _failed(condition: Condition, seen: Observation) -> Finding:
         return Finding("fatal", f"{told}; {cause.reason}", cause.hint)
     tries = f"; it was the last of {len(broken)} pods" if len(broken) > 1 else ""
     return Finding("fatal", f"{cause.reason}{tries}", cause.hint)
+
+
+def _in_name_only(job: Job) -> Finding:
+    """The Job failed, but not its migration."""
+    told = clauses(job.failure.reason, shortened(job.failure.message)) if job.failure else ""
+    pods = "its pod" if job.wanted == 1 else f"all {job.wanted} of its pods"
+    text = f"Job {job.name} is Failed ({told}), but {pods} had succeeded: it has migrated"
+    return Finding("note", text, advice("raise the Job's activeDeadlineSeconds, so that this can't be close"))
 
 
 def _alive(pod: Pod, seen: Observation) -> Finding | None:
@@ -176,8 +186,15 @@ def _not_started(cause: Finding | None, seen: Observation) -> Finding:
 
 
 def _flaw(pods: Iterable[Pod]) -> Finding | None:
-    """A success with a doubt: the kernel killed a child of a container that then exited with 0."""
-    for container in (each for pod in pods for each in pod.containers):
+    """A success with a doubt: a container that was told to end may exit with 0 before it is done, and so may one whose
+    child the kernel killed.
+    """
+    every = tuple(pods)
+    for pod in (each for each in every if each.disruption and each.complete):
+        told = taken(pod)
+        text = f"{told.reason if told else pod.name}; it exited with code 0 all the same"
+        return Finding("note", text, advice("check that the migration did all of its work"))
+    for container in (each for pod in every for each in pod.containers):
         end = container.termination
         if end and end.exit_code == 0 and end.reason == "OOMKilled":
             text = f"container {container.name} exited with code 0, but a process in it ran out of memory (OOMKilled)"

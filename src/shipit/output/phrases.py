@@ -11,6 +11,8 @@ GONE = frozenset(
     {
         "Succeeded", "Failed", "Completed", "Error", "OOMKilled", "StartError", "ContainerCannotRun",
         "DeadlineExceeded", "Evicted", "ContainerStatusUnknown", "NodeLost", "Deleted", "deleted",
+        "EvictionByEvictionAPI", "PreemptionByScheduler", "DeletionByTaintManager", "DeletionByPodGC",
+        "TerminationByKubelet",
     }
 )  # fmt: skip
 
