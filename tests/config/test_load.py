@@ -61,6 +61,14 @@ def test_a_migration_table_that_names_no_job_only_says_how_to_run_it(project: Pa
     assert migration.set == {"migration": {"enabled": True}}
 
 
+def test_retries_are_the_chart_s_unless_the_file_says_how_many(project: Path) -> None:
+    told = [
+        loaded(project, BASE + f"[migration]\n{line}\n").migration
+        for line in ("", "retries = 0", "retries = 3")
+    ]
+    assert [each.backoff_limit for each in told] == [None, 0, 3]
+
+
 def test_the_nearest_file_upward_is_found(project: Path) -> None:
     loaded(project, BASE)
     below = project / "a" / "b"

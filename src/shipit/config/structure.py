@@ -21,6 +21,7 @@ from shipit.model import Json
 TEXT = "text in quotes"
 TEXTS = 'a list of texts, like ["a", "b"], none of them empty'
 TRUTH = "true or false, without quotes"
+COUNT = "a whole number, 0 or more, without quotes"
 TABLE = "a table"
 
 
@@ -113,10 +114,24 @@ class MigrationSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Literal["before", "after"] | UnsetType,
         about("Before or after the upgrade; by its hook by default, or before.", '"before" or "after"'),
     ] = UNSET
+    retries: Annotated[
+        int | UnsetType,
+        about(
+            "The Job's backoffLimit, with podReplacementPolicy Failed; as the chart says by default.",
+            COUNT,
+            validators.retries,
+            schema={"minimum": 0, "maximum": validators.MOST_RETRIES},
+        ),
+    ] = UNSET
     on_timeout: Annotated[
         Literal["leave", "delete"],
         about("What becomes of a Job that ran past its timeout.", '"leave" or "delete"'),
     ] = "leave"
+
+    @property
+    def backoff_limit(self) -> int | None:
+        """What `retries` sets, None where the chart decides."""
+        return None if self.retries is UNSET else self.retries
 
     @property
     def layers(self) -> tuple[Path | Json, ...]:

@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from msgspec import UNSET, UnsetType
+
 from shipit.config.helm_args import parse_helm_args
 from shipit.config.keys import key_path
 from shipit.errors import Usage
@@ -28,6 +30,8 @@ _SHOWN = 60
 
 LARGEST = 2**63 - 1
 """Of an integer, for Helm."""
+MOST_RETRIES = 2**31 - 1
+"""Of a Job's backoffLimit, for Kubernetes."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -91,6 +95,10 @@ def template(name: str) -> str:
 
 def longer_than_zero(seconds: float) -> str:
     return "" if seconds > 0 else "must be longer than 0s"
+
+
+def retries(count: int | UnsetType) -> str:
+    return "" if count is UNSET or 0 <= count <= MOST_RETRIES else f"must be from 0 to {MOST_RETRIES}"
 
 
 def tag_keys(keys: str | tuple[str, ...]) -> str:

@@ -30,7 +30,7 @@ class Step:
     """One object that shipit runs around the upgrade: a migration's Job, or a hook of any kind.
 
     `manifest` is what is created, to the byte; `migration` is true for what `--skip-migration` leaves out;
-    `hook` is None for a migration that is no hook.
+    `hook` is None for a migration that is no hook; `retries` is what the file sets for its Job, None for nothing.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Step:
     hook: Hook | None = None
     migration: bool = False
     on_timeout: Literal["leave", "delete"] = "leave"
+    retries: int | None = None
 
     @property
     def watched(self) -> bool:

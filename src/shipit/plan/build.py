@@ -19,8 +19,9 @@ from shipit.chart import (
     workloads,
 )
 from shipit.config import Request
-from shipit.model import Json, Plan, Resource, Situation, Start, Step, World
+from shipit.model import Plan, Resource, Situation, Start, Step, World
 from shipit.plan.job_metadata import job_hash, with_metadata
+from shipit.plan.job_spec import as_created
 from shipit.plan.rendering import ReleaseRendering, select_checked
 from shipit.plan.selection import SelectedObject
 
@@ -112,7 +113,8 @@ def _handover(
 
 def _step(one: SelectedObject, request: Request, revision: int) -> Step:
     watched = one.kind in ("Job", "Pod")
-    body = _lasting(one.body) if one.kind == "Job" else one.body
+    retries = one.spec.backoff_limit if one.migration else None
+    body = as_created(one.body, retries) if one.kind == "Job" else one.body
     # the same object of a pre- and a post- hook is two steps: what the one has done, the other has not
     suffix = "-after" if one.phase == "after" else ""
     doing = f"{job_hash(one.body)}{suffix}" if watched else ""
@@ -136,10 +138,5 @@ def _step(one: SelectedObject, request: Request, revision: int) -> Step:
         hook=one.hook,
         migration=one.migration,
         on_timeout=one.spec.on_timeout,
+        retries=retries,
     )
-
-
-def _lasting(body: Json) -> Json:
-    """Without ttlSecondsAfterFinished: a Job that goes by itself can't be read, nor recognised by the next deploy."""
-    spec = {key: value for key, value in (body.get("spec") or {}).items() if key != "ttlSecondsAfterFinished"}
-    return {**body, "spec": spec}

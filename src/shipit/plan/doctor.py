@@ -17,6 +17,8 @@ from shipit.plan.build import build_plan
 from shipit.plan.preflight import dry_run_app, dry_run_step, missing_verbs
 from shipit.plan.preparation import fresh, mask_and_check_references, summary
 from shipit.plan.rendering import ReleaseRendering, render_release
+from shipit.plan.step_checks import check_step
+from shipit.plan.step_warnings import warnings_of
 
 
 def examine(request: Request, world: World, emit: Emit) -> None:
@@ -45,7 +47,7 @@ def examine(request: Request, world: World, emit: Emit) -> None:
     checks.check("chart", chart)
     unknown = "the chart has to pass first" if planned is None else ""
     missing = unknown or ("" if there else f"namespace {request.namespace} does not exist yet")
-    checks.check("migration", lambda: summary(_known(planned)[0]), unless=unknown)
+    checks.check("migration", lambda: _migration(_known(planned)[0], emit), unless=unknown)
     checks.check("references", lambda: _references(_known(planned)[0], world), unless=missing)
     checks.check("dry run", lambda: _dry_run(*_known(planned), world), unless=missing)
     checks.end()
@@ -102,6 +104,14 @@ def _namespace(request: Request, *, there: bool) -> str:
 def _chart(plan: Plan) -> str:
     objects = "1 object" if len(plan.app) == 1 else f"{len(plan.app)} objects"
     return f"renders {objects}; next revision: {plan.revision}"
+
+
+def _migration(plan: Plan, emit: Emit) -> str:
+    for step in plan.steps:
+        check_step(step)
+        for warning in warnings_of(step):
+            emit(warning)
+    return summary(plan)
 
 
 def _permissions(request: Request, world: World) -> str:

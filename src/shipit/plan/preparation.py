@@ -6,17 +6,19 @@ from dataclasses import replace
 
 from shipit.chart import digest
 from shipit.config import Request
-from shipit.errors import Refused, refusing
+from shipit.errors import refusing
 from shipit.events import Emit, StepChanged, Warned
-from shipit.hints import advice
 from shipit.lock import UpgradeRecord
-from shipit.model import Plan, Situation, Start, Step, World
+from shipit.model import Plan, Situation, Start, World
 from shipit.plan.build import build_plan
+from shipit.plan.gitops import warn_of_owner
 from shipit.plan.noted_upgrade import is_handover, is_upgrade
 from shipit.plan.objects import Objects
 from shipit.plan.preflight import check_permissions, check_references, dry_run_app, dry_run_step
 from shipit.plan.rendering import ReleaseRendering, render_release
 from shipit.plan.secret_values import mask_secrets
+from shipit.plan.step_checks import check_step
+from shipit.plan.step_warnings import warnings_of
 
 
 def prepare(request: Request, world: World, found: UpgradeRecord | None, emit: Emit) -> Plan:
@@ -92,34 +94,17 @@ def _check(plan: Plan, world: World, rendering: ReleaseRendering, emit: Emit) ->
     check_permissions(world.cluster, plan.namespace, plan.steps)
     mask_and_check_references(plan, world)
     for step in plan.steps:
-        _refuse_manual_selector(step)
+        check_step(step)
         dry_run_step(world.cluster, step)
-        _warn(step, emit)
+        for warning in warnings_of(step):
+            emit(warning)
+    for warning in warn_of_owner(plan, rendering.live, world.cluster):
+        emit(warning)
     unknown = dry_run_app(world.cluster, plan, rendering.live, server_side=rendering.rendered.server_side)
     if unknown:
         emit(
             Warned(
                 f"not checked, because the chart itself brings their kind or namespace: {', '.join(unknown)}"
-            )
-        )
-
-
-def _refuse_manual_selector(step: Step) -> None:
-    """Its pods carry no label of their Job, so that they can't be told from another's."""
-    if step.ref.kind == "Job" and step.manifest.get("spec", {}).get("manualSelector"):
-        raise Refused(
-            f"Job {step.ref.name} has a manualSelector: its pods can't be told from another Job's",
-            hint=advice("leave manualSelector and selector out of the Job's spec"),
-        )
-
-
-def _warn(step: Step, emit: Emit) -> None:
-    limit = step.manifest.get("spec", {}).get("backoffLimit", 6)
-    if step.migration and step.ref.kind == "Job" and limit != 0:
-        emit(
-            Warned(
-                f"Job {step.ref.name} may run up to {limit + 1} times: its backoffLimit is {limit}",
-                hint=advice("backoffLimit: 0 in the Job's spec runs it once"),
             )
         )
 
