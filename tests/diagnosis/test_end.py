@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -329,6 +330,40 @@ def test_a_job_whose_pods_had_all_succeeded_before_its_deadline_has_migrated(
         assert (found.kind, found.reason) == ("note", f"Job deadline is Failed {told}")
     else:
         assert found.kind == "fatal"
+
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("more", "counts"),
+    [
+        ({}, True),
+        ({"deleting": True, "told_to_end": SECOND}, True),  # its deadline came once it had ended
+        ({"deleting": True, "told_to_end": 0 * SECOND}, False),  # in the same second: nobody knows
+        ({"deleting": True, "told_to_end": -SECOND}, False),  # it was told to end, and exited with 0
+        ({"deleting": True}, False),
+        ({"phase": "Failed"}, False),
+    ],
+)
+def test_a_pod_that_was_seen_to_succeed_by_itself_counts_though_its_job_counts_it_as_failed(
+    more: dict[str, Any], counts: bool
+) -> None:
+    look = looks("complete")[-1]
+    (pod,) = look.pods
+    assert look.job
+    ended = pod.containers[0].termination
+    assert ended
+    assert ended.finished_at
+    if told := more.get("told_to_end"):
+        more["told_to_end"] = ended.finished_at + told
+    elif "told_to_end" in more:
+        more["told_to_end"] = ended.finished_at
+    late = replace(look.job, conditions=(LATE,), succeeded=0, failed=1)
+    seen = late.having_seen([replace(pod, **more)])
+    assert seen.has_succeeded == counts
+    running = replace(late, conditions=())
+    assert running.having_seen([pod]) == running, "what still runs is judged by what it says"
 
 
 def test_success_criteria_met_is_not_yet_complete() -> None:

@@ -70,14 +70,14 @@ class Watch:
         elapsed = self._clock.monotonic() - born
         try:
             subject = get_job_or_pod(self._cluster, self._step.ref)
-            state = outcome_of(subject, self._found.uid)
-            if subject is None or state == "vanished":
+            if subject is None or outcome_of(subject, self._found.uid) == "vanished":
                 return self._vanished()
             seen = self._observe(subject, elapsed)
         except ApiError as error:
             return self._silence(error, self._clock.monotonic() - born)
         self._forbidden = None
         self._tell(subject, seen)
+        state = outcome_of(seen.job or subject, self._found.uid)
         return _judge(state, diagnose(seen), elapsed, self._step.timeout, seen)
 
     def _observe(self, subject: JobOrPod, elapsed: float) -> Observation:
@@ -92,7 +92,7 @@ class Watch:
         stuck = [pod for pod in pods if not pod.finished and not pod.ready][-1:]
         self.pods = pods
         self._last = Observation(
-            job=subject if isinstance(subject, Job) else None,
+            job=subject.having_seen(self._known.values()) if isinstance(subject, Job) else None,
             pods=pods,
             job_events=about_job,
             pod_events={pod.uid: self._cluster.events(pod.namespace, pod.uid) for pod in stuck},
