@@ -82,8 +82,8 @@ def read_all(body: Json) -> list[Any]:
     three_way_merge(body, body, made)
     return [
         refused,
-        list(warnings_of(step)),
-        list(warnings_of(a_step(as_created(body, 2)))),
+        list(warnings_of([step])),
+        list(warnings_of([a_step(as_created(body, 2))])),
         pod_spec(body) and [images(body), references_of(body), uses_tag(body, "v2")],
         [ref.kind for ref in workloads(documents)],
         [each.ref.kind for each in candidates(documents)],

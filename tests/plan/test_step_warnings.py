@@ -31,16 +31,16 @@ def pod(spec: Json, *, notes: Json | None = None, timeout: float = 900.0) -> Ste
     return Step("up", Ref("v1", "Pod", "shop", "up"), body, "before", timeout, 300.0, "h", migration=True)
 
 
-def told(step: Step) -> list[str]:
-    found = list(warnings_of(step))
+def told(*steps: Step) -> list[str]:
+    found = list(warnings_of(steps))
     assert all(each.hint for each in found), "each says what to write"
     return [each.message for each in found]
 
 
 # ── running twice ────────────────────────────────────────────────────────────────────────────────
 
-TWO_AT_ONCE = "two pods of Job up may run at once: one that is evicted is replaced while it still ends"
-UNSET = "Job up may run up to 7 times: it sets no backoffLimit, and Kubernetes' default is 6"
+TWO_AT_ONCE = "Job up may run in two pods at once: one that is evicted is replaced while it still ends"
+UNSET = "Job up may run up to 7 times: backoffLimit is not set, and Kubernetes' default is 6"
 
 
 @pytest.mark.parametrize(
@@ -48,37 +48,37 @@ UNSET = "Job up may run up to 7 times: it sets no backoffLimit, and Kubernetes' 
     [
         (ONCE, []),
         ({"backoffLimit": 0.0}, []),
-        (SIX, ["Job up may run up to 7 times: its backoffLimit is 6"]),
+        (SIX, ["Job up may run up to 7 times: backoffLimit is 6"]),
         ({}, [UNSET, TWO_AT_ONCE]),
         ({"backoffLimit": None}, [UNSET, TWO_AT_ONCE]),
-        ({"backoffLimit": 1}, ["Job up may run up to 2 times: its backoffLimit is 1", TWO_AT_ONCE]),
-        ({**SIX, "podReplacementPolicy": None}, ["Job up may run up to 7 times: its backoffLimit is 6", TWO_AT_ONCE]),
-        ({**SIX, "podReplacementPolicy": "TerminatingOrFailed"}, ["Job up may run up to 7 times: its backoffLimit is 6", TWO_AT_ONCE]),
+        ({"backoffLimit": 1}, ["Job up may run up to 2 times: backoffLimit is 1", TWO_AT_ONCE]),
+        ({**SIX, "podReplacementPolicy": None}, ["Job up may run up to 7 times: backoffLimit is 6", TWO_AT_ONCE]),
+        ({**SIX, "podReplacementPolicy": "TerminatingOrFailed"}, ["Job up may run up to 7 times: backoffLimit is 6", TWO_AT_ONCE]),
         (
             {**ONCE, "podFailurePolicy": {"rules": [{"action": "FailJob"}, {"action": "Ignore"}]}},
-            ["Job up may run again however low its backoffLimit is: its podFailurePolicy ignores some failures"],
+            ["Job up may run again whatever backoffLimit says: podFailurePolicy ignores some failures"],
         ),
         ({**ONCE, "podFailurePolicy": {"rules": [{"action": "FailJob"}]}}, []),
         ({**ONCE, "podFailurePolicy": None}, []),
         (
             {"backoffLimit": 2, "podFailurePolicy": {"rules": [{"action": "Count"}]}},
-            ["Job up may run up to 3 times: its backoffLimit is 2"],  # its podReplacementPolicy is Failed
+            ["Job up may run up to 3 times: backoffLimit is 2"],  # its podReplacementPolicy is Failed
         ),
-        ({**ONCE, "completions": 3}, ["Job up runs 3 pods to their end: its completions is 3"]),
+        ({**ONCE, "completions": 3}, ["Job up runs 3 pods to their end: completions is 3"]),
         (
             {**ONCE, "completions": 3, "parallelism": 2, "completionMode": "Indexed"},
             [
-                "Job up runs 3 pods to their end, one for each index: its completions is 3",
-                "Job up runs 2 pods at once: its parallelism is 2",
+                "Job up runs 3 pods to their end, one for each index: completions is 3",
+                "Job up runs 2 pods at once: parallelism is 2",
             ],
         ),
-        ({**ONCE, "completions": 2, "parallelism": 5}, ["Job up runs 2 pods to their end: its completions is 2", "Job up runs 2 pods at once: its parallelism is 5"]),
-        ({**ONCE, "parallelism": 4}, ["Job up runs 4 pods at once: its parallelism is 4"]),
+        ({**ONCE, "completions": 2, "parallelism": 5}, ["Job up runs 2 pods to their end: completions is 2", "Job up runs 2 pods at once: parallelism is 5"]),
+        ({**ONCE, "parallelism": 4}, ["Job up runs 4 pods at once: parallelism is 4"]),
         ({**ONCE, "parallelism": 4, "completions": 1}, []),
         ({**ONCE, "parallelism": None, "completions": None}, []),
         (
             {"backoffLimitPerIndex": 1, "completions": 1, "completionMode": "Indexed", "podReplacementPolicy": "Failed"},
-            ["each index of Job up may run up to 2 times: its backoffLimitPerIndex is 1"],
+            ["Job up may run each index up to 2 times: backoffLimitPerIndex is 1"],
         ),
         ({"backoffLimitPerIndex": 0, "completions": 1, "completionMode": "Indexed"}, []),
     ],
@@ -89,9 +89,9 @@ def test_a_job_that_may_run_twice_is_told_with_what_makes_it_so(spec: Json, word
 
 def test_a_restart_in_the_pod_is_told() -> None:
     (again,) = told(job(ONCE, {"restartPolicy": "OnFailure"}))
-    assert again == "a container of Job up that fails is started again, at least once more: its restartPolicy is OnFailure"  # fmt: skip
+    assert again == "Job up starts a failed container again, at least once: restartPolicy is OnFailure"  # fmt: skip
     (often,) = told(pod({"restartPolicy": "OnFailure"}))
-    assert often.endswith("as often as it fails, until the timeout: its restartPolicy is OnFailure")
+    assert often.endswith("as often as it fails until the timeout: restartPolicy is OnFailure")
 
 
 def test_the_file_s_own_retries_are_no_news() -> None:
@@ -109,6 +109,13 @@ def test_only_migrations_are_told_of() -> None:
     assert told(replace(job({}), migration=False)) == []
 
 
+def test_what_is_true_of_several_is_told_once() -> None:
+    """A chart may run five hook Jobs in a row."""
+    other = replace(job(SIX), ref=Ref("batch/v1", "Job", "shop", "seed"))
+    often = "may run up to 7 times: backoffLimit is 6"
+    assert told(job(SIX), other, job(SIX)) == [f"Job up, Job seed {often}"]
+
+
 # ── ended in the middle ──────────────────────────────────────────────────────────────────────────
 
 
@@ -119,11 +126,11 @@ def test_only_migrations_are_told_of() -> None:
 def test_a_long_migration_that_may_be_evicted_is_told_unless_it_is_kept_on_its_node(kept: Json) -> None:
     for one in (partial(job, ONCE), partial(pod, {"restartPolicy": "Never"})):
         (words,) = told(one(timeout=LONG))
-        assert "may be evicted in the middle: its timeout is 30m" in words
+        assert "may be evicted in the middle: the timeout is 30m" in words
         assert told(one(timeout=LONG, notes=kept)) == []
         assert told(one(timeout=900.0)) == [], "the default nags nobody"
         (words,) = told(one(timeout=3600.0, notes=dict.fromkeys(kept, "nonsense")))
-        assert "its timeout is 1h" in words
+        assert "the timeout is 1h" in words
 
 
 @pytest.mark.parametrize(
@@ -132,7 +139,7 @@ def test_a_long_migration_that_may_be_evicted_is_told_unless_it_is_kept_on_its_n
 )
 def test_a_deadline_below_the_timeout_is_told(spec: int | None, inside: int | None, seconds: int) -> None:
     step = job({**ONCE, "activeDeadlineSeconds": spec}, {"activeDeadlineSeconds": inside})
-    words = f"Job up is ended after {seconds} s by its activeDeadlineSeconds, before its timeout of 15m"
+    words = f"Job up is ended after {seconds} s by activeDeadlineSeconds, before the timeout of 15m"
     assert told(step) == ([words] if seconds else [])
 
 

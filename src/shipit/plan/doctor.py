@@ -109,8 +109,8 @@ def _chart(plan: Plan) -> str:
 def _migration(plan: Plan, emit: Emit) -> str:
     for step in plan.steps:
         check_step(step)
-        for warning in warnings_of(step):
-            emit(warning)
+    for warning in warnings_of(plan.steps):
+        emit(warning)
     return summary(plan)
 
 

@@ -96,9 +96,7 @@ def _check(plan: Plan, world: World, rendering: ReleaseRendering, emit: Emit) ->
     for step in plan.steps:
         check_step(step)
         dry_run_step(world.cluster, step)
-        for warning in warnings_of(step):
-            emit(warning)
-    for warning in warn_of_owner(plan, rendering.live, world.cluster):
+    for warning in (*warnings_of(plan.steps), *warn_of_owner(plan, rendering.live, world.cluster)):
         emit(warning)
     unknown = dry_run_app(world.cluster, plan, rendering.live, server_side=rendering.rendered.server_side)
     if unknown:
