@@ -93,6 +93,11 @@ def test_a_command_that_cannot_be_started_in_two_pods_ends_a_job_with_more_tries
     assert twice
     assert (once.kind, twice.kind) == ("waiting", "fatal")
     assert once.reason.endswith("; pod 1 of at most 7 failed")
+    of_index = diagnose(
+        observation(replace(retrying, job=replace(look.job, conditions=(), backoff_limit=2**31 - 1)))
+    )
+    assert of_index
+    assert of_index.reason.endswith("; pod 1 failed")
 
 
 def test_out_of_memory_is_not_mistaken_for_the_deletion_that_follows() -> None:

@@ -14,6 +14,8 @@ from shipit.model import Condition, Job, KubeEvent, Pod
 
 State = Literal["running", "succeeded", "failed", "vanished"]
 
+UNLIMITED = 2**31 - 1
+"""The backoffLimit of a Job that has one for each index instead."""
 LAST_TRY_ENDS = 30.0
 """Seconds that the other containers of a pod get to end after the one that failed, when no pod follows."""
 
@@ -162,9 +164,8 @@ def _without_pod(job: Job, seen: Observation) -> Finding | None:
     cause = failure_of(broken[-1])
     if len(broken) >= REPEATED and all(failure_of(pod).hope != "some" for pod in broken[-REPEATED:]):
         return cause.final
-    return Finding(
-        "waiting", f"{cause.reason}; pod {len(broken)} of at most {job.backoff_limit + 1} failed", cause.hint
-    )
+    most = f" of at most {job.backoff_limit + 1}" if job.backoff_limit < UNLIMITED else ""
+    return Finding("waiting", f"{cause.reason}; pod {len(broken)}{most} failed", cause.hint)
 
 
 def _refused(events: list[KubeEvent], seen: Observation) -> Finding:
