@@ -193,3 +193,22 @@ def test_without_any_values_helm_gets_none(project: Path) -> None:
     config = loaded(project, BASE)
     assert (config.values, config.migration.layers) == (Values(), ())
     assert not config.migration.renders_alone
+
+
+def test_what_set_tables_take_from_variables_is_known_as_such(project: Path) -> None:
+    text = """
+[release]
+name = "${NAME}"
+chart = "chart"
+set = { db = { url = "postgres://a:${PASSWORD}@db" }, list = ["${FIRST}", "$${NONE}", "${GONE:-no}"] }
+[migration]
+set = { key = "${OWN}" }
+[environments.production.release.set]
+other = "${OTHER}"
+[environments.staging.release.set]
+other = "${ELSEWHERE}"
+"""
+    found = loaded(
+        project, text, "production", NAME="shop", PASSWORD="p", FIRST="f", OWN="o", OTHER="t", ELSEWHERE="e"
+    )
+    assert sorted(filter(None, found.from_variables)) == ["f", "o", "p", "t"]

@@ -8,12 +8,22 @@ from typing import Any
 
 import pytest
 
+from shipit.chart import split
+from shipit.config import MigrationSpec, ReleaseSpec, Request
 from shipit.errors import ApiError, Forbidden, Unreachable
 from shipit.events import LogLine, Warned
-from shipit.model import Json, Plan, Ref, Resource, Situation, Start, Step, Values
+from shipit.model import Identity, Json, Plan, Ref, Resource, Situation, Start, Step, Values
 from shipit.output.mask import Mask
 from shipit.plan.objects import Objects
-from shipit.plan.secret_values import mask_secrets, mask_secrets_of_job, secret_values
+from shipit.plan.public_texts import COMMON, texts_in_clear
+from shipit.plan.secret_values import (
+    mask_secrets,
+    mask_secrets_of_job,
+    mask_secrets_taken,
+    mask_values,
+    secret_values,
+    values_told,
+)
 from tests.fakes import NAMESPACE, Fakes, fakes
 
 
@@ -60,8 +70,14 @@ def world() -> Fakes:
     return found
 
 
-def masked(world: Fakes, plan: Plan) -> None:
-    mask_secrets(plan, world.world, Objects(world.cluster))
+def masked(world: Fakes, plan: Plan, live: str = "") -> None:
+    mask_secrets(plan, split(live, NAMESPACE), world.world, Objects(world.cluster))
+
+
+def real_mask(world: Fakes) -> Mask:
+    """In place of the fake one."""
+    world.mask = mask = Mask(world.told)  # type: ignore[assignment]
+    return mask
 
 
 def denied(call: str) -> ApiError | None:
@@ -156,3 +172,101 @@ def test_a_secret_that_is_there_and_could_not_be_read_shows_no_log(world: Fakes)
 def test_values_are_decoded_where_they_are_text(body: Json, values: list[str]) -> None:
     assert list(secret_values({"kind": "Secret", **body})) == values
     assert list(secret_values({"kind": "ConfigMap", **body})) == []
+
+
+LIVE = """\
+# Source: shop/templates/old.yaml
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings}
+data: {host: "db.example.com:5432"}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: old}
+stringData: {password: of-last-year, host: db.example.com}
+"""
+
+
+def test_what_stands_in_clear_is_public_in_the_new_manifests_and_in_the_live_ones(world: Fakes) -> None:
+    mask = real_mask(world)
+    texts = {
+        "user": "migrator",
+        "host": "db.example.com",
+        "password": "hunter22",
+        "part": "igrator",
+        "step": "schema-job",
+    }
+    app = runs("Deployment", "db-migrator", "app")
+    masked(
+        world,
+        build_plan(app, {**secret("app", "x"), "stringData": texts}, before=(runs("Job", "schema-job"),)),
+        LIVE,
+    )
+    line = "Job schema-job failed: migrator at db.example.com, pod db-migrator-0"
+    assert mask.text(f"{line}: hunter22 of-last-year") == f"{line}: *** ***"
+    assert mask.text("xigratory") == "x***y", "no word of the manifests"
+
+
+def test_a_word_that_everybody_uses_is_no_secret(world: Fakes) -> None:
+    mask = real_mask(world)
+    file = (
+        "production:\n  adapter: postgresql\n  host: localhost\n  log: WARNING\n  password: correct-horse\n"
+    )
+    masked(world, build_plan({**secret("app", "postgres"), "stringData": {"a": file, "env": "production"}}))
+    line = "production: the migration of postgres failed at localhost, WARNING"
+    assert mask.text(f"{line}: correct-horse") == f"{line}: ***"
+    assert all(len(word) < 25 for word in COMMON)
+
+
+def test_of_a_secret_its_names_alone_are_public() -> None:
+    body = secret("database", "hunter22")
+    applied = {"kubectl.kubernetes.io/last-applied-configuration": '{"stringData": {"key": "hunter22"}}'}
+    body["metadata"]["annotations"] = applied
+    assert set(texts_in_clear({**body, "stringData": {"other": "x"}, "type": "Opaque"})) == {
+        "database", "key", "other", "Opaque",
+    }  # fmt: skip
+    assert set(texts_in_clear({"kind": "ConfigMap", "data": {"a": ["b", 5, True, None]}})) == {
+        "kind", "ConfigMap", "data", "a", "b", "5",
+    }  # fmt: skip
+
+
+def test_a_secret_that_is_made_while_the_deploy_runs_is_hidden_once_it_is_there(world: Fakes) -> None:
+    job = runs("Job", "second", "made", "database")
+    mask_secrets_taken(job, NAMESPACE, world.world)
+    assert world.mask.hidden == set()
+    world.cluster.objects[Ref("v1", "Secret", NAMESPACE, "made")] = secret("made", "by a Job")
+    mask_secrets_taken(job, NAMESPACE, world.world)
+    assert world.mask.hidden == {"by a Job"}
+    world.cluster.broken = lambda _: Unreachable("gone")
+    mask_secrets_taken(job, NAMESPACE, world.world)
+
+
+def test_secrets_of_the_values_are_those_under_keys_that_tell() -> None:
+    values = {"db": {"password": "hunter2!", "host": "db.local"}, "tokens": ["abcdef", True], "pin": 123456}
+    assert set(values_told(values)) == {"hunter2!", "abcdef"}
+    assert set(values_told({"apiKey": 12345678})) == {"12345678"}
+
+
+@pytest.mark.parametrize(
+    ("values", "own"),
+    [
+        (Values(({"db": {"password": "hunter2!"}},)), {}),
+        (Values(set=("a=1,db.password=hunter2!,b=2",)), {}),
+        (Values(set_string=("db.password=hunter2!",)), {}),
+        (Values((Path("there-is-none.yaml"),)), {"password": "hunter2!"}),
+    ],
+    ids=["set", "--set", "--set-string", "the migration's"],
+)
+def test_secret_values_are_hidden_before_helm_can_quote_them(world: Fakes, values: Values, own: Json) -> None:
+    request = Request(
+        run="r", namespace="n", tag="v1", spec=ReleaseSpec(name="mastodon", chart="chart"), values=values,
+        workdir=Path(), identity=Identity("me", "here"), migrations=(MigrationSpec(set=own),),
+        from_variables=("license-of-ours", "mastodon"),
+    )  # fmt: skip
+    mask = real_mask(world)
+    mask_values(request, mask)
+    assert (
+        mask.text("mastodon: bad value 'hunter2!' or license-of-ours, a=1")
+        == "mastodon: bad value '***' or ***, a=1"
+    )

@@ -87,6 +87,7 @@ def deploying(
 ) -> Iterator[tuple[Request, World]]:
     """The world of a deploy and what is asked of it; the private files are gone afterwards."""
     from shipit import helm
+    from shipit.plan import mask_values
 
     with helm.private_folder() as folder:
         cluster = reach(session, config, folder)
@@ -101,6 +102,7 @@ def deploying(
             folder=folder,
             environ=os.environ,
             lease=LEASE_DURATION,
+            masked=session.mask.text,
         )
         session.emit(
             Started(
@@ -115,6 +117,7 @@ def deploying(
         )
         _warn_of_no_tls(session, cluster)
         request = _request(session, config, tag, flags, folder)
+        mask_values(request, session.mask)
         yield request, World(program, cluster, session.clock, session.mask)
 
 
@@ -132,6 +135,7 @@ def _request(session: Session, config: Config, tag: str, flags: Flags, folder: P
         rerun=flags.rerun,
         replace_running=flags.replace_running,
         lock_wait=flags.lock_wait,
+        from_variables=config.from_variables,
     )
 
 

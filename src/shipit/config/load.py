@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
@@ -23,9 +23,10 @@ from shipit.config.tables import (
     flags_section,
 )
 from shipit.config.validators import nearest, shown
+from shipit.config.variables import taken
 from shipit.errors import Usage
 from shipit.hints import HIDDEN
-from shipit.model import Json, Values
+from shipit.model import Json, Values, as_map, as_maps
 
 _T = TypeVar("_T", bound=msgspec.Struct)
 
@@ -45,7 +46,8 @@ def load_config(
     found = source.find(path, cwd)
     folder = found.parent
     file = str(found.relative_to(cwd)) if found.is_relative_to(cwd) else str(found)
-    layers = _layers(source.read(found, file), file, environment, environ)
+    raw = source.read(found, file)
+    layers = _layers(raw, file, environment, environ)
     for section in [each for layer in layers for each in (layer.release, layer.migration)]:
         _check_files(section, folder)
     release = _release(
@@ -78,6 +80,7 @@ def load_config(
         helm_flags=helm_flags,
         environment=environment,
         confirm=layers[-1].confirm,
+        from_variables=tuple(_from_variables(raw, environment, environ)),
     )
 
 
@@ -96,6 +99,14 @@ def _layers(raw: Json, file: str, environment: str | None, environ: Mapping[str,
         for name in known
     }
     return (base, layers[environment]) if environment is not None else (base,)
+
+
+def _from_variables(raw: Json, environment: str | None, environ: Mapping[str, str]) -> Iterator[str]:
+    """What the `set` tables take from the environment."""
+    for layer in (raw, as_map(as_map(raw.get("environments")).get(environment or ""))):
+        for section in (layer.get("release"), layer.get("migration")):
+            for table in (as_map(section), *as_maps(section)):
+                yield from taken(table.get("set"), environ)
 
 
 def _check_files(section: Section, folder: Path) -> None:

@@ -36,7 +36,8 @@ class Flags:
 class Config:
     """Everything that a `shipit.toml`, one of its environments and the flags say.
 
-    `values` are the release's, from files, `set` and flags; `helm_flags` are its `helm_args`.
+    `values` are the release's, from files, `set` and flags; `helm_flags` are its `helm_args`; `from_variables` is what
+    its `set` tables, and its migrations', take from the environment.
     """
 
     path: Path
@@ -46,12 +47,14 @@ class Config:
     helm_flags: tuple[HelmFlag, ...] = ()
     environment: str | None = None
     confirm: bool = False
+    from_variables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """A deploy. `values` are the release's, without the tag; `workdir` is a private folder that is removed on every
-    way out; `namespace` is the one that `spec` names, or else the context's; `lock_wait` is in seconds."""
+    way out; `namespace` is the one that `spec` names, or else the context's; `lock_wait` is in seconds; `from_variables`
+    as in `Config`."""
 
     run: str
     namespace: str
@@ -65,6 +68,7 @@ class Request:
     rerun: bool = False
     replace_running: bool = False
     lock_wait: float = 0.0
+    from_variables: tuple[str, ...] = ()
 
     @property
     def release(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 _NAME = "[A-Za-z_][A-Za-z0-9_]*"
@@ -39,6 +39,16 @@ def expand(value: Any, environ: Mapping[str, str]) -> Any:
         case list():
             return [_child(f"[{index}]", each, environ) for index, each in enumerate(value)]
     return value
+
+
+def taken(value: Any, environ: Mapping[str, str]) -> Iterator[str]:
+    """What a value takes from variables: of each, its whole text."""
+    match value:
+        case str():
+            yield from (environ.get(found["name"] or "", "") for found in _REFERENCE.finditer(value))
+        case dict() | list():
+            for each in value.values() if isinstance(value, dict) else value:
+                yield from taken(each, environ)
 
 
 def _child(part: str, value: Any, environ: Mapping[str, str]) -> Any:

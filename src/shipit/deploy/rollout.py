@@ -12,6 +12,7 @@ from shipit.errors import ApiError
 from shipit.events import AppLogLine, Emit, RolloutChanged
 from shipit.logs import tail_lines
 from shipit.model import Plan, Pod, Ref, Workload, World
+from shipit.plan import mask_secrets_taken
 
 LAST_LINES = 20
 
@@ -197,6 +198,8 @@ class Rollout:
     def app_logs(self) -> tuple[str, ...]:
         """The last lines of the first pod that isn't ready, told as well."""
         with self.world.cluster.within(ROLLOUT_LOOK_WITHIN):
+            for each in self.plan.app:
+                mask_secrets_taken(each.body, each.ref.namespace or self.plan.namespace, self.world)
             for pod, container in self._started():
                 lines = tail_lines(self.world.cluster, pod.namespace, pod.name, container, LAST_LINES)
                 for written, line in lines:

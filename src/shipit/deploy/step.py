@@ -26,6 +26,7 @@ from shipit.errors import (
 from shipit.events import Emit, JobChanged, MigrationResult, StepChanged, Warned
 from shipit.hints import Hint, deploy_again, kubectl, shipit
 from shipit.model import Job, JobOrPod, Plan, Step, StepResult, World, get_job_or_pod, pods_of, uid_of
+from shipit.plan import mask_secrets_taken
 from shipit.states import Leftover, ObjectLeft, State, StepOutcome
 
 
@@ -59,6 +60,7 @@ def _reported(step: Step, result: StepResult) -> MigrationResult | None:
 
 
 def _run(step: Step, plan: Plan, world: World, emit: Emit) -> StepResult:
+    mask_secrets_taken(step.manifest, step.ref.namespace, world)
     found = clear(step, plan, world, emit)
     elapsed = 0.0
     if found is not None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
-from shipit.chart import read_values
 from shipit.config import HelmFlag
 from shipit.errors import HelmFailed, Refused
 from shipit.helm import arguments, responses, stderr
@@ -34,6 +34,7 @@ class HelmCli:
         version: HelmVersion,
         lease: float | None,
         read_within: float,
+        masked: Callable[[str], str],
     ) -> None:
         self._target = target
         self._helm_flags = helm_flags
@@ -42,13 +43,14 @@ class HelmCli:
         self._command = command
         self._lease = lease
         self._read_within = read_within
+        self._masked = masked
         self.version = version
         self.binary = command.binary
 
     def render(self, chart: str, values: Values) -> Rendered:
         args = arguments.render_args(self._target, self._helm_flags, chart, self._flags(values))
         doing = f"rendering release {self._target.release}"
-        return responses.rendered(self._read(args, doing, chart=chart, values=values))
+        return responses.rendered(self._read(args, doing, chart=chart))
 
     def history(self, *, within: float | None = None) -> tuple[Revision, ...]:
         args = arguments.history_args(self._target, self._helm_flags)
@@ -78,7 +80,7 @@ class HelmCli:
             wait=wait,
             description=description,
         )
-        return self._start(args, values)
+        return self._start(args)
 
     def rollback(self, revision: int, *, timeout: float) -> Process:
         return self._start(arguments.rollback_args(self._target, self._helm_flags, revision, timeout=timeout))
@@ -95,8 +97,8 @@ class HelmCli:
         args = arguments.get_args(self._target, self._helm_flags, what, revision)
         return self._read(args, f"reading the {what} of revision {revision}")
 
-    def _start(self, args: list[str], values: Values | None = None) -> Process:
-        return start(self._command, args, lease=self._lease, values=values)
+    def _start(self, args: list[str]) -> Process:
+        return start(self._command, args, lease=self._lease, masked=self._masked)
 
     def _read(
         self,
@@ -104,12 +106,13 @@ class HelmCli:
         doing: str,
         *,
         chart: str = "",
-        values: Values | None = None,
         within: float | None = None,
     ) -> str:
         """What helm prints. Raises HelmFailed with the cause, when one can be read from its stderr."""
         target = self._target
-        ended, text = read(self._command, args, doing, within=within or self._read_within, values=values)
+        ended, text = read(
+            self._command, args, doing, within=within or self._read_within, masked=self._masked
+        )
         if ended.code:
             raise stderr.failure(
                 ended.stderr, doing, release=target.release, namespace=target.namespace, chart=chart
@@ -130,6 +133,7 @@ def connect(
     binary: str | None = None,
     lease: float | None = None,
     read_within: float = READ_WITHIN,
+    masked: Callable[[str], str] = str,
 ) -> HelmCli:
     """Find helm and take its version, once.
 
@@ -137,6 +141,7 @@ def connect(
     which helm runs: relative paths in its flags start there; `folder` is private and outlives every helm. `context` and `kubeconfig` (absolute
     paths, as KUBECONFIG lists them) are those of shipit's own client, "" where it has none. An upgrade or rollback
     that hears no `keep_alive` for `lease` seconds is interrupted (None: no such bound); what only reads is killed after `read_within` seconds.
+    `masked` gives a text without the secrets that are known by then.
     Raises Refused when helm is missing or too old, Usage for flags that this helm doesn't have.
     """
     found = _find(binary or environ.get(BINARY_VARIABLE) or "", environ)
@@ -146,7 +151,14 @@ def connect(
     arguments.check_flags(version, helm_flags)
     target = Target(release, namespace, context)
     return HelmCli(
-        target, helm_flags, command, folder=folder, version=version, lease=lease, read_within=read_within
+        target,
+        helm_flags,
+        command,
+        folder=folder,
+        version=version,
+        lease=lease,
+        read_within=read_within,
+        masked=masked,
     )
 
 
@@ -155,12 +167,10 @@ def start(
     args: list[str],
     *,
     lease: float | None,
-    values: Values | None = None,
+    masked: Callable[[str], str] = str,
     keep_output: bool = False,
 ) -> Process:
-    def clean(text: str) -> tuple[str, ...]:
-        return stderr.clean(text, _secrets(values) if values else ()) if text.strip() else ()
-
+    clean = partial(stderr.clean, masked=masked)
     whole = Command(command.binary, args, command.environ, command.folder)
     try:
         return Process(whole, lease=lease, clean=clean, keep_output=keep_output)
@@ -169,10 +179,10 @@ def start(
 
 
 def read(
-    command: Command, args: list[str], doing: str, *, within: float, values: Values | None = None
+    command: Command, args: list[str], doing: str, *, within: float, masked: Callable[[str], str] = str
 ) -> tuple[HelmExit, str]:
     """Run a helm that changes nothing to its end. Raises HelmFailed when it has none in time."""
-    with contextlib.closing(start(command, args, lease=None, values=values, keep_output=True)) as process:
+    with contextlib.closing(start(command, args, lease=None, masked=masked, keep_output=True)) as process:
         ended = process.wait(within)
         if ended is None:
             said = process.kill().stderr
@@ -205,12 +215,3 @@ def _version(command: Command, within: float) -> HelmVersion:
         said = ended.stderr[0] if ended.stderr else f"exit code {ended.code}"
         raise Refused(f"{command.binary} does not say its version: {said}", details=ended.stderr)
     return responses.version(text)
-
-
-def _secrets(values: Values) -> Iterator[str]:
-    """What in these values must not be shown; a file that can't be read holds nothing that helm could tell."""
-    for layer in values.layers:
-        with contextlib.suppress(Refused):
-            yield from stderr.secrets_in(read_values(layer))
-    for text in (*values.set, *values.set_string):
-        yield from stderr.secrets_assigned(text)

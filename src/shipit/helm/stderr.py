@@ -5,17 +5,15 @@ helm exits 1 for everything and names no cause but in its text (3.13 to 4.3).
 
 from __future__ import annotations
 
-import base64
 import re
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from shipit.errors import HelmFailed, HelmReason
 from shipit.hints import NO_HINT, Command, Hint, advice, helm, kubectl, shipit
 from shipit.output import TELLING_KEY
 
 HIDDEN = "***"
-SHORTEST_SECRET = 6
 LONGEST_LINE = 4096
 """Characters of a line that are kept: a chart may make helm quote whole files in one."""
 
@@ -151,10 +149,10 @@ CAUSES = (
 )
 
 
-def clean(text: str, secrets: Iterable[str] = ()) -> tuple[str, ...]:
+def clean(text: str, masked: Callable[[str], str] = str) -> tuple[str, ...]:
     """helm's words, line by line: without `Error:`, without warnings that say nothing about the failure, and with
-    everything cut out that is one of these secrets or looks like one."""
-    hidden = hide(text, secrets)  # before anything is cut: half a secret is not recognised
+    everything cut out that `masked` knows for a secret or that looks like one."""
+    hidden = hide(masked(text))  # before anything is cut: half a secret is not recognised
     lines = (_PREFIX.sub("", _cut(line).rstrip()) for line in hidden.splitlines())
     return tuple(line for line in lines if line and not _NOISE.match(line))
 
@@ -163,31 +161,11 @@ def _cut(line: str) -> str:
     return line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + "…"
 
 
-def hide(text: str, secrets: Iterable[str] = ()) -> str:
-    for secret in sorted(_spellings(secrets), key=len, reverse=True):
-        text = text.replace(secret, HIDDEN)
+def hide(text: str) -> str:
+    """Without what looks like a secret."""
     for pattern in _SECRETS:
         text = pattern.sub(rf"\g<kept>{HIDDEN}", text)
     return text
-
-
-def secrets_in(values: Any, *, under_secret: bool = False) -> Iterator[str]:
-    """The texts in decoded values whose key, or the key of something around them, names a secret."""
-    if isinstance(values, dict):
-        for key, value in values.items():
-            yield from secrets_in(value, under_secret=under_secret or bool(TELLING_KEY.search(str(key))))
-    elif isinstance(values, list):
-        for value in values:
-            yield from secrets_in(value, under_secret=under_secret)
-    elif under_secret and isinstance(values, str | int) and not isinstance(values, bool):
-        yield str(values)
-
-
-def secrets_assigned(text: str) -> Iterator[str]:
-    """The same in an assignment as `--set` takes it: the value of a key that names a secret, and its parts."""
-    _, equals, value = text.partition("=")
-    if equals and TELLING_KEY.search(text):
-        yield from (value, *(part.rpartition("=")[2] for part in re.split(r"(?<!\\),", text)))
 
 
 def reason(lines: Iterable[str]) -> HelmReason:
@@ -221,10 +199,3 @@ def _filled(hint: Hint, known: dict[str, str]) -> Hint:
 def _find(lines: Iterable[str]) -> Cause | None:
     every = tuple(lines)
     return next((cause for cause in CAUSES if any(map(cause.pattern.search, every))), None)
-
-
-def _spellings(secrets: Iterable[str]) -> Iterator[str]:
-    for secret in secrets:
-        if len(secret) >= SHORTEST_SECRET:
-            yield secret
-            yield base64.b64encode(secret.encode("utf-8", "surrogatepass")).decode()

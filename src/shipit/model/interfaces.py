@@ -186,8 +186,8 @@ class Mask(Protocol):
     def hide(self, values: Iterable[str]) -> None:
         """Replace these in everything that is shown from now on, in whatever form they are written."""
 
-    def spare(self, names: Iterable[str]) -> None:
-        """What `hide` is told later is not replaced where it is one of these names: they are public anyway."""
+    def spare(self, texts: Iterable[str]) -> None:
+        """Texts that are public: neither they nor any words of theirs are replaced, whatever `hide` was or is told."""
 
 
 @dataclass(frozen=True, slots=True)

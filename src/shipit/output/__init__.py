@@ -9,7 +9,7 @@ from shipit.model import Clock
 from shipit.output.jsonl import result
 from shipit.output.mask import Mask
 from shipit.output.output import Output, Renderer
-from shipit.output.secret_encodings import TELLING_KEY
+from shipit.output.secret_lines import TELLING_KEY
 from shipit.output.sink import Sink
 
 Kind = Literal["auto", "rich", "plain", "json", "github"]

@@ -4,5 +4,5 @@ from shipit.plan.doctor import examine
 from shipit.plan.job_metadata import RELEASE_NAME_ANNOTATION
 from shipit.plan.noted_upgrade import is_handover, is_upgrade
 from shipit.plan.preparation import prepare
-from shipit.plan.secret_values import mask_secrets_of_job
+from shipit.plan.secret_values import mask_secrets_of_job, mask_secrets_taken, mask_values
 from shipit.plan.tag import PROBE_TAG

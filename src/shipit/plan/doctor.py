@@ -48,7 +48,7 @@ def examine(request: Request, world: World, emit: Emit) -> None:
     unknown = "the chart has to pass first" if planned is None else ""
     missing = unknown or ("" if there else f"namespace {request.namespace} does not exist yet")
     checks.check("migration", lambda: _migration(_known(planned)[0], emit), unless=unknown)
-    checks.check("references", lambda: _references(_known(planned)[0], world), unless=missing)
+    checks.check("references", lambda: _references(*_known(planned), world), unless=missing)
     checks.check("dry run", lambda: _dry_run(*_known(planned), world), unless=missing)
     checks.end()
 
@@ -148,8 +148,8 @@ def _lock(request: Request, world: World) -> str:
     return str(holder) if holder.run else "free"
 
 
-def _references(plan: Plan, world: World) -> str:
-    mask_and_check_references(plan, world)
+def _references(plan: Plan, rendering: ReleaseRendering, world: World) -> str:
+    mask_and_check_references(plan, rendering, world)
     return "every Secret, ConfigMap, ServiceAccount and PVC that is referenced exists"
 
 

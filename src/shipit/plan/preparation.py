@@ -83,16 +83,16 @@ def _resumed(
     return plan if plan.digest == found.digest else None
 
 
-def mask_and_check_references(plan: Plan, world: World) -> None:
+def mask_and_check_references(plan: Plan, rendering: ReleaseRendering, world: World) -> None:
     """Mask the Secrets of a plan before anything foreign is shown, and see that what it references is there."""
     objects = Objects(world.cluster)
-    mask_secrets(plan, world, objects)
+    mask_secrets(plan, rendering.live, world, objects)
     check_references(plan, objects)
 
 
 def _check(plan: Plan, world: World, rendering: ReleaseRendering, emit: Emit) -> None:
     check_permissions(world.cluster, plan.namespace, plan.steps)
-    mask_and_check_references(plan, world)
+    mask_and_check_references(plan, rendering, world)
     for step in plan.steps:
         check_step(step)
         dry_run_step(world.cluster, step)
