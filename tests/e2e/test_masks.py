@@ -26,7 +26,7 @@ SECRETS = ("correct-horse", "of-the-url", "of-a-list", "of an env file")
 TELLING = """\
 echo "connecting as $DB_USER to $DB_NAME in $MODE with $DB_PASSWORD"
 sed 's/^/config: /' /etc/app/config.yaml
-echo 'smtp: of an env file, limit 1000000'
+sed -n 's/^SMTP_PASSWORD=/smtp: /p' /etc/app/env
 echo "retry in $MODE: $DB_PASSWORD" >/dev/termination-log
 exit 3
 """
@@ -68,7 +68,8 @@ def test_a_users_name_in_a_secret_hides_neither_the_job_nor_the_command_to_type(
             "Job migrator failed",
             "container migrator exited with code 3",
             "connecting as migrator to postgres in production with ***",
-            "smtp: ***, limit 1000000",
+            "smtp: ***",
+            "limit: 1000000",
             "shipit logs migrator",
         ):
             assert words in said, (kind, words, said)

@@ -199,7 +199,8 @@ class Rollout:
         """The last lines of the first pod that isn't ready, told as well."""
         with self.world.cluster.within(ROLLOUT_LOOK_WITHIN):
             for each in self.plan.app:
-                mask_secrets_taken(each.body, each.ref.namespace or self.plan.namespace, self.world)
+                if each.ref in self._troubled:
+                    mask_secrets_taken(each.body, each.ref.namespace, self.world)
             for pod, container in self._started():
                 lines = tail_lines(self.world.cluster, pod.namespace, pod.name, container, LAST_LINES)
                 for written, line in lines:

@@ -25,9 +25,11 @@ def mask_values(request: Request, mask: Mask) -> None:
     """Hide, before any helm runs that may quote them, the values under keys like `password`, and what `set` takes from
     variables: there a file's secrets come from.
     """
-    mask.spare((*COMMON, request.release, request.namespace, request.tag))
+    own = request.migrations
+    named = (text for each in own for text in (each.name, each.template))
+    mask.spare((*COMMON, request.release, request.namespace, request.tag, *named))
     mask.hide(request.from_variables)
-    for values in (request.values, *(request.values_of(each) for each in request.migrations)):
+    for values in (request.values, *(request.values_of(each) for each in own)):
         for layer in values.layers:
             with suppress(Refused):  # a file that can't be read holds nothing that helm could tell
                 mask.hide(values_told(read_values(layer)))
