@@ -92,8 +92,9 @@ class FakeMask:
 class Script:
     """What a Job does once it was created: after `starts` seconds a pod runs, after `ends` more it ends so.
 
-    `outcome` is complete, failed, or late: its pod succeeds, and its deadline comes before that is counted. `waiting` is
-    the reason for which its container never starts.
+    `outcome` is complete, failed, late (its pod succeeds, and its deadline comes before the Job is Complete), or
+    uncounted (its pod succeeds, and is deleted and counted as failed). `waiting` is the reason for which its container
+    never starts.
     """
 
     starts: float = 1.0
@@ -298,11 +299,20 @@ class FakeCluster:
         }
         phase = "Failed" if script.outcome == "failed" else "Succeeded"
         self._store(pod, _pod(pod, uid, self.clock.now(), ended, phase=phase, started=True))
+        if script.outcome == "uncounted":
+            self.clock.later(6.0, lambda: self._deadline(ref, pod))
+            return
         condition = "Complete" if script.outcome == "complete" else "Failed"
         reason = {"failed": "BackoffLimitExceeded", "late": "DeadlineExceeded"}.get(script.outcome, "")
         conditions = [{"type": condition, "status": "True", "reason": reason}]
         counts = {"succeeded": 0 if script.outcome == "failed" else 1}
         self._store(ref, {**body, "status": {"conditions": conditions, **counts}})
+
+    def _deadline(self, ref: Ref, pod: Ref) -> None:
+        """The Job controller deletes a pod that it still takes for a running one."""
+        del self.objects[pod]
+        late = {"type": "Failed", "status": "True", "reason": "DeadlineExceeded"}
+        self._store(ref, {**self.objects[ref], "status": {"failed": 1, "conditions": [late]}})
 
     def _suspend(self, ref: Ref, body: Json) -> None:
         def stopped() -> None:

@@ -27,7 +27,6 @@ KEYS = st.sampled_from(
         "annotations",
         "creationTimestamp",
         "deletionTimestamp",
-        "deletionGracePeriodSeconds",
         "finalizers",
         "ownerReferences",
         "controller",
@@ -189,14 +188,6 @@ def test_a_pods_containers_are_its_specs_with_what_is_known_of_them_init_contain
     assert main.last_termination == Termination(1, started_at=MOMENT, container_id="containerd://1")
     assert main.ever_started
     assert (unseen.state, unseen.reason, unseen.ever_started) == ("waiting", "", False)
-
-
-def test_a_pod_is_told_to_end_its_grace_period_before_its_deletion() -> None:
-    over = {"deletionTimestamp": "2026-03-01T12:00:31Z", "deletionGracePeriodSeconds": 30}
-    assert pod_of({"metadata": over}).told_to_end == MOMENT
-    assert pod_of({"metadata": {**over, "deletionGracePeriodSeconds": None}}).deleting
-    assert pod_of({"metadata": {}}).told_to_end is None
-    assert pod_of({"metadata": {**over, "deletionGracePeriodSeconds": 1e300}}).told_to_end is None
 
 
 @pytest.mark.parametrize("started", [None, "1970-01-01T00:00:00Z", "", 5])

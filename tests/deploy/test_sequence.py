@@ -203,10 +203,11 @@ def test_a_completed_migration_whose_upgrade_never_came_is_not_run_again(
 IN_NAME_ONLY = "Job migrate is Failed (DeadlineExceeded), but its pod had succeeded: it has migrated"
 
 
+@pytest.mark.parametrize("outcome", ["late", "uncounted"])
 def test_a_migration_whose_deadline_came_after_its_pod_had_succeeded_is_done(
-    world: Fakes, request_: Request
+    world: Fakes, request_: Request, outcome: str
 ) -> None:
-    world.cluster.scripts["migrate"] = Script(outcome="late")
+    world.cluster.scripts["migrate"] = Script(outcome=outcome)
     assert go(request_, world) == 2
     (told,) = world.told.of(Warned)
     assert told.message == IN_NAME_ONLY

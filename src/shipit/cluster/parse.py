@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
-from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from shipit.model import (
@@ -85,21 +83,12 @@ def pod_of(body: Json) -> Pod:
         reason=as_text(status.get("reason")),
         message=as_text(status.get("message")),
         deleting=bool(meta.get("deletionTimestamp")),
-        told_to_end=_told_to_end(meta),
         finalizers=_names(meta.get("finalizers")),
         labels=as_texts(meta.get("labels")),
         annotations=as_texts(meta.get("annotations")),
         conditions=conditions_of(status),
         containers=tuple(_containers(spec, status)),
     )
-
-
-def _told_to_end(meta: Json) -> datetime | None:
-    """A deletionTimestamp is the moment at which the grace period is over."""
-    over = as_time(meta.get("deletionTimestamp"))
-    with suppress(OverflowError):
-        return over - timedelta(seconds=as_int(meta.get("deletionGracePeriodSeconds"))) if over else None
-    return None
 
 
 def _names(value: Any) -> tuple[str, ...]:

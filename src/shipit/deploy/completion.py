@@ -56,6 +56,7 @@ class Watch:
         self._emit = emit
         self._told: dict[str, object] = {}
         self._known: dict[str, Pod] = {}
+        self._succeeded: set[str] = set()
         self._last = Observation(job=found if isinstance(found, Job) else None)
         self._forbidden: float | None = None
         self.pods: tuple[Pod, ...] = ()
@@ -87,12 +88,13 @@ class Watch:
         """
         pods = pods_of(self._cluster, subject)
         self._known |= {pod.uid: pod for pod in pods}
+        self._succeeded |= {pod.uid for pod in pods if pod.complete and not (pod.deleting or pod.disruption)}
         there = {pod.uid for pod in pods}
         about_job = () if pods or subject.finished else self._cluster.events(subject.namespace, subject.uid)
         stuck = [pod for pod in pods if not pod.finished and not pod.ready][-1:]
         self.pods = pods
         self._last = Observation(
-            job=subject.having_seen(self._known.values()) if isinstance(subject, Job) else None,
+            job=subject.having_seen(len(self._succeeded)) if isinstance(subject, Job) else None,
             pods=pods,
             job_events=about_job,
             pod_events={pod.uid: self._cluster.events(pod.namespace, pod.uid) for pod in stuck},

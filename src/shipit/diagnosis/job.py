@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -42,7 +42,7 @@ def diagnose(seen: Observation) -> Finding | None:
     if job.failure:
         return _failed(job.failure, seen)
     if job.complete:
-        return _flaw(seen.pods)
+        return _interrupted(_by_age(seen), job.failed) or _flaw(seen.pods)
     ending = job.condition("FailureTarget")
     if ending:
         return Finding("waiting", f"the Job is ending: {_failed(ending, seen).reason}")
@@ -79,7 +79,7 @@ def _bare_pod(seen: Observation) -> Finding | None:
         return None
     pod = seen.pods[-1]
     if pod.complete:
-        return _flaw((pod,))
+        return _interrupted((pod,)) or _flaw((pod,))
     if pod.finished:
         return failure_of(pod).final
     return Finding("waiting", f"pod {pod.name} is being deleted") if pod.deleting else _alive(pod, seen)
@@ -186,16 +186,21 @@ def _not_started(cause: Finding | None, seen: Observation) -> Finding:
     return Finding("fatal", f"{text}: {cause.reason}", cause.hint) if cause else Finding("fatal", text)
 
 
-def _flaw(pods: Iterable[Pod]) -> Finding | None:
-    """A success with a doubt: a container that was told to end may exit with 0 before it is done, and so may one whose
-    child the kernel killed.
+def _interrupted(pods: Sequence[Pod], failed: int = 0) -> Finding | None:
+    """A success with a doubt: a program that is told to end in the middle of its work may exit with 0, and its Job is
+    Complete then (measured, with either podReplacementPolicy). Those that count as `failed` have been replaced.
     """
-    every = tuple(pods)
-    for pod in (each for each in every if each.disruption and each.complete):
-        told = taken(pod)
-        text = f"{told.reason if told else pod.name}; it exited with code 0 all the same"
-        return Finding("note", text, advice("check that the migration did all of its work"))
-    for container in (each for pod in every for each in pod.containers):
+    stopped = [pod for pod in pods if pod.disruption or (pod.deleting and not pod.complete)]
+    told = taken(stopped[-1]) if len(stopped) > failed else None
+    if told is None:
+        return None
+    text = f"{told.reason}; it exited with code 0 all the same"
+    return Finding("note", text, advice("check that the migration did all of its work before it was ended"))
+
+
+def _flaw(pods: Iterable[Pod]) -> Finding | None:
+    """A success with a doubt: the kernel killed a child of a container that then exited with 0."""
+    for container in (each for pod in pods for each in pod.containers):
         end = container.termination
         if end and end.exit_code == 0 and end.reason == "OOMKilled":
             text = f"container {container.name} exited with code 0, but a process in it ran out of memory (OOMKilled)"

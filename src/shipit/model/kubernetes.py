@@ -5,7 +5,6 @@ Durations are seconds, moments are timezone-aware datetimes in UTC, `Json` is a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
@@ -142,10 +141,7 @@ class Marked:
 
 @dataclass(frozen=True, slots=True)
 class Pod(Marked):
-    """A pod. `owner_uid` is its controller's UID, "" for a bare one; `containers` hold init containers first.
-
-    `told_to_end` is when it was, None for one that is not `deleting`.
-    """
+    """A pod. `owner_uid` is its controller's UID, "" for a bare one; `containers` hold init containers first."""
 
     name: str
     namespace: str
@@ -157,7 +153,6 @@ class Pod(Marked):
     reason: str = ""
     message: str = ""
     deleting: bool = False
-    told_to_end: datetime | None = None
     finalizers: tuple[str, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)
     annotations: dict[str, str] = field(default_factory=dict)
@@ -185,17 +180,6 @@ class Pod(Marked):
     @property
     def has_succeeded(self) -> bool:
         return self.complete
-
-    @property
-    def succeeded_by_itself(self) -> bool:
-        """Succeeded, and before it was told to end: a program that is may exit with 0 in the middle of its work."""
-        if not self.complete or not self.deleting:
-            return self.complete
-        ends = [each.termination for each in self.containers if each.termination and not each.sidecar]
-        late = self.told_to_end
-        return bool(ends and late) and all(
-            end.finished_at and late and end.finished_at < late for end in ends
-        )
 
     @property
     def finished(self) -> bool:
@@ -248,12 +232,11 @@ class Job(Marked):
     def finished(self) -> bool:
         return self.complete or self.failure is not None
 
-    def having_seen(self, pods: Iterable[Pod]) -> Job:
-        """The Job with the pods counted that were seen to succeed by themselves: one that its deadline comes upon before
-        the kubelet has reported that is deleted, and counted as failed.
+    def having_seen(self, succeeded: int) -> Job:
+        """The failed Job with the pods counted that were seen to succeed: its controller may look too late, and count
+        what it deletes as failed.
         """
-        seen = sum(pod.succeeded_by_itself for pod in pods)
-        return replace(self, succeeded=max(self.succeeded, seen)) if self.failure else self
+        return replace(self, succeeded=max(self.succeeded, succeeded)) if self.failure else self
 
     @property
     def failed_in_name_only(self) -> bool:
