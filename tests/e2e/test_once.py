@@ -135,3 +135,43 @@ def test_a_migration_whose_node_is_drained_is_said_to_have_been_evicted(project4
     assert f"pod {pod} was evicted, as a drain of its node" in ended.error["message"]
     assert "safe-to-evict" in ended.error["hint"]
     assert project4.history() == []
+
+
+def test_a_job_that_failed_although_its_pod_had_succeeded_is_not_run_again(project4: Project) -> None:
+    """Its deadline came in between. The controller of this Job is the test: Kubernetes' own leaves it alone."""
+    kube = project4.kube
+    project4.template(
+        "migrate", job("echo up", spec="managedBy: example.com/tests\nactiveDeadlineSeconds: 900")
+    )
+    killed = project4.start("deploy", "--tag", "v1")
+    killed.until('"created"')
+    killed.kill()
+    killed.end()
+    conditions = [
+        {
+            "type": kind,
+            "status": "True",
+            "reason": "DeadlineExceeded",
+            "lastTransitionTime": "2026-01-01T00:00:09Z",
+        }
+        for kind in ("FailureTarget", "Failed")
+    ]
+    status = {"startTime": "2026-01-01T00:00:00Z", "succeeded": 1, "conditions": conditions}
+    kube.kubectl(
+        "patch",
+        "job",
+        "migrate",
+        "--subresource=status",
+        "--type=merge",
+        "-p",
+        json.dumps({"status": status}),
+    )
+    failed = the_job(project4)["metadata"]["uid"]
+
+    done = project4.deploy("v1")
+    assert done.exit_code == 0, done.told
+    assert [each["outcome"] for each in done.result["migrations"]] == ["resumed"]
+    (told,) = warned([each for each in done.of("warning") if "Failed" in each["message"]])
+    assert told == "Job migrate is Failed (DeadlineExceeded), but its pod had succeeded: it has migrated"
+    assert the_job(project4)["metadata"]["uid"] == failed
+    assert kube.image() == "v1"
