@@ -13,7 +13,7 @@ from shipit.errors import Usage
 
 BASE = '[release]\nname = "shop"\nchart = "chart"\n'
 RELEASE_KEYS = "chart, context, create_namespace, helm_args, name, namespace, rollback_on_failure, set, tag_key, timeout, values"
-MIGRATION_KEYS = "chart, name, on_timeout, phase, retries, set, start_timeout, template, timeout, values"
+MIGRATION_KEYS = "chart, job, name, on_timeout, phase, retries, set, start_timeout, template, timeout, values"
 DURATION = 'a duration like "90s", "15m" or "1h30m" (units h, m, s, ms)'
 PATHS = 'write the path of a value as for --set, like "image.tag" or "images[0].tag", or a list of such paths'
 LATER = "charts from a registry or repository are not supported yet; use a folder"
@@ -84,6 +84,7 @@ def refused(
         (BASE + 'timeout = "-5m"', f'shipit.toml: [release] timeout: must be {DURATION}, not "-5m"'),
         (BASE + '[migration]\nstart_timeout = "0s"', "shipit.toml: [migration] start_timeout: must be longer than 0s"),
         (BASE + '[environments.p.migration]\ntimeout = "x\\n\\u001b"', f'shipit.toml: [environments.p.migration] timeout: must be {DURATION}, not "x\\n\\u001b"'),
+        (BASE + '[migration]\njob = "Schema_*"', 'shipit.toml: [migration] job: "Schema_*" is not the name of a Job; use lower-case letters, digits, `-` and `.`, and `*` or `?` for what changes'),
         (BASE + '[migration]\nphase = "befor"', 'shipit.toml: [migration] phase: must be "before" or "after", not "befor"'),
         (BASE + "[migration]\nretries = -1", "shipit.toml: [migration] retries: must be from 0 to 2147483647"),
         (BASE + "[migration]\nretries = 2147483648", "shipit.toml: [migration] retries: must be from 0 to 2147483647"),

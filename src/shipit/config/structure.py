@@ -105,6 +105,14 @@ class MigrationSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             "Its template in the chart; the chart's only migration Job by default.", TEXT, validators.template
         ),
     ] = ""
+    job: Annotated[
+        Text,
+        about(
+            "Picks one Job by its name, where `*` and `?` stand for what changes: `schema-*`.",
+            TEXT,
+            validators.job,
+        ),
+    ] = ""
     chart: Annotated[Text, about("Its chart; the release's by default.", TEXT)] = ""
     values: Annotated[Texts, about("Values files, on top of the release's.", TEXTS)] = ()
     set: Annotated[Table, about("Values, on top of the release's.", TABLE, validators.json_values)] = {}
@@ -144,9 +152,14 @@ class MigrationSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return bool(self.chart or self.layers)
 
     @property
+    def picks(self) -> bool:
+        """It says which Job of its rendering is meant."""
+        return bool(self.template or self.job)
+
+    @property
     def named(self) -> bool:
         """False for a table that only says how to run what the chart holds, or none."""
-        return bool(self.template or self.renders_alone)
+        return self.picks or self.renders_alone
 
 
 class EnvironmentTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -24,6 +24,7 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})*")
 _STEP = re.compile(r"[A-Za-z0-9]([-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?")
+_JOB = re.compile(r"[a-z0-9.*?-]{1,253}")
 _LONGEST_RELEASE = 53  # Helm's own limit: it leaves room for suffixes in a name of 63
 _LONGEST_LABEL = 63
 _SHOWN = 60
@@ -85,6 +86,15 @@ def step_name(name: str) -> str:
     if _STEP.fullmatch(name):
         return ""
     return f"{shown(name)} is not a valid name: use up to 63 letters, digits, `-`, `_` and `.`"
+
+
+def job(name: str) -> str:
+    if _JOB.fullmatch(name):
+        return ""
+    return (
+        f"{shown(name)} is not the name of a Job; use lower-case letters, digits, `-` and `.`, "
+        "and `*` or `?` for what changes"
+    )
 
 
 def template(name: str) -> str:
