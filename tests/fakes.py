@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from shipit.cluster.parse import job_of, pod_of
 from shipit.cluster.workloads import workload_of
-from shipit.errors import AlreadyExists, ApiError, Conflict, NotFound
+from shipit.errors import AlreadyExists, ApiError, Conflict, HelmFailed, NotFound
 from shipit.events import Event
 from shipit.model import (
     Changes,
@@ -418,6 +418,7 @@ class FakeHelm:
 
     clock: FakeClock
     rendered: Rendered
+    rendered_as: Rendered | None = None  # in the other operation; None: helm fails at it
     revisions: list[Revision] = field(default_factory=list)
     manifests: dict[int, str] = field(default_factory=dict)
     hooked: str = ""
@@ -430,6 +431,12 @@ class FakeHelm:
     def render(self, chart: str, values: Values) -> Rendered:
         self.calls.append("render")
         return self.rendered
+
+    def render_as(self, chart: str, values: Values, *, install: bool) -> Rendered:
+        self.calls.append(f"render as {'install' if install else 'upgrade'}")
+        if self.rendered_as is None:
+            raise HelmFailed("execution error")
+        return self.rendered_as
 
     def history(self, *, within: float | None = None) -> tuple[Revision, ...]:
         return tuple(self.revisions)

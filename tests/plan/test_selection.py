@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from shipit.chart.manifest import split
 from shipit.config import MigrationSpec
 from shipit.errors import Refused
-from shipit.model import Hook, Rendered, Situation, Start
-from shipit.plan.selection import SelectedObject, check_tag, select_objects
+from shipit.model import Hook, Situation, Start
+from shipit.plan.candidates import Rendering
+from shipit.plan.refusals import not_rendered
+from shipit.plan.selection import SelectedObject, Selection, check_tag, select_objects
 
 
 def job(name: str, image: str = "shop:v2", template: str = "migrate") -> str:
@@ -41,10 +44,6 @@ def hook(
     return Hook(name, kind, f"shop/templates/{template}.yaml", body, tuple(events.split(",")), weight)
 
 
-def situation(*, install: bool = False) -> Situation:
-    return Situation(Start.FRESH, 2, install, first_install_owed=install)
-
-
 def chosen(
     manifest: str = "",
     *hooks: Hook,
@@ -52,9 +51,24 @@ def chosen(
     install: bool = False,
     own: str | None = None,
 ) -> tuple[SelectedObject, ...]:
-    rendered = Rendered(manifest, hooks, 2, install=install, server_side=True)
-    renderings = [None if own is None else split(own)] * len(specs)
-    return select_objects(specs, situation(install=install), rendered, split(manifest), renderings)
+    found = selection(manifest, *hooks, specs=specs, install=install, own=own)
+    for entry in found.missing:
+        raise not_rendered(entry, Path("chart"), Rendering(hooks, split(own or manifest)))
+    return found.objects
+
+
+def selection(
+    manifest: str = "",
+    *hooks: Hook,
+    specs: tuple[MigrationSpec, ...] = (MigrationSpec(),),
+    install: bool = False,
+    owed: bool = False,
+    own: str | None = None,
+    own_hooks: tuple[Hook, ...] = (),
+) -> Selection:
+    alone = None if own is None else Rendering(own_hooks, split(own))
+    of = Situation(Start.FRESH, 2, install, first_install_owed=install or owed)
+    return select_objects(specs, of, Rendering(hooks, split(manifest)), [alone] * len(specs))
 
 
 def names(found: tuple[SelectedObject, ...], phase: str = "") -> list[str]:
@@ -147,11 +161,12 @@ def test_a_migration_that_names_a_hook_s_template_lends_it_name_and_timeouts() -
     ]
 
 
-def test_a_template_that_renders_nothing_yet_runs_nothing_on_a_first_install_only() -> None:
-    upgrades_only = MigrationSpec(template="templates/migrate.yaml")
-    assert chosen("", specs=(upgrades_only,), install=True) == ()
-    with pytest.raises(Refused, match="renders no Job"):
-        chosen("", specs=(upgrades_only,))
+def test_a_template_that_renders_nothing_is_missing_in_either_operation() -> None:
+    mine = MigrationSpec(template="templates/migrate.yaml")
+    for install in (True, False):
+        assert selection("", specs=(mine,), install=install).missing == (mine,)
+        with pytest.raises(Refused, match="renders no Job"):
+            chosen("", specs=(mine,), install=install)
 
 
 def test_a_job_of_a_rendering_of_its_own_is_found_there() -> None:
@@ -199,13 +214,6 @@ def test_a_deploy_without_a_migration_has_no_tag_to_look_for() -> None:
 def test_a_digest_beside_the_tag_is_told() -> None:
     with pytest.raises(Refused, match="a digest decides what runs"):
         check_tag(chosen(job("a", image="shop:v2@sha256:abc")), "v2", ["image.tag"])
-
-
-def test_a_chart_without_a_migration_may_have_none_when_none_is_asked_for() -> None:
-    rendered = Rendered("", (), 2, install=False, server_side=True)
-    assert select_objects((MigrationSpec(),), situation(), rendered, (), [None], optional=True) == ()
-    with pytest.raises(Refused, match="renders no Job"):
-        select_objects((MigrationSpec(),), situation(), rendered, (), [None])
 
 
 def test_a_named_plain_job_runs_beside_the_chart_s_hooks_whatever_they_are() -> None:

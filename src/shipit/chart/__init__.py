@@ -1,5 +1,6 @@
 """What Helm renders and what it is given back: manifests, hooks, pod templates, the frozen chart."""
 
+from shipit.chart.conditions import values_asked_for
 from shipit.chart.frozen import freeze, freeze_live
 from shipit.chart.hooks import deletes_after, deletes_before_creation, for_event
 from shipit.chart.manifest import (
@@ -8,6 +9,8 @@ from shipit.chart.manifest import (
     canonical,
     digest,
     from_template,
+    generated_name,
+    known_source,
     ref_of,
     resources,
     split,

@@ -56,6 +56,8 @@ CLUSTER_SCOPED = frozenset(
 # the manifest, leaves nothing else there.
 _SEPARATOR = re.compile(r"^---(?:[ \t].*)?\r?(?:\n|\Z)", re.MULTILINE)
 _SOURCE = re.compile(r"# Source: (?P<source>[^\r\n]*)\r?(?:\n|\Z)")
+# What Helm calls a template when its post-renderer has lost it
+_GENERATED = re.compile(r"(?:.*/)?generated-by-postrender-[^/]*\.yaml")
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
@@ -86,7 +88,7 @@ def split(manifest: str, namespace: str = "") -> tuple[Document, ...]:
         text = chunk.removesuffix("\n")
         matched = _SOURCE.match(text)
         # Helm 3 leaves a `---` that followed another one between the source and its document
-        source = matched["source"].strip() if matched else source
+        source = known_source(matched["source"].strip()) if matched else source
         text = text[matched.end() :] if matched else text
         if document := _document(source, text, namespace):
             documents.append(document)
@@ -106,6 +108,17 @@ def cluster_scoped(api_version: str, kind: str) -> bool:
     """True for a kind of Kubernetes' own that lives in no namespace."""
     group = api_version.rpartition("/")[0]
     return kind in CLUSTER_SCOPED and ("." not in group or group.endswith(".k8s.io"))
+
+
+def generated_name(body: Json) -> str:
+    """What begins the name that the API server would make, "" for an object that has one of its own."""
+    metadata = as_map(body.get("metadata"))
+    return "" if as_text(metadata.get("name")) else as_text(metadata.get("generateName"))
+
+
+def known_source(source: str) -> str:
+    """A template's path as Helm tells it; "" for the name that stands for one that a post-renderer has lost."""
+    return "" if _GENERATED.fullmatch(source) else source
 
 
 def from_template(source: str, template: str) -> bool:

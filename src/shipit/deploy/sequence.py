@@ -79,6 +79,8 @@ def _deploy(request: Request, world: World, lease: Lease, state: DeployState, em
     state.plan = plan
     for name in plan.skipped:
         emit(StepChanged(name, "skipped", "--skip-migration"))
+    for each in plan.left_out:
+        emit(StepChanged(each.name, "skipped", each.reason))
     if plan.resumed:
         emit(Warned(f"an earlier deploy of {plan.tag} upgraded the app and died: finishing what it left"))
         if plan.replace_running:

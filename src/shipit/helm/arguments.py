@@ -16,12 +16,13 @@ from shipit.config import HelmFlag, Use
 from shipit.errors import Refused, Usage
 from shipit.helm.values import ValueFlags
 from shipit.hints import advice
-from shipit.model import HelmVersion
+from shipit.model import HelmVersion, Json
 
 OLDEST = HelmVersion(3, 13, 0)
 STRATEGIES = HelmVersion(4, 0, 0)
 """Since then `--wait` takes one."""
 HISTORY_MAX = 20
+_LONG_AGO = "2020-01-01T00:00:00Z"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,26 @@ def environment(environ: Mapping[str, str], kubeconfig: str) -> dict[str, str]:
         if not name.startswith("HELM_KUBE") and name != "HELM_NAMESPACE"
     }
     return {**kept, "KUBECONFIG": kubeconfig} if kubeconfig else kept
+
+
+def in_memory(data: Path) -> dict[str, str]:
+    """The environment of a helm that knows of no releases but those in a file, and speaks to the cluster otherwise."""
+    return {"HELM_DRIVER": "memory", "HELM_MEMORY_DRIVER_DATA": str(data)}
+
+
+def first_revision(target: Target) -> Json:
+    """The target as its first install would have left it, with nothing in it, for `in_memory`."""
+    metadata = {"apiVersion": "v2", "name": target.release, "version": "0.0.0"}
+    info = {"status": "deployed", "first_deployed": _LONG_AGO, "last_deployed": _LONG_AGO}
+    return {
+        "name": target.release,
+        "namespace": target.namespace,
+        "version": 1,
+        "info": info,
+        "chart": {"metadata": metadata},
+        "config": {},
+        "manifest": "",
+    }
 
 
 def render_args(target: Target, helm_flags: Sequence[HelmFlag], chart: str, values: ValueFlags) -> list[str]:

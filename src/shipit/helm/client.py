@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -51,6 +53,15 @@ class HelmCli:
         args = arguments.render_args(self._target, self._helm_flags, chart, self._flags(values))
         doing = f"rendering release {self._target.release}"
         return responses.rendered(self._read(args, doing, chart=chart))
+
+    def render_as(self, chart: str, values: Values, *, install: bool) -> Rendered:
+        data = self._folder / f"releases-{'none' if install else 'one'}.json"
+        stored = [] if install else [arguments.first_revision(self._target)]
+        data.write_text(json.dumps(stored), encoding="utf-8")
+        environ = {**self._command.environ, **arguments.in_memory(data)}
+        args = arguments.render_args(self._target, self._helm_flags, chart, self._flags(values))
+        doing = f"rendering release {self._target.release} as {'an install' if install else 'an upgrade'}"
+        return responses.rendered(self._read(args, doing, chart=chart, environ=environ))
 
     def history(self, *, within: float | None = None) -> tuple[Revision, ...]:
         args = arguments.history_args(self._target, self._helm_flags)
@@ -107,12 +118,12 @@ class HelmCli:
         *,
         chart: str = "",
         within: float | None = None,
+        environ: Mapping[str, str] | None = None,
     ) -> str:
         """What helm prints. Raises HelmFailed with the cause, when one can be read from its stderr."""
         target = self._target
-        ended, text = read(
-            self._command, args, doing, within=within or self._read_within, masked=self._masked
-        )
+        command = replace(self._command, environ=environ) if environ else self._command
+        ended, text = read(command, args, doing, within=within or self._read_within, masked=self._masked)
         if ended.code:
             raise stderr.failure(
                 ended.stderr, doing, release=target.release, namespace=target.namespace, chart=chart

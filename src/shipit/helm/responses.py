@@ -7,6 +7,7 @@ import re
 from datetime import datetime
 from typing import Any
 
+from shipit.chart import known_source
 from shipit.errors import HelmFailed
 from shipit.hints import advice
 from shipit.model import HelmVersion, Hook, Json, Rendered, Revision
@@ -61,7 +62,7 @@ def _hook(answer: Json) -> Hook:
     return Hook(
         name=str(answer.get("name") or ""),
         kind=str(answer.get("kind") or ""),
-        path=str(answer.get("path") or ""),
+        path=known_source(str(answer.get("path") or "")),
         manifest=str(answer.get("manifest") or ""),
         events=tuple(answer.get("events") or ()),
         weight=int(answer.get("weight") or 0),

@@ -69,6 +69,9 @@ class _Helm:
     def render(self, chart: str, values: Values) -> Rendered:
         return self.inner.render(chart, values)
 
+    def render_as(self, chart: str, values: Values, *, install: bool) -> Rendered:
+        return self.inner.render_as(chart, values, install=install)
+
     def history(self, *, within: float | None = None) -> tuple[Revision, ...]:
         return self.inner.history(within=within)
 

@@ -51,6 +51,14 @@ class Step:
         return self.ref.kind in ("Job", "Pod")
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A migration or hook that is not run, by the name of its step, and why, for people to read."""
+
+    name: str
+    reason: str
+
+
 class Start(StrEnum):
     """Where a deploy sets in, by what an earlier try of it had noted on the lock.
 
@@ -89,7 +97,8 @@ class Plan:
     `values`; `handover` the frozen chart of the live manifest without the migration's Job, applied first when the live
     revision was made by bare Helm and lists it. `digest` names the app's manifest: two renders with the same digest
     are the same app. `rollback_revision` is the one to go back to when the upgrade fails, 0 when there is none.
-    `previous_jobs` are Jobs of earlier revisions that must not run beside this deploy's. `helm_waits` is false when
+    `previous_jobs` are Jobs of earlier revisions that must not run beside this deploy's. `skipped` are the migrations that a flag leaves out, `left_out` what is of another
+    operation. `helm_waits` is false when
     Helm must not wait for the pods: on a first install whose migration comes after.
     """
 
@@ -116,6 +125,7 @@ class Plan:
     replace_running: bool = False
     helm_waits: bool = True
     skipped: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def steps(self) -> tuple[Step, ...]:

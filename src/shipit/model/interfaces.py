@@ -57,6 +57,9 @@ class Helm(Protocol):
     def render(self, chart: str, values: Values) -> Rendered:
         """Render like the real upgrade, with the API server's answers to `lookup`, changing nothing."""
 
+    def render_as(self, chart: str, values: Values, *, install: bool) -> Rendered:
+        """Render as if the release were not there (`install`), or as an upgrade of its first revision."""
+
     def history(self, *, within: float | None = None) -> tuple[Revision, ...]:
         """The newest revisions, oldest first; empty when there is no release. `within` is the seconds it may take."""
 

@@ -29,8 +29,9 @@ from shipit.plan.selection import SelectedObject
 def build_plan(request: Request, world: World, rendering: ReleaseRendering, situation: Situation) -> Plan:
     """What a deploy of that rendering would do. Raises Refused when the migration or the tag isn't there."""
     rendered = rendering.rendered
-    selected = select_checked(request, world, situation, rendered, rendering.documents)
-    app = _app(rendering.documents, selected)
+    selection = select_checked(request, world, situation, rendering)
+    selected = selection.objects
+    app = without(rendering.documents, selection.taken)
     resumed = situation.start is Start.RESUMED
     retired = () if resumed else _retired(selected, app, rendering.live, request.namespace)
     handover = bool(retired and rendering.deployed)
@@ -69,18 +70,8 @@ def build_plan(request: Request, world: World, rendering: ReleaseRendering, situ
             situation.first_install_owed and any(step.phase == "after" and step.watched for step in kept)
         ),
         skipped=tuple(step.name for one, step in steps if request.skip_migration and one.migration),
+        left_out=selection.left_out,
     )
-
-
-def _app(documents: Sequence[Document], selected: Sequence[SelectedObject]) -> tuple[Document, ...]:
-    """What Helm gets: the rendering without the migrations that are no hooks."""
-    taken = {one.resource.ref for one in selected if one.resource is not None}
-    for one in selected:
-        if one.resource is not None and one.spec.renders_alone and not one.spec.chart:
-            # the chart was rendered twice: the same Job may have got another name
-            same = [each.ref for each in candidates(documents) if each.source == one.resource.source]
-            taken |= set(same if len(same) == 1 else ())
-    return without(documents, taken)
 
 
 def _retired(
@@ -91,7 +82,7 @@ def _retired(
     By name, or by template where the chart names them anew each time: but not a Job that the app keeps.
     """
     refs = {ref_of(one.body, namespace) for one in selected}
-    sources = {one.resource.source for one in selected if one.resource is not None}
+    sources = {one.resource.source for one in selected if one.resource is not None} - {""}
     kept = {each.ref for each in resources(app)}
     return tuple(
         each

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Literal
 
 import msgspec
 
-from shipit.chart import (
-    Document,
-    candidates,
-    for_event,
-    from_template,
-    held_by_digest,
-    images,
-    load_yaml,
-    uses_tag,
-)
+from shipit.chart import for_event, held_by_digest, images, uses_tag
 from shipit.config import MigrationSpec
 from shipit.errors import Refused
 from shipit.hints import advice
-from shipit.model import Hook, Json, Rendered, Resource, Situation, as_map, as_text
+from shipit.model import Hook, Json, LeftOut, Ref, Resource, Situation
+from shipit.plan.candidates import Candidate, Rendering, of_hook
+from shipit.plan.picks import Pick, pick
 
 Phase = Literal["before", "after"]
+_PHASES: tuple[Phase, ...] = ("before", "after")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,87 +25,132 @@ class SelectedObject:
     """An object that shipit runs: a hook, or a plain Job, which is left out of what Helm gets."""
 
     name: str
-    body: Json
+    candidate: Candidate
     phase: Phase
     spec: MigrationSpec
     migration: bool
-    hook: Hook | None = None
-    resource: Resource | None = None
 
     @property
     def kind(self) -> str:
-        return as_text(self.body.get("kind"))
+        return self.candidate.kind
+
+    @property
+    def body(self) -> Json:
+        return self.candidate.body
+
+    @property
+    def hook(self) -> Hook | None:
+        return self.candidate.hook
+
+    @property
+    def resource(self) -> Resource | None:
+        return self.candidate.resource
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What runs, before and after, each in its order, and what doesn't.
+
+    `taken` are the plain Jobs of the release's rendering that shipit runs in Helm's stead; `left_out` is what is rendered
+    and not run; `missing` are the `[migration]`s of which nothing is rendered.
+    """
+
+    objects: tuple[SelectedObject, ...] = ()
+    taken: frozenset[Ref] = frozenset()
+    left_out: tuple[LeftOut, ...] = ()
+    missing: tuple[MigrationSpec, ...] = ()
 
 
 def select_objects(
     specs: tuple[MigrationSpec, ...],
     situation: Situation,
-    rendered: Rendered,
-    documents: Sequence[Document],
-    own: Sequence[Sequence[Document] | None],
-    *,
-    optional: bool = False,
-) -> tuple[SelectedObject, ...]:
-    """What runs before and after, each in its order. `own` holds, for each of `specs`, its own rendering's documents.
+    release: Rendering,
+    own: Sequence[Rendering | None],
+) -> Selection:
+    """`own` holds, for each of `specs`, its own rendering, None for one that is in the release's.
 
-    Raises Refused with the candidates listed when the migration isn't there (unless `optional`) or isn't clear.
+    Raises Refused with the candidates listed when it isn't clear what is meant.
     """
-    hooks = _hooks(specs, situation, rendered.hooks)
-    hooked = [entry for entry in hooks if entry.migration]
-    plain: list[SelectedObject] = []
-    for entry, rendering in zip(specs, own, strict=True):
-        if entry.named and any(selected.spec is entry for selected in hooked):
-            continue
-        if not entry.named and (hooked or _only_elsewhere(rendered, documents)):
-            continue
-        if optional and not candidates(documents if rendering is None else rendering):
-            continue
-        job = _plain(entry, documents if rendering is None else rendering, situation, rendered)
-        if job is not None:
-            plain.append(job)
-    before = [c for c in hooks if c.phase == "before"] + [c for c in plain if c.phase == "before"]
-    after = [c for c in hooks if c.phase == "after"] + [c for c in plain if c.phase == "after"]
-    return (*before, *after)
-
-
-def _hooks(
-    specs: tuple[MigrationSpec, ...], situation: Situation, rendered: Sequence[Hook]
-) -> list[SelectedObject]:
-    """The chart's hooks of this operation in Helm's order, each with the `[migration]` that names its template.
-
-    Those of an install that are still owed come after an upgrade's own, unless they are among these.
-    """
-    event = "install" if situation.install else "upgrade"
-    phases: list[tuple[Phase, Sequence[Hook]]] = [
-        ("before", for_event(rendered, f"pre-{event}")),
-        ("after", for_event(rendered, f"post-{event}")),
-    ]
-    if situation.first_install_owed and not situation.install:
-        own = [hook for _, hooks in phases for hook in hooks]
-        phases.append(("after", [hook for hook in for_event(rendered, "post-install") if hook not in own]))
-    return [_hook(hook, phase, specs) for phase, hooks in phases for hook in hooks]
-
-
-def _hook(hook: Hook, phase: Phase, specs: tuple[MigrationSpec, ...]) -> SelectedObject:
-    """A hook, run as the `[migration]` that names its template says; where none is named, every one is a migration."""
-    named = [entry for entry in specs if entry.named]
-    mine = next((entry for entry in named if from_template(hook.path, entry.template)), None)
-    runs = hook.kind in ("Job", "Pod")
-    return SelectedObject(
-        name=mine.name if mine and mine.name and runs else hook.name,
-        body=as_map(load_yaml(hook.manifest, hook.path)),
-        phase=phase,
-        spec=mine or _unnamed(specs),
-        migration=runs and (mine is not None or not named),
-        hook=hook,
+    due = frozenset(event for events in _events(situation) for event in events)
+    picks = [pick(spec, alone, release, due) for spec, alone in zip(specs, own, strict=True)]
+    replaced = [same for each in picks for same in each.replaced]
+    taken = [*replaced, *(each.job for each in picks if each.job)]
+    plain = (_plain(each, each.job) for each in picks if each.job)
+    objects = (*_hooks(specs, situation, release, picks), *plain)
+    return Selection(
+        objects=tuple(one for phase in _PHASES for one in objects if one.phase == phase),
+        taken=frozenset(one.resource.ref for one in taken if one.resource),
+        left_out=tuple(one for each in picks for one in _left_out(each, situation)),
+        missing=tuple(each.spec for each in picks if each.nothing),
     )
 
 
-def _only_elsewhere(rendered: Rendered, documents: Sequence[Document]) -> bool:
-    """The chart migrates in hooks, none of them of this operation: `pre-upgrade` alone runs nothing on an install."""
-    around = {f"{when}-{operation}" for when in ("pre", "post") for operation in ("install", "upgrade")}
-    hooks = (h for h in rendered.hooks if h.kind in ("Job", "Pod") and around & set(h.events))
-    return any(hooks) and not candidates(documents)
+def phase_of(spec: MigrationSpec, event: str = "pre-upgrade") -> Phase:
+    """When a migration runs: as its `[migration]` says, else by its hook, and before the upgrade where it is none."""
+    return spec.phase or ("before" if event.startswith("pre-") else "after")
+
+
+def _events(situation: Situation) -> tuple[tuple[str, ...], ...]:
+    """The events of hooks of this operation; then those that an install still owes."""
+    operation = "install" if situation.install else "upgrade"
+    owed = situation.first_install_owed and not situation.install
+    return (f"pre-{operation}", f"post-{operation}"), (("post-install",) if owed else ())
+
+
+def _hooks(
+    specs: tuple[MigrationSpec, ...], situation: Situation, release: Rendering, picks: Sequence[Pick]
+) -> list[SelectedObject]:
+    """The hooks of this operation in Helm's order, each run as the `[migration]` says that picks it.
+
+    Hooks that a migration's values turn on are the chart's, in their place among its others, and stand for those that
+    they replace; those of another chart come after them.
+    """
+    gone = [same.hook for each in picks for same in each.replaced]
+    ours = [hook for hook in release.hooks if hook not in gone]
+    ours += [hook for each in picks if not each.spec.chart for hook in each.own_hooks]
+    others = [each.own_hooks for each in picks if each.spec.chart]
+    return [one for hooks in (ours, *others) for one in _occurrences(hooks, specs, situation, picks)]
+
+
+def _occurrences(
+    hooks: Sequence[Hook], specs: tuple[MigrationSpec, ...], situation: Situation, picks: Sequence[Pick]
+) -> Iterable[SelectedObject]:
+    """One for each event of a hook; one alone where its `[migration]` says in which phase it runs."""
+    named = any(spec.named for spec in specs)
+    by_hook = {one.hook: (each, one) for each in picks if each.spec.named or not named for one in each.hooks}
+    operation, owed = _events(situation)
+    seen: set[Hook] = set()
+    for event in (*operation, *owed):
+        for hook in for_event(hooks, event):
+            mine, one = by_hook.get(hook, (None, None))
+            if hook in seen and (event in owed or (mine and mine.spec.phase)):
+                continue
+            seen.add(hook)
+            if mine and one:
+                phase = phase_of(mine.spec, event)
+                yield SelectedObject(mine.name_of(one), one, phase, mine.spec, migration=True)
+            else:
+                other = of_hook(hook)
+                phase = phase_of(MigrationSpec(), event)
+                yield SelectedObject(other.label, other, phase, _unnamed(specs), migration=False)
+
+
+def _plain(each: Pick, job: Candidate) -> SelectedObject:
+    return SelectedObject(each.name_of(job), job, phase_of(each.spec), each.spec, migration=True)
+
+
+def _left_out(each: Pick, situation: Situation) -> Iterable[LeftOut]:
+    for one in each.not_due:
+        yield LeftOut(each.name_of(one), only_on(f"{one.kind} {one.name}", install=not situation.install))
+    for one in each.unnamed:
+        yield LeftOut(
+            one.label, f"{one.kind} {one.name} is a hook that [migration] turns on and does not name"
+        )
+
+
+def only_on(what: str, *, install: bool) -> str:
+    """Why something of the other operation is left out."""
+    return f"{what} runs on {'installs' if install else 'upgrades'} only"
 
 
 def _unnamed(specs: tuple[MigrationSpec, ...]) -> MigrationSpec:
@@ -121,57 +159,6 @@ def _unnamed(specs: tuple[MigrationSpec, ...]) -> MigrationSpec:
         (entry for entry in specs if not entry.named),
         msgspec.structs.replace(specs[0], name="", template=""),
     )
-
-
-def _plain(
-    entry: MigrationSpec, documents: Sequence[Document], situation: Situation, rendered: Rendered
-) -> SelectedObject | None:
-    jobs = candidates(documents)
-    if entry.template:
-        jobs = tuple(job for job in jobs if from_template(job.source, entry.template))
-    if len(jobs) > 1 and entry.name:
-        jobs = _called(entry.name, jobs) or jobs
-    if not jobs and entry.template and situation.install and not entry.renders_alone:
-        return None
-    if len(jobs) != 1:
-        raise _unclear(entry, jobs, documents, rendered)
-    name = entry.name or PurePosixPath(jobs[0].source).stem
-    return SelectedObject(
-        name, jobs[0].body, entry.phase or "before", entry, migration=True, resource=jobs[0]
-    )
-
-
-def _called(name: str, jobs: Sequence[Resource]) -> tuple[Resource, ...]:
-    """The Jobs of that name, else those that end with it (`shop-migrate`), else those of a template called so."""
-    exact = tuple(job for job in jobs if job.ref.name == name)
-    ending = tuple(job for job in jobs if job.ref.name.endswith(f"-{name}"))
-    return exact or ending or tuple(job for job in jobs if PurePosixPath(job.source).stem == name)
-
-
-def _unclear(
-    entry: MigrationSpec, jobs: Sequence[Resource], documents: Sequence[Document], rendered: Rendered
-) -> Refused:
-    everything = [f"{job.source}: Job {job.ref.name}" for job in candidates(documents)]
-    everything += [f"{h.path}: {h.kind} {h.name} (hook {','.join(h.events)})" for h in rendered.hooks]
-    where = (
-        f"template {entry.template} "
-        if entry.template
-        else f"chart {entry.chart} "
-        if entry.chart
-        else "the chart "
-    )
-    if jobs:
-        text = f"{where}renders {len(jobs)} Jobs: which one is the migration?"
-        hint = advice(
-            'set template = "templates/…" under [migration], or name = "…" when one template holds several'
-        )
-    else:
-        text = f"{where}renders no Job to run as the migration"
-        hint = advice(
-            "is it behind a value? turn it on with set = { … } under [migration]; "
-            "to deploy without a migration, add --skip-migration"
-        )
-    return Refused(text, hint=hint, details=tuple(everything) or ("the rendering holds no Job and no hook",))
 
 
 def check_tag(selected: Sequence[SelectedObject], tag: str, tag_key: Sequence[str]) -> None:

@@ -1,16 +1,18 @@
-"""Can helm set the tag where `tag_key` says, and does anything else hold the very same text?"""
+"""Can helm set the tag where `tag_key` says, and is it there because we set it?"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from shipit.chart import read_values
+from shipit.chart import read_values, uses_tag
 from shipit.config import Request, key_path, merged, written
 from shipit.errors import Refused
 from shipit.hints import advice
 from shipit.model import Json, Values
+from shipit.plan.candidates import Candidate, counterparts
 
 PROBE_TAG = "shipit-probe"
 
@@ -54,6 +56,22 @@ def _check_key(key: str, whole: Json) -> None:
             )
         else:
             here = _ABSENT
+
+
+def check_coincidence(
+    tagged: Sequence[Candidate], probed: Sequence[Candidate], tag: str, tag_keys: Sequence[str]
+) -> None:
+    """What shows the tag shows another one when that is set, or is not there at all. Raises Refused.
+
+    `tagged` are a migration's objects that show it, `probed` is all of the rendering with the probe's tag.
+    """
+    again = counterparts(tagged, probed)
+    if again and all(same is not None and uses_tag(same.body, tag) for same in again):
+        raise Refused(
+            f"{' and '.join(tag_keys)} does not reach the image of the migration: "
+            f"it reads {tag} because the chart says so",
+            hint=advice("set tag_key under [release] to the value that holds the tag"),
+        )
 
 
 def is_written(request: Request) -> bool:

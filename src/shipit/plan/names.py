@@ -1,0 +1,58 @@
+"""Names for objects that the API server would name: the same each time, so that of two deploys one creates it."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+
+from shipit.chart import generated_name
+from shipit.model import Hook, as_map
+from shipit.plan.selection import SelectedObject
+
+LONGEST = 63
+"""Of a Job's name, which its pods carry as a label."""
+_DIGITS = 5
+
+
+def with_fixed_names(objects: Sequence[SelectedObject], release: str) -> tuple[SelectedObject, ...]:
+    """`generateName: migrate-` of release shop becomes `migrate-shop`, that of a second object `migrate-shop-2`.
+
+    Other releases of the namespace have other names, as they would have with the API server's.
+    """
+    taken = {(one.kind, one.candidate.name) for one in objects if not generated_name(one.body)}
+    known: dict[Hook | None, str] = {}
+    found: list[SelectedObject] = []
+    for one in objects:
+        prefix = generated_name(one.body)
+        name = known.get(one.hook) if one.hook else None  # one object of two events
+        if prefix and not name:
+            name = next(each for each in _names(prefix, release) if (one.kind, each) not in taken)
+            taken.add((one.kind, name))
+            known[one.hook] = name
+        found.append(_named(one, name) if name else one)
+    return tuple(found)
+
+
+def _names(prefix: str, release: str) -> itertools.chain[str]:
+    base = prefix.rstrip("-.")
+    base = _short(base if release in base else f"{base}-{release}")
+    return itertools.chain([base], (f"{base}-{number}" for number in itertools.count(2)))
+
+
+def _short(name: str) -> str:
+    """With room for a number; what is cut off still tells one from another."""
+    longest = LONGEST - _DIGITS
+    if len(name) <= longest:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:_DIGITS]
+    return f"{name[: longest - _DIGITS - 1].rstrip('-.')}-{digest}"
+
+
+def _named(one: SelectedObject, name: str) -> SelectedObject:
+    metadata = {
+        key: value for key, value in as_map(one.body.get("metadata")).items() if key != "generateName"
+    }
+    body = {**one.body, "metadata": {**metadata, "name": name}}
+    return replace(one, candidate=replace(one.candidate, body=body))

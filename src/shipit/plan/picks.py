@@ -1,0 +1,131 @@
+"""What one `[migration]` means in its rendering."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+from shipit.chart import from_template, references_of
+from shipit.config import MigrationSpec
+from shipit.model import Hook
+from shipit.plan.candidates import (
+    Candidate,
+    Rendering,
+    counterparts,
+    hooks_of,
+    migrations_of,
+    plain_jobs_of,
+)
+from shipit.plan.refusals import unclear
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """What a `[migration]` runs in this operation.
+
+    `hooks` are Jobs and Pods, `job` is no hook; `not_due` are hooks of the other operation, where nothing is due.
+    Of a rendering of its own, `support` are the hooks beside it that are neither Job nor Pod, `unnamed` the Jobs and
+    Pods that its values turn on although it names others, and `replaced` is what the release's rendering holds of what
+    runs.
+    """
+
+    spec: MigrationSpec
+    hooks: tuple[Candidate, ...] = ()
+    job: Candidate | None = None
+    not_due: tuple[Candidate, ...] = ()
+    support: tuple[Candidate, ...] = ()
+    unnamed: tuple[Candidate, ...] = ()
+    replaced: tuple[Candidate, ...] = ()
+
+    @property
+    def nothing(self) -> bool:
+        return not (self.hooks or self.job or self.not_due)
+
+    @property
+    def own_hooks(self) -> tuple[Hook, ...]:
+        """The hooks of its own rendering that run."""
+        found = (*self.hooks, *self.support) if self.spec.renders_alone else ()
+        return tuple(each.hook for each in found if each.hook)
+
+    def name_of(self, one: Candidate) -> str:
+        """The step's name: the table's, but that of several hooks each has its own."""
+        alone = len(self.hooks or self.not_due) <= 1
+        own = self.spec.name if (self.spec.named and alone) or one.hook is None else ""
+        return own or (one.label if one.hook else one.stem or one.label)
+
+
+def pick(spec: MigrationSpec, own: Rendering | None, release: Rendering, due: frozenset[str]) -> Pick:
+    """Raises Refused when it isn't clear what is meant. `due` are the events of hooks of this operation."""
+    if own is None:
+        found = migrations_of(release)
+        return _pick(spec, named(spec, found, release) if spec.picks else found, release, due)
+    ours = (*hooks_of(own), *plain_jobs_of(own))
+    same = counterparts(ours, (*hooks_of(release), *plain_jobs_of(release)))
+    found = tuple(one for one in ours if one.runs)
+    if spec.picks:
+        found = named(spec, found, own)
+    else:  # what its values turn on; where that is nothing, they only change what is there
+        found = tuple(one for one, there in zip(ours, same, strict=True) if one.runs and not there) or found
+    picked = _pick(spec, found, own, due)
+    return _with_own(picked, list(zip(ours, same, strict=True)), due)
+
+
+def _pick(spec: MigrationSpec, found: Sequence[Candidate], there: Rendering, due: frozenset[str]) -> Pick:
+    """Of several hooks in a template each is meant; of Jobs that are none, and of what `job` picks, there is one."""
+    hooks = tuple(one for one in found if one.hook and due & set(one.hook.events))
+    plain = tuple(one for one in found if not one.hook)
+    if spec.job and len(hooks) + len(plain) > 1:
+        raise unclear(spec, (*hooks, *plain), there)
+    if spec.template and not all(one.source for one in hooks):
+        hooks = _only(spec, hooks, there)
+    if hooks and (spec.picks or not spec.renders_alone):
+        plain = ()  # they are Helm's
+    job = next(iter(_only(spec, plain, there)), None)
+    return Pick(spec, hooks, job, () if hooks or job else tuple(one for one in found if one.hook))
+
+
+def named(spec: MigrationSpec, found: Sequence[Candidate], there: Rendering) -> tuple[Candidate, ...]:
+    """Those of its template and called as `job` says; of any template where a post-renderer has lost them all."""
+    kept = tuple(found)
+    if spec.template:
+        kept = tuple(one for one in found if from_template(one.source, spec.template))
+        if not kept and there.sourceless:
+            kept = tuple(one for one in found if not one.source)
+    return tuple(one for one in kept if not spec.job or fnmatchcase(one.name, spec.job))
+
+
+def _only(spec: MigrationSpec, found: Sequence[Candidate], there: Rendering) -> tuple[Candidate, ...]:
+    """At most one: of several the one that is called as the table."""
+    kept = (_called(spec.name, found) if len(found) > 1 and spec.name else ()) or tuple(found)
+    if len(kept) > 1:
+        raise unclear(spec, kept, there)
+    return kept
+
+
+def _called(name: str, found: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """The Jobs of that name, else those that end with it (`shop-migrate`), else those of a template called so."""
+    exact = tuple(one for one in found if one.name == name)
+    ending = tuple(one for one in found if one.name.endswith(f"-{name}"))
+    return exact or ending or tuple(one for one in found if one.stem == name)
+
+
+def _with_own(picked: Pick, pairs: Sequence[tuple[Candidate, Candidate | None]], due: frozenset[str]) -> Pick:
+    """With what its own rendering has beside it, and without what the release's holds of all that."""
+    chosen = (*picked.hooks, *((picked.job,) if picked.job else ()))
+    hooks = [(one, same) for one, same in pairs if chosen and one.hook and due & set(one.hook.events)]
+    support = tuple(one for one, same in hooks if not one.runs and _needed(one, same, chosen))
+    return replace(
+        picked,
+        support=support,
+        unnamed=tuple(one for one, same in hooks if one.runs and not same and one not in chosen),
+        replaced=tuple(same for one, same in pairs if same and (one in chosen or one in support)),
+    )
+
+
+def _needed(one: Candidate, same: Candidate | None, chosen: Sequence[Candidate]) -> bool:
+    """It is only there for the migration; or the migration uses it, and its values change it."""
+    if same is None:
+        return True
+    used = {(each.kind, each.name) for migration in chosen for each in references_of(migration.body)}
+    return (one.kind, one.name) in used and one.body != same.body

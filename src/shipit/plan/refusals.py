@@ -1,0 +1,107 @@
+"""The words for a `[migration]` that isn't there, or of which it isn't clear what it means."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+
+from shipit.chart import from_template, resources, values_asked_for
+from shipit.config import MigrationSpec
+from shipit.errors import Refused
+from shipit.hints import Hint, advice
+from shipit.model import Resource
+from shipit.plan.candidates import AROUND, Candidate, Rendering, migrations_of, of_hook, of_resource
+
+_SET = "turn it on with set = { … } under [migration]"
+_SKIP = "to deploy without a migration, add --skip-migration"
+
+
+def unclear(spec: MigrationSpec, found: Sequence[Candidate], there: Rendering) -> Refused:
+    """Several Jobs, and nothing says which of them is meant."""
+    pods = any(one.kind != "Job" for one in found)
+    return Refused(
+        f"{_where(spec)} renders {len(found)} {'Jobs and Pods' if pods else 'Jobs'}"
+        + (f" called {spec.job}" if spec.job else "")
+        + ": which one is the migration?",
+        hint=advice(
+            'set template = "templates/…" under [migration], or job = "…" when one template holds several, '
+            'with a * for what changes in its name: job = "schema-*"'
+        ),
+        details=tuple(map(str, migrations_of(there))),
+    )
+
+
+def no_such_template(spec: MigrationSpec, chart: Path) -> Refused | None:
+    """None when the template is there. A subchart may be packed, or called otherwise than its folder."""
+    inside = spec.template.removeprefix("./")
+    named = (inside, inside.partition("/")[2])
+    if not inside or any(each.startswith("charts/") or (chart / each).is_file() for each in named if each):
+        return None
+    there = sorted(str(path.relative_to(chart)) for path in chart.glob("templates/**/*.y*ml"))
+    near = difflib.get_close_matches(inside, there, 3)
+    return Refused(
+        f"the chart {chart} has no template {spec.template}",
+        hint=advice(
+            f"did you mean {' or '.join(near)}?"
+            if near
+            else "name one of the chart's templates under [migration]"
+        ),
+        details=tuple(there),
+    )
+
+
+def not_rendered(spec: MigrationSpec, chart: Path, there: Rendering) -> Refused:
+    """There is nothing to run, in either operation: what there is instead, or which value may be off."""
+    if spec.template and (pods := plain_pods(spec, there)):
+        return plain_pod(spec, pods)
+    rendered = _rendered(spec, there)
+    text = f"{_where(spec)} renders no Job to run as the migration"
+    if spec.job:
+        text = f"{_where(spec)} renders no Job called {spec.job}"
+    elif spec.template:
+        text += f", but {', '.join(rendered)}" if rendered else ": it renders nothing"
+    return Refused(
+        text,
+        hint=_may_be_off(spec, chart),
+        details=tuple(rendered if spec.template else map(str, migrations_of(there)))
+        or ("the rendering holds no Job and no hook",),
+    )
+
+
+def plain_pods(spec: MigrationSpec, there: Rendering) -> tuple[Resource, ...]:
+    """The Pods that are no hooks in what a table names."""
+    pods = (each for each in resources(there.documents) if each.ref.kind == "Pod")
+    return tuple(each for each in pods if not spec.template or from_template(each.source, spec.template))
+
+
+def plain_pod(spec: MigrationSpec, pods: Sequence[Resource]) -> Refused:
+    named = ", ".join(f"Pod {of_resource(each).name}" for each in pods)
+    return Refused(
+        f"{_where(spec)} renders {named}: a Pod that is no hook can't be the migration",
+        hint=advice("make it a Job, or a hook: annotation helm.sh/hook: pre-install,pre-upgrade"),
+    )
+
+
+def _where(spec: MigrationSpec) -> str:
+    if spec.template:
+        return f"template {spec.template}"
+    return f"chart {spec.chart}" if spec.chart else "the chart"
+
+
+def _rendered(spec: MigrationSpec, there: Rendering) -> list[str]:
+    """What the template renders, by kind and name; of a hook also when it runs."""
+    plain = [each for each in resources(there.documents) if from_template(each.source, spec.template)]
+    hooks = [each for each in there.hooks if from_template(each.path, spec.template)]
+    return [f"{each.ref.kind} {of_resource(each).name}" for each in plain] + [
+        f"{each.kind} {of_hook(each).name} (hook {','.join(each.events)}"
+        + (")" if AROUND & set(each.events) else ", which no deploy runs)")
+        for each in hooks
+    ]
+
+
+def _may_be_off(spec: MigrationSpec, chart: Path) -> Hint:
+    asked = values_asked_for(chart, spec.template) if spec.template else ()
+    if asked:
+        return advice(f"its template asks for {', '.join(asked)}: is that off? {_SET}; {_SKIP}")
+    return advice(f"is it behind a value? {_SET}; {_SKIP}")
