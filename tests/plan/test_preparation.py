@@ -10,7 +10,7 @@ import pytest
 from shipit.config import MigrationSpec, Request
 from shipit.errors import AlreadyExists, Forbidden, HelmFailed, Invalid, NotFound, Refused
 from shipit.events import Warned
-from shipit.model import Ref, Rendered, Values
+from shipit.model import Json, Ref, Rendered, Values
 from shipit.plan.preparation import prepare
 from shipit.plan.tag import PROBE_TAG
 from tests.fakes import NAMESPACE, FakeHelm, Fakes
@@ -155,13 +155,45 @@ def test_a_tag_that_the_chart_writes_there_is_a_coincidence(asked: Request, worl
 
 @pytest.mark.parametrize(
     "probed",
-    [rendered(manifest(job(tag=PROBE_TAG))), HelmFailed("the tag must be a version")],
-    ids=["it changes with the tag", "the chart refuses another tag"],
+    [
+        rendered(manifest(job(tag=PROBE_TAG))),
+        rendered(manifest(job("migrate-again", tag=PROBE_TAG), job("seed", tag="v2", suspend=True))),
+        HelmFailed("the tag must be a version"),
+        rendered(""),
+        rendered(manifest(job("other", tag="v2"), template="other"), hook(job("another"), "pre-upgrade")),
+        rendered("---\n# Source: shop/templates/migrate.yaml\na: [\n"),
+    ],
+    ids=[
+        "it changes with the tag",
+        "and is called otherwise, beside one that stays",
+        "the chart refuses another tag",
+        "it is there for some tags only",
+        "for others there are other Jobs",
+        "the chart is broken with another tag",
+    ],
 )
 def test_a_tag_that_follows_ours_is_none(asked: Request, world: Fakes, probed: Rendered | HelmFailed) -> None:
     (Path(asked.chart) / "values.yaml").write_text("previous: v2\n")
     _with(world.helm, ChartHelm(world.helm, {("chart", 1, PROBE_TAG): probed}))
     assert [step.name for step in planned(asked, world).before] == ["migrate"]
+
+
+@pytest.mark.parametrize("named", ["migrate", "migrate-x7k2p"])
+@pytest.mark.parametrize("hooked", [True, False])
+def test_a_coincidence_is_one_whatever_else_there_is_with_another_tag(
+    asked: Request, world: Fakes, named: str, hooked: bool
+) -> None:
+    (Path(asked.chart) / "values.yaml").write_text("image: {tag: v2}\n")
+
+    def chart(name: str, *more: Json) -> Rendered:
+        mine = replace(hook(job(name), "pre-upgrade"), path="shop/templates/migrate.yaml")
+        return rendered(manifest(*more), mine) if hooked else rendered(manifest(job(name), *more))
+
+    world.helm.rendered = chart(named)
+    again = chart("migrate-3y4z5" if "-" in named else named, config_map("new"))
+    _with(world.helm, ChartHelm(world.helm, {("chart", 1, PROBE_TAG): again}))
+    with pytest.raises(Refused, match=r"image\.tag does not reach the image"):
+        planned(asked, world)
 
 
 def test_the_chart_is_rendered_once_when_nothing_else_holds_the_tag(asked: Request, world: Fakes) -> None:

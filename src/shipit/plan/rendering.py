@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from shipit.chart import Document, split, uses_tag
@@ -9,7 +10,7 @@ from shipit.config import MigrationSpec, Request
 from shipit.errors import HelmFailed, Refused
 from shipit.model import Rendered, Revision, Situation, World
 from shipit.plan.absent import find_elsewhere
-from shipit.plan.candidates import Rendering, migrations_of
+from shipit.plan.candidates import Rendering
 from shipit.plan.names import with_fixed_names
 from shipit.plan.selection import Selection, check_tag, select_objects
 from shipit.plan.tag import PROBE_TAG, check_coincidence, check_tag_keys, is_written
@@ -64,7 +65,7 @@ def select_checked(
     ]
     if not request.skip_migration:
         check_tag(selected.objects, request.tag, request.spec.tag_keys)
-        _check_coincidence(request, world, selected)
+        _check_coincidence(request, world, selected, [alone or release for alone in own])
     return replace(
         selected,
         objects=with_fixed_names(selected.objects, request.release),
@@ -80,7 +81,9 @@ def _own_rendering(entry: MigrationSpec, tag: str, request: Request, world: Worl
     return Rendering.of(world.helm.render(request.chart_of(entry), values), request.namespace)
 
 
-def _check_coincidence(request: Request, world: World, selected: Selection) -> None:
+def _check_coincidence(
+    request: Request, world: World, selected: Selection, renderings: Sequence[Rendering]
+) -> None:
     """The tag may stand in the image because the chart writes it there, not because we set it: render with another.
 
     Only asked when the chart or the values hold that very text: then a coincidence is possible.
@@ -88,12 +91,14 @@ def _check_coincidence(request: Request, world: World, selected: Selection) -> N
     tagged = [one for one in selected.objects if one.migration and uses_tag(one.body, request.tag)]
     if not tagged or not is_written(request):
         return
-    values = request.values.with_tag(PROBE_TAG, request.spec.tag_keys)
+    keys = request.spec.tag_keys
     try:
-        release = Rendering.of(world.helm.render(request.chart, values), request.namespace)
+        release = Rendering.of(
+            world.helm.render(request.chart, request.values.with_tag(PROBE_TAG, keys)), request.namespace
+        )
         own = [_own_rendering(entry, PROBE_TAG, request, world) or release for entry in request.migrations]
     except (HelmFailed, Refused):
         return  # the chart looks at the tag, and takes only some: it does reach it
-    for entry, probed in zip(request.migrations, own, strict=True):
+    for entry, rendered, probed in zip(request.migrations, renderings, own, strict=True):
         mine = [one.candidate for one in tagged if one.spec is entry]
-        check_coincidence(mine, migrations_of(probed), request.tag, request.spec.tag_keys)
+        check_coincidence(mine, rendered, probed, request.tag, keys)

@@ -12,7 +12,7 @@ from shipit.config import Request, key_path, merged, written
 from shipit.errors import Refused
 from shipit.hints import advice
 from shipit.model import Json, Values
-from shipit.plan.candidates import Candidate, counterparts
+from shipit.plan.candidates import Candidate, Rendering, counterparts, migrations_of
 
 PROBE_TAG = "shipit-probe"
 
@@ -59,13 +59,19 @@ def _check_key(key: str, whole: Json) -> None:
 
 
 def check_coincidence(
-    tagged: Sequence[Candidate], probed: Sequence[Candidate], tag: str, tag_keys: Sequence[str]
+    tagged: Sequence[Candidate],
+    rendered: Rendering,
+    probed: Rendering,
+    tag: str,
+    tag_keys: Sequence[str],
 ) -> None:
-    """What shows the tag shows another one when that is set, or is not there at all. Raises Refused.
+    """What shows the tag must show another one in the rendering that was `probed` with it, or not be there at all.
 
-    `tagged` are a migration's objects that show it, `probed` is all of the rendering with the probe's tag.
+    `tagged` are the objects of one migration in the rendering with the tag. Raises Refused.
     """
-    again = counterparts(tagged, probed)
+    before = migrations_of(rendered)
+    pairs = zip(before, counterparts(before, migrations_of(probed)), strict=True)
+    again = [same for one, same in pairs if one in tagged]
     if again and all(same is not None and uses_tag(same.body, tag) for same in again):
         raise Refused(
             f"{' and '.join(tag_keys)} does not reach the image of the migration: "

@@ -1,0 +1,129 @@
+"""A migration that this operation does not render: said when it is the other one's, refused with what there is else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from shipit.config import MigrationSpec, Request
+from shipit.errors import Refused
+from shipit.model import Json, Rendered
+from tests.fakes import Fakes
+from tests.releases import a_release, a_request, config_map, hook, job, manifest, planned, rendered
+
+TEMPLATE = "templates/migrate.yaml"
+NAMED = MigrationSpec(name="migrate", template=TEMPLATE)
+POD: Json = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "migrate"}, "spec": {"containers": []}}
+
+
+@pytest.fixture
+def world() -> Fakes:
+    return a_release()
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Request:
+    found = a_request(tmp_path)
+    (tmp_path / "chart" / TEMPLATE).write_text(
+        "{{- if and .Values.migration.enabled (not $.Values.global.external) -}}\n{{ .Values.other }}\n{{ end }}"
+    )
+    return replace(found, migrations=(NAMED,))
+
+
+def operation(world: Fakes, manifest: str = "", *, install: bool) -> None:
+    world.helm.rendered = replace(rendered(manifest, revision=1 if install else 2))
+    if install:
+        world.helm.revisions = []
+
+
+@pytest.mark.parametrize("install", [True, False])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        NAMED,
+        MigrationSpec(),
+        MigrationSpec(job="migra*"),
+        MigrationSpec(set={"a": 1}),
+        MigrationSpec(chart="db"),
+    ],
+)
+def test_a_job_of_the_other_operation_is_said_and_the_deploy_goes_on(
+    asked: Request, world: Fakes, spec: MigrationSpec, install: bool
+) -> None:
+    operation(world, install=install)
+    world.helm.rendered_as = rendered(manifest(job()))
+    plan = planned(replace(asked, migrations=(spec,)), world)
+    only = "upgrades" if install else "installs"
+    assert [(each.name, each.reason) for each in plan.left_out] == [
+        ("migrate", f"Job migrate runs on {only} only")
+    ]
+    assert plan.before == ()
+    assert world.helm.calls[-1] == f"render as {'upgrade' if install else 'install'}"
+
+
+@pytest.mark.parametrize("install", [True, False])
+@pytest.mark.parametrize(
+    "other", [None, rendered(manifest(config_map("x"))), rendered(manifest(job(), template="else"))]
+)
+def test_a_template_that_renders_nothing_in_either_is_refused_with_the_values_that_may_be_off(
+    asked: Request, world: Fakes, other: Rendered | None, install: bool
+) -> None:
+    operation(world, install=install)
+    world.helm.rendered_as = other
+    with pytest.raises(
+        Refused, match=r"template templates/migrate\.yaml renders no Job .*: it renders nothing"
+    ) as refused:
+        planned(asked, world)
+    assert "asks for migration.enabled, global.external:" in str(refused.value.hint)
+    assert "--skip-migration" in str(refused.value.hint)
+
+
+@pytest.mark.parametrize("install", [True, False])
+def test_what_the_template_renders_instead_is_told(asked: Request, world: Fakes, install: bool) -> None:
+    operation(
+        world, manifest(config_map("settings")) + manifest(job("other"), template="other"), install=install
+    )
+    other = replace(hook(job("probe"), "test"), path="shop/templates/migrate.yaml")
+    world.helm.rendered = replace(world.helm.rendered, hooks=(other,))
+    with pytest.raises(Refused, match=r"renders no Job .*, but ConfigMap settings, Job probe") as refused:
+        planned(asked, world)
+    assert refused.value.details == ("ConfigMap settings", "Job probe (hook test, which no deploy runs)")
+
+
+@pytest.mark.parametrize("skip", [True, False])
+@pytest.mark.parametrize("install", [True, False])
+def test_a_plain_pod_is_refused_by_name_for_helm_would_run_it(
+    asked: Request, world: Fakes, install: bool, skip: bool
+) -> None:
+    operation(world, manifest(POD), install=install)
+    with pytest.raises(
+        Refused, match=r"templates/migrate\.yaml renders Pod migrate: a Pod that is no hook"
+    ) as refused:
+        planned(replace(asked, skip_migration=skip), world)
+    assert "helm.sh/hook" in str(refused.value.hint)
+
+
+def test_a_template_that_is_not_there_is_refused_with_the_nearest(asked: Request, world: Fakes) -> None:
+    operation(world, install=True)
+    wrong = MigrationSpec(name="migrat", template="templates/migrat.yaml")
+    with pytest.raises(Refused, match=r"has no template templates/migrat\.yaml") as refused:
+        planned(replace(asked, migrations=(wrong,)), world)
+    assert str(refused.value.hint) == f"did you mean {TEMPLATE}?"
+    assert "render as upgrade" not in world.helm.calls
+
+
+def test_a_skipped_migration_may_be_anywhere(asked: Request, world: Fakes) -> None:
+    for migration in (NAMED, MigrationSpec()):
+        operation(world, install=False)
+        asked = replace(asked, skip_migration=True, migrations=(migration,), workdir=asked.workdir / "w")
+        asked.workdir.mkdir()
+        assert (planned(asked, world).steps, "render as install" in world.helm.calls) == ((), False)
+
+
+def test_a_pattern_that_nothing_is_called_by_lists_what_there_is(asked: Request, world: Fakes) -> None:
+    operation(world, manifest(job("seed")), install=False)
+    with pytest.raises(Refused, match=r"the chart renders no Job called schema-\*") as refused:
+        planned(replace(asked, migrations=(MigrationSpec(job="schema-*"),)), world)
+    assert refused.value.details == ("shop/templates/migrate.yaml: Job seed",)
