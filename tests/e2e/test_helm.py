@@ -70,6 +70,36 @@ def is_pending(helm: HelmCli) -> bool:
     return revision is not None and revision.pending
 
 
+TELLS = """
+    apiVersion: v1
+    kind: ConfigMap
+    metadata: {name: tells}
+    data:
+      operation: "{{ .Release.IsInstall }} {{ .Release.IsUpgrade }} {{ .Release.Revision }}"
+      namespace: "{{ (lookup "v1" "Namespace" "" .Release.Namespace).metadata.name }}"
+      jobs: "{{ .Capabilities.APIVersions.Has "batch/v1/Job" }}"
+"""
+
+
+def test_the_other_operation_is_rendered_with_the_cluster_s_answers_whatever_release_there_is(
+    kube: Kube, tmp_path: Path, helm: HelmCli
+) -> None:
+    chart = str(write_chart(tmp_path / "tells", {"templates/a.yaml": TELLS}))
+
+    def tells(text: str) -> list[str]:
+        return [f'operation: "{text}"', f'namespace: "{kube.namespace}"', 'jobs: "true"']
+
+    for existing in (False, True):
+        if existing:
+            succeeded(helm.upgrade(Path(chart), Values(), timeout=60, wait=False))
+        install = helm.render_as(chart, Values(), install=True)
+        upgrade = helm.render_as(chart, Values(), install=False)
+        assert (install.install, upgrade.install, upgrade.revision) == (True, False, 2)
+        assert all(line in install.manifest for line in tells("true false 1"))
+        assert all(line in upgrade.manifest for line in tells("false true 2"))
+        assert len(helm.history()) == existing, "nothing is stored"
+
+
 def test_a_first_install_is_known_as_one_in_a_namespace_that_is_not_there(
     sandbox: Sandbox, tmp_path: Path, chart: Path, helm: HelmCli
 ) -> None:

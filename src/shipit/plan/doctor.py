@@ -111,7 +111,7 @@ def _migration(plan: Plan, emit: Emit) -> str:
         check_step(step)
     for warning in warnings_of(plan.steps):
         emit(warning)
-    return summary(plan)
+    return "; ".join([summary(plan), *(each.reason for each in plan.left_out)])
 
 
 def _permissions(request: Request, world: World) -> str:
