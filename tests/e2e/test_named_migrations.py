@@ -142,10 +142,11 @@ def test_a_plain_job_of_one_operation_runs_in_that_one_and_is_said_in_the_other(
     assert (first.log, said(first)) == ([], {"up": "Job up runs on upgrades only"})
     assert deployed(project4, "v2").log == ["up"]
 
+    project4.without_template("up")
     project4.configure(migration='template = "templates/boot.yaml"')
     other = deployed(project4, "v3")
     assert (other.log, said(other)) == ([], {"boot": "Job boot runs on installs only"})
-    assert project4.kube.pods_by_job().get("up") == [1]
+    assert project4.kube.pods_by_job()["up"] == [1]
 
 
 def test_a_configured_migration_that_is_not_rendered_is_refused_on_a_first_install_and_on_an_upgrade(

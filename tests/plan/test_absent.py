@@ -105,6 +105,12 @@ def test_a_plain_pod_is_refused_by_name_for_helm_would_run_it(
     assert "helm.sh/hook" in str(refused.value.hint)
 
 
+def test_a_plain_pod_that_a_pattern_names_is_refused_too(asked: Request, world: Fakes) -> None:
+    operation(world, manifest(POD), install=False)
+    with pytest.raises(Refused, match="the chart renders Pod migrate: a Pod that is no hook"):
+        planned(replace(asked, migrations=(MigrationSpec(job="migr*"),)), world)
+
+
 def test_a_template_that_is_not_there_is_refused_with_the_nearest(asked: Request, world: Fakes) -> None:
     operation(world, install=True)
     wrong = MigrationSpec(name="migrat", template="templates/migrat.yaml")

@@ -29,7 +29,7 @@ def find_elsewhere(
     chart = Path(request.chart_of(entry))
     if refused := no_such_template(entry, chart):
         raise refused
-    if entry.template and (pods := plain_pods(entry, release)):  # Helm would run them
+    if pods := plain_pods(entry, release):  # Helm would run them
         raise plain_pod(entry, pods)
     if request.skip_migration:
         return None

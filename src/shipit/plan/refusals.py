@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from shipit.chart import from_template, resources, values_asked_for
@@ -53,7 +54,7 @@ def no_such_template(spec: MigrationSpec, chart: Path) -> Refused | None:
 
 def not_rendered(spec: MigrationSpec, chart: Path, there: Rendering) -> Refused:
     """There is nothing to run, in either operation: what there is instead, or which value may be off."""
-    if spec.template and (pods := plain_pods(spec, there)):
+    if pods := plain_pods(spec, there):
         return plain_pod(spec, pods)
     rendered = _rendered(spec, there)
     text = f"{_where(spec)} renders no Job to run as the migration"
@@ -70,9 +71,14 @@ def not_rendered(spec: MigrationSpec, chart: Path, there: Rendering) -> Refused:
 
 
 def plain_pods(spec: MigrationSpec, there: Rendering) -> tuple[Resource, ...]:
-    """The Pods that are no hooks in what a table names."""
-    pods = (each for each in resources(there.documents) if each.ref.kind == "Pod")
-    return tuple(each for each in pods if not spec.template or from_template(each.source, spec.template))
+    """The Pods that are no hooks and that a table picks."""
+    pods = (each for each in resources(there.documents) if spec.picks and each.ref.kind == "Pod")
+    return tuple(
+        each
+        for each in pods
+        if (not spec.template or from_template(each.source, spec.template))
+        and (not spec.job or fnmatchcase(of_resource(each).name, spec.job))
+    )
 
 
 def plain_pod(spec: MigrationSpec, pods: Sequence[Resource]) -> Refused:
