@@ -6,7 +6,7 @@ import copy
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -436,7 +436,7 @@ class FakeHelm:
         self.calls.append(f"render as {'install' if install else 'upgrade'}")
         if self.rendered_as is None:
             raise HelmFailed("execution error")
-        return self.rendered_as
+        return replace(self.rendered_as, install=install)
 
     def history(self, *, within: float | None = None) -> tuple[Revision, ...]:
         return tuple(self.revisions)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec import UNSET
 
 from shipit.config import MigrationSpec, Request
 from shipit.errors import Refused
+from shipit.lock.record import UpgradeRecord, UpgradeState
 from shipit.model import Json, Rendered
 from tests.fakes import Fakes
 from tests.releases import a_release, a_request, config_map, hook, job, manifest, planned, rendered
@@ -61,6 +64,26 @@ def test_a_job_of_the_other_operation_is_said_and_the_deploy_goes_on(
     ]
     assert plan.before == ()
     assert world.helm.calls[-1] == f"render as {'upgrade' if install else 'install'}"
+
+
+@pytest.mark.parametrize(
+    ("phase", "other", "runs"),
+    [
+        ("after", rendered(manifest(job())), ["migrate"]),
+        (UNSET, rendered("", hook(job(), "post-install")), ["migrate"]),
+        ("before", rendered(manifest(job())), []),
+        (UNSET, rendered("", hook(job(), "pre-install")), []),
+    ],
+)
+def test_what_only_an_install_has_and_still_owes_is_run_by_the_next_deploy(
+    asked: Request, world: Fakes, phase: Any, other: Rendered, runs: list[str]
+) -> None:
+    operation(world, install=False)
+    world.helm.rendered_as = other
+    owed = UpgradeRecord("v1", 1, "x", install=True, state=UpgradeState.SETTLED, first_install_owed=True)
+    plan = planned(replace(asked, migrations=(MigrationSpec(phase=phase),)), world, owed)
+    assert [step.name for step in plan.steps] == runs
+    assert bool(plan.left_out) == (not runs)
 
 
 @pytest.mark.parametrize("install", [True, False])

@@ -2,52 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from shipit.config import MigrationSpec, Request
-from shipit.errors import HelmFailed, Refused
-from shipit.model import LeftOut, World
-from shipit.plan.candidates import Candidate, Rendering, migrations_of
+from shipit.model import LeftOut, Rendered, Situation
+from shipit.plan.candidates import Rendering, migrations_of
 from shipit.plan.picks import named
-from shipit.plan.refusals import no_such_template, not_rendered, plain_pod, plain_pods
-from shipit.plan.selection import only_on
+from shipit.plan.refusals import no_such_template, not_rendered, refuse_plain_pods
+from shipit.plan.selection import SelectedObject, Selection, only_on, select_objects
 
 
 def find_elsewhere(
     entry: MigrationSpec,
-    release: Rendering,
-    alone: Rendering | None,
+    rendering: Rendering,
+    situation: Situation,
     request: Request,
-    world: World,
-    *,
-    install: bool,
-) -> LeftOut | None:
-    """What is left out because only the other operation has it (`install`: that is the install).
+    render_other: Callable[[], Rendered | None],
+) -> Selection:
+    """What is left out because only the other operation has it; but what the install has and still owes is run.
 
-    None where no migration is asked for. Raises Refused with what there is instead.
+    `rendering` is the one that should hold it, `render_other` that of the other operation, None where there can be
+    none. Raises Refused with what is rendered instead, unless the migration is skipped.
     """
     chart = Path(request.chart_of(entry))
     if refused := no_such_template(entry, chart):
         raise refused
-    if pods := plain_pods(entry, release):  # Helm would run them
-        raise plain_pod(entry, pods)
     if request.skip_migration:
-        return None
-    found = _rendered_elsewhere(entry, request, world, install=install)
-    if not found:
-        raise not_rendered(entry, chart, alone or release)
-    one = found[0]
-    return LeftOut(entry.name or one.label, only_on(f"{one.kind} {one.name}", install=install))
+        return Selection()
+    refuse_plain_pods(entry, rendering)
+    other = render_other()
+    there = Rendering.of(other, request.namespace) if other else Rendering()
+    found = named(entry, migrations_of(there), there)
+    if not (other and found):
+        raise not_rendered(entry, chart, rendering)
+    if other.install and situation.first_install_owed and (owed := _owed(entry, there, situation)):
+        return Selection(owed)
+    reason = only_on(f"{found[0].kind} {found[0].name}", install=other.install)
+    return Selection(left_out=(LeftOut(entry.name or found[0].label, reason),))
 
 
-def _rendered_elsewhere(
-    entry: MigrationSpec, request: Request, world: World, *, install: bool
-) -> tuple[Candidate, ...]:
-    """What it names in the rendering of the other operation; nothing where that can't be rendered."""
-    values = request.values_of(entry).with_tag(request.tag, request.spec.tag_keys)
-    try:
-        rendered = world.helm.render_as(request.chart_of(entry), values, install=install)
-        there = Rendering.of(rendered, request.namespace)
-    except (HelmFailed, Refused):
-        return ()
-    return named(entry, migrations_of(there), there)
+def _owed(entry: MigrationSpec, there: Rendering, situation: Situation) -> tuple[SelectedObject, ...]:
+    """What an install that did not come to its end would still have run after it."""
+    own = there if entry.renders_alone else None
+    found = select_objects((entry,), replace(situation, install=True), there, [own])
+    return tuple(one for one in found.objects if one.migration and one.phase != "before")

@@ -11,7 +11,6 @@ from shipit.chart import from_template, resources, values_asked_for
 from shipit.config import MigrationSpec
 from shipit.errors import Refused
 from shipit.hints import Hint, advice
-from shipit.model import Resource
 from shipit.plan.candidates import AROUND, Candidate, Rendering, migrations_of, of_hook, of_resource
 
 _SET = "turn it on with set = { … } under [migration]"
@@ -54,8 +53,6 @@ def no_such_template(spec: MigrationSpec, chart: Path) -> Refused | None:
 
 def not_rendered(spec: MigrationSpec, chart: Path, there: Rendering) -> Refused:
     """There is nothing to run, in either operation: what there is instead, or which value may be off."""
-    if pods := plain_pods(spec, there):
-        return plain_pod(spec, pods)
     rendered = _rendered(spec, there)
     text = f"{_where(spec)} renders no Job to run as the migration"
     if spec.job:
@@ -70,23 +67,21 @@ def not_rendered(spec: MigrationSpec, chart: Path, there: Rendering) -> Refused:
     )
 
 
-def plain_pods(spec: MigrationSpec, there: Rendering) -> tuple[Resource, ...]:
-    """The Pods that are no hooks and that a table picks."""
-    pods = (each for each in resources(there.documents) if spec.picks and each.ref.kind == "Pod")
-    return tuple(
-        each
-        for each in pods
-        if (not spec.template or from_template(each.source, spec.template))
-        and (not spec.job or fnmatchcase(of_resource(each).name, spec.job))
-    )
-
-
-def plain_pod(spec: MigrationSpec, pods: Sequence[Resource]) -> Refused:
-    named = ", ".join(f"Pod {of_resource(each).name}" for each in pods)
-    return Refused(
-        f"{_where(spec)} renders {named}: a Pod that is no hook can't be the migration",
-        hint=advice("make it a Job, or a hook: annotation helm.sh/hook: pre-install,pre-upgrade"),
-    )
+def refuse_plain_pods(spec: MigrationSpec, there: Rendering) -> None:
+    """Pods that are no hooks are Helm's. Raises Refused when a table picks one."""
+    named = [of_resource(each) for each in resources(there.documents) if each.ref.kind == "Pod"]
+    named = [
+        one
+        for one in named
+        if (not spec.template or from_template(one.source, spec.template))
+        and (not spec.job or fnmatchcase(one.name, spec.job))
+    ]
+    if named and spec.picks:
+        raise Refused(
+            f"{_where(spec)} renders {', '.join(f'Pod {one.name}' for one in named)}: "
+            "a Pod that is no hook can't be the migration",
+            hint=advice("make it a Job, or a hook: annotation helm.sh/hook: pre-install,pre-upgrade"),
+        )
 
 
 def _where(spec: MigrationSpec) -> str:

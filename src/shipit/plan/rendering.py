@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from shipit.chart import Document, split, uses_tag
 from shipit.config import MigrationSpec, Request
@@ -12,6 +13,7 @@ from shipit.model import Rendered, Revision, Situation, World
 from shipit.plan.absent import find_elsewhere
 from shipit.plan.candidates import Rendering
 from shipit.plan.names import with_fixed_names
+from shipit.plan.refusals import refuse_plain_pods
 from shipit.plan.selection import Selection, check_tag, select_objects
 from shipit.plan.tag import PROBE_TAG, check_coincidence, check_tag_keys, is_written
 
@@ -58,19 +60,25 @@ def select_checked(
     release = Rendering(rendering.rendered.hooks, rendering.documents)
     own = [_own_rendering(entry, request.tag, request, world) for entry in request.migrations]
     selected = select_objects(request.migrations, situation, release, own)
-    absent = (pair for pair in zip(request.migrations, own, strict=True) if pair[0] in selected.missing)
-    other = not rendering.rendered.install
-    elsewhere = [
-        find_elsewhere(entry, release, alone, request, world, install=other) for entry, alone in absent
-    ]
+    for entry, alone in zip(request.migrations, own, strict=True):
+        if entry not in selected.missing:
+            continue
+        refuse_plain_pods(entry, release)
+        other = partial(_render_other, entry, request, world, install=not rendering.rendered.install)
+        selected = selected.with_more(find_elsewhere(entry, alone or release, situation, request, other))
     if not request.skip_migration:
         check_tag(selected.objects, request.tag, request.spec.tag_keys)
         _check_coincidence(request, world, selected, [alone or release for alone in own])
-    return replace(
-        selected,
-        objects=with_fixed_names(selected.objects, request.release),
-        left_out=(*selected.left_out, *filter(None, elsewhere)),
-    )
+    return replace(selected, objects=with_fixed_names(selected.objects, request.release))
+
+
+def _render_other(entry: MigrationSpec, request: Request, world: World, *, install: bool) -> Rendered | None:
+    """A migration's rendering in the other operation; None where its chart can't be rendered so."""
+    values = request.values_of(entry).with_tag(request.tag, request.spec.tag_keys)
+    try:
+        return world.helm.render_as(request.chart_of(entry), values, install=install)
+    except HelmFailed:
+        return None
 
 
 def _own_rendering(entry: MigrationSpec, tag: str, request: Request, world: World) -> Rendering | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import msgspec
@@ -59,6 +59,11 @@ class Selection:
     taken: frozenset[Ref] = frozenset()
     left_out: tuple[LeftOut, ...] = ()
     missing: tuple[MigrationSpec, ...] = ()
+
+    def with_more(self, other: Selection) -> Selection:
+        return replace(
+            self, objects=(*self.objects, *other.objects), left_out=(*self.left_out, *other.left_out)
+        )
 
 
 def select_objects(
