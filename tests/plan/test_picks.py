@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from shipit.chart.hooks import deletes_before_creation
 from shipit.chart.manifest import split
 from shipit.config import MigrationSpec
 from shipit.errors import Refused
@@ -195,6 +197,18 @@ def test_two_releases_and_two_objects_get_names_of_their_own_and_one_object_of_t
     assert [name for _, name in fixed(one, release="blog")] == ["db-blog", "db-blog"]
     there = hook("pre-upgrade", "shop/templates/a.yaml", name="db-shop")
     assert [name for _, name in fixed(there, one)] == ["db-shop-2", "db-shop", "db-shop-2"]
+
+
+def test_what_an_earlier_one_left_makes_room_as_under_a_name_of_its_own() -> None:
+    keeps = replace(hook("pre-upgrade", generateName="db-"), delete_policies=("hook-succeeded",))
+    (one,) = with_fixed_names(found(MigrationSpec(), "", keeps).objects, "shop")
+    assert one.hook is not None
+    assert deletes_before_creation(one.hook, succeeded=False)
+    (one,) = with_fixed_names(
+        found(MigrationSpec(), "", replace(keeps, name="db", manifest=text(name="db"))).objects, "shop"
+    )
+    assert one.hook is not None
+    assert not deletes_before_creation(one.hook, succeeded=False)
 
 
 def test_a_long_generated_name_leaves_room_for_what_tells_it_apart() -> None:

@@ -2,7 +2,7 @@
 
 from shipit.chart.conditions import values_asked_for
 from shipit.chart.frozen import freeze, freeze_live
-from shipit.chart.hooks import deletes_after, deletes_before_creation, for_event
+from shipit.chart.hooks import delete_policies, deletes_after, deletes_before_creation, for_event
 from shipit.chart.manifest import (
     Document,
     candidates,

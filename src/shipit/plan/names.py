@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
-from shipit.chart import generated_name
+from shipit.chart import delete_policies, generated_name
 from shipit.model import Hook, as_map
 from shipit.plan.selection import SelectedObject
 
@@ -19,7 +19,8 @@ _DIGITS = 5
 def with_fixed_names(objects: Sequence[SelectedObject], release: str) -> tuple[SelectedObject, ...]:
     """`generateName: migrate-` of release shop becomes `migrate-shop`, that of a second object `migrate-shop-2`.
 
-    Other releases of the namespace have other names, as they would have with the API server's.
+    Other releases of the namespace have other names, as they would have with the API server's; and none is in the way
+    of the next, whatever the hook's delete policy keeps.
     """
     taken = {(one.kind, one.candidate.name) for one in objects if not generated_name(one.body)}
     known: dict[Hook | None, str] = {}
@@ -55,4 +56,7 @@ def _named(one: SelectedObject, name: str) -> SelectedObject:
         key: value for key, value in as_map(one.body.get("metadata")).items() if key != "generateName"
     }
     body = {**one.body, "metadata": {**metadata, "name": name}}
-    return replace(one, candidate=replace(one.candidate, body=body))
+    hook = one.hook and replace(
+        one.hook, delete_policies=(*delete_policies(one.hook), "before-hook-creation")
+    )
+    return replace(one, candidate=replace(one.candidate, body=body, hook=hook))

@@ -162,7 +162,7 @@ def _unnamed(specs: tuple[MigrationSpec, ...]) -> MigrationSpec:
     """The timeouts for what no `[migration]` names: those of a table that names nothing, else of the first."""
     return next(
         (entry for entry in specs if not entry.named),
-        msgspec.structs.replace(specs[0], name="", template=""),
+        msgspec.structs.replace(specs[0], name="", template="", job="", phase=msgspec.UNSET),
     )
 
 
