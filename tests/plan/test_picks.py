@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from shipit.chart.hooks import deletes_before_creation
-from shipit.chart.manifest import split
+from shipit.chart.manifest import split, without
 from shipit.config import MigrationSpec
 from shipit.errors import Refused
 from shipit.model import Hook, Situation, Start
@@ -52,7 +52,7 @@ TWO_HOOKS = (hook("pre-upgrade", name="schema-x7k2p"), hook("pre-upgrade", name=
 def test_a_pattern_tells_two_jobs_with_random_names_apart(template: str) -> None:
     selected = found(MigrationSpec(name="schema", job="schema-*", template=template), TWO)
     assert ran(selected) == ["schema"]
-    assert [ref.name for ref in selected.taken] == ["schema-x7k2p"]
+    assert [each.ref.name for each in selected.taken] == ["schema-x7k2p"]
 
     selected = found(MigrationSpec(name="schema", job="schema-?????", template=template), "", *TWO_HOOKS)
     assert [(one.name, one.migration) for one in selected.objects] == [
@@ -209,6 +209,13 @@ def test_what_an_earlier_one_left_makes_room_as_under_a_name_of_its_own() -> Non
     )
     assert one.hook is not None
     assert not deletes_before_creation(one.hook, succeeded=False)
+
+
+def test_of_two_plain_jobs_with_generated_names_only_one_is_taken_from_helm() -> None:
+    manifest = doc(source=SETUP, generateName="schema-") + doc(source=SETUP, generateName="seed-")
+    selected = found(MigrationSpec(job="schema-*"), manifest)
+    (rest,) = without(split(manifest, "shop"), selected.taken)
+    assert rest.body["metadata"] == {"generateName": "seed-"}
 
 
 def test_a_long_generated_name_leaves_room_for_what_tells_it_apart() -> None:

@@ -150,12 +150,17 @@ def workloads(documents: Iterable[Document]) -> tuple[Ref, ...]:
     )
 
 
-def without(documents: Iterable[Document], refs: Collection[Ref]) -> tuple[Document, ...]:
-    """The documents less these objects; every other document stays as it is, to the byte.
+def without(documents: Iterable[Document], gone: Collection[Ref | Resource]) -> tuple[Document, ...]:
+    """The documents less these objects, or all that are called so; every other stays as it is, to the byte.
 
     Only a `kind: List` that also holds something else is written anew.
     """
-    kept = ((each, tuple(r for r in each.resources if r.ref not in refs)) for each in documents)
+    refs = {each for each in gone if isinstance(each, Ref)}
+    objects = [each for each in gone if isinstance(each, Resource)]
+    kept = (
+        (each, tuple(r for r in each.resources if r.ref not in refs and r not in objects))
+        for each in documents
+    )
     return tuple(
         document if rest == document.resources else _rewritten(document, rest)
         for document, rest in kept

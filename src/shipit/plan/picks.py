@@ -48,6 +48,11 @@ class Pick:
         found = (*self.hooks, *self.support) if self.spec.renders_alone else ()
         return tuple(each.hook for each in found if each.hook)
 
+    @property
+    def of_the_release(self) -> tuple[Candidate, ...]:
+        """What of the release's rendering it runs, or runs in another form."""
+        return (*self.replaced, *((self.job,) if self.job and not self.spec.renders_alone else ()))
+
     def name_of(self, one: Candidate) -> str:
         """The step's name: the table's, but that of several hooks each has its own."""
         alone = len(self.hooks or self.not_due) <= 1

@@ -12,7 +12,7 @@ from shipit.chart import for_event, held_by_digest, images, uses_tag
 from shipit.config import MigrationSpec
 from shipit.errors import Refused
 from shipit.hints import advice
-from shipit.model import Hook, Json, LeftOut, Ref, Resource, Situation
+from shipit.model import Hook, Json, LeftOut, Resource, Situation
 from shipit.plan.candidates import Candidate, Rendering, of_hook
 from shipit.plan.picks import Pick, pick
 
@@ -56,7 +56,7 @@ class Selection:
     """
 
     objects: tuple[SelectedObject, ...] = ()
-    taken: frozenset[Ref] = frozenset()
+    taken: tuple[Resource, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     missing: tuple[MigrationSpec, ...] = ()
 
@@ -78,13 +78,12 @@ def select_objects(
     """
     due = frozenset(event for events in _events(situation) for event in events)
     picks = [pick(spec, alone, release, due) for spec, alone in zip(specs, own, strict=True)]
-    replaced = [same for each in picks for same in each.replaced]
-    taken = [*replaced, *(each.job for each in picks if each.job)]
+    taken = [one for each in picks for one in each.of_the_release]
     plain = (_plain(each, each.job) for each in picks if each.job)
     objects = (*_hooks(specs, situation, release, picks), *plain)
     return Selection(
         objects=tuple(one for phase in _PHASES for one in objects if one.phase == phase),
-        taken=frozenset(one.resource.ref for one in taken if one.resource),
+        taken=tuple(one.resource for one in taken if one.resource),
         left_out=tuple(one for each in picks for one in _left_out(each, situation)),
         missing=tuple(each.spec for each in picks if each.nothing),
     )
