@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from shipit.chart import from_template, resources, values_asked_for
 from shipit.config import MigrationSpec
@@ -39,7 +39,10 @@ def no_such_template(spec: MigrationSpec, chart: Path) -> Refused | None:
     if not inside or any(each.startswith("charts/") or (chart / each).is_file() for each in named if each):
         return None
     there = sorted(str(path.relative_to(chart)) for path in chart.glob("templates/**/*.y*ml"))
-    near = difflib.get_close_matches(inside, there, 3)
+    stems = difflib.get_close_matches(
+        PurePosixPath(inside).stem, {PurePosixPath(each).stem for each in there}, 3
+    )
+    near = [each for each in there if PurePosixPath(each).stem in stems]
     return Refused(
         f"the chart {chart} has no template {spec.template}",
         hint=advice(
