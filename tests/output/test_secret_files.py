@@ -105,6 +105,10 @@ def test_a_value_that_is_a_key_of_its_file_as_well_is_structure() -> None:
     )
 
 
+def test_a_password_that_is_a_key_as_well_is_hidden() -> None:
+    assert hidden("as hunter22", "users: {hunter22: admin}\npassword: hunter22\n") == f"as {MASK}"
+
+
 LEAVES = st.text(
     st.characters(min_codepoint=32, max_codepoint=0x17F, exclude_categories=["C"]), min_size=SHORTEST
 )
@@ -147,7 +151,7 @@ WRITERS: dict[str, Callable[[Any], str]] = {
 
 
 def excused(leaf: str, line: str) -> bool:
-    """A number, and what stands in the line once more without the value, or in `***`."""
+    """A number, what stands in the line once more without the value, or in `***`."""
     bare = leaf.strip()
     number = bare.strip("0123456789-+_.,:TZ ") == ""
     return number or len(bare) < SHORTEST or bare in line.replace(leaf, MASK)
@@ -160,7 +164,9 @@ def test_no_value_of_any_file_gets_through(kind: str, tree: Any, before: str, af
     mask = Mask(lambda _event: None, [WRITERS[kind](tree)])
     for leaf in leaves(tree):
         line = before + leaf + after
-        assert excused(leaf, line) or leaf.strip() not in mask.text(line)
+        # PyYAML itself doesn't read `[a?]` as it wrote it
+        misread = kind == "yaml in flow style" and "?" in leaf
+        assert misread or excused(leaf, line) or leaf.strip() not in mask.text(line)
 
 
 @given(st.text() | st.text("[]{}:=\"'#-\n \\,<>/@a1").map(str))

@@ -141,7 +141,9 @@ class Mask:
         """The same of a value that a long text was cut in."""
         end = text.find(CUT, max(at + SHORTEST, CUT_AFTER))
         begun = text[at:end] if end >= 0 else ""
-        cut = begun and any(form.startswith(begun) for form in self._forms)
+        cut = begun and any(
+            form.startswith(begun) for form in tuple(self._forms)
+        )  # other threads may add some
         return end if cut and self._is_secret(text, at, end) else 0
 
 

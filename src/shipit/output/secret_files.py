@@ -30,7 +30,7 @@ def values_in(value: str) -> list[str]:
     """The value itself and every value in it: those of a file (JSON, YAML, TOML, ini, properties, .env, XML, netrc,
     .pgpass, lines `user:password`), the password of a URL, what base64 holds.
 
-    Left out is a number, unless its key tells of a secret, and what is a key of the same file as well.
+    Left out is, unless its key tells of a secret, a number and what is a key of the same file as well.
     """
     found: dict[str, None] = {}
     _take(value, found, DEEPEST)
@@ -71,7 +71,8 @@ def _settled(found: list[Found]) -> Iterator[str]:
     """The texts that are worth hiding."""
     keys = {each.key for each in found}
     for each in found:
-        if each.text and each.text not in keys and (each.telling or not NUMBER.fullmatch(each.text)):
+        dull = each.text in keys or NUMBER.fullmatch(each.text)
+        if each.text and (each.telling or not dull):
             yield each.text
 
 
@@ -122,11 +123,7 @@ def _yaml(text: str) -> list[Found] | None:
     import yaml
 
     try:
-        from yaml import CSafeLoader as Parser
-    except ImportError:
-        from yaml import SafeLoader as Parser  # type: ignore[assignment]
-    try:
-        nodes = list(yaml.compose_all(text, Loader=Parser))
+        nodes = list(yaml.compose_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
         if all(isinstance(node, yaml.ScalarNode) for node in nodes):
             return None  # one text over several lines, a key for example
         seen: set[int] = set()
