@@ -28,7 +28,7 @@ from shipit.deploy.suspend import _may_hide_a_pod
 from shipit.diagnosis import Observation, diagnose
 from shipit.errors import Refused
 from shipit.lock.record import holder_of
-from shipit.model import Json, Ref, Step, spec_of, uid_of
+from shipit.model import Json, Ref, Step, as_map, spec_of, uid_of
 from shipit.plan.gitops import _application, _helm_release
 from shipit.plan.job_metadata import job_hash, with_metadata
 from shipit.plan.job_spec import as_created
@@ -94,7 +94,7 @@ def read_all(body: Json) -> list[Any]:
         (job, diagnose(Observation(job, (pod,)))),
         (pod, diagnose(Observation(None, (pod,)))),
         workload_of(Ref("apps/v1", "Deployment", "shop", "shop"), body),
-        selector_of(spec_of(body).get("selector") or {}),
+        selector_of(as_map(spec_of(body).get("selector"))),
         holder_of(body),
     ]
 
