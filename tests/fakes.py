@@ -422,6 +422,7 @@ class FakeHelm:
     revisions: list[Revision] = field(default_factory=list)
     manifests: dict[int, str] = field(default_factory=dict)
     hooked: str = ""
+    others: dict[tuple[str, str], list[Revision]] = field(default_factory=dict)
     upgrade_ends: HelmExit = field(default_factory=lambda: HelmExit(0))
     upgrade_takes: float = 3.0
     calls: list[str] = field(default_factory=list)
@@ -440,6 +441,9 @@ class FakeHelm:
 
     def history(self, *, within: float | None = None) -> tuple[Revision, ...]:
         return tuple(self.revisions)
+
+    def history_of(self, release: str, namespace: str) -> tuple[Revision, ...]:
+        return tuple(self.others.get((release, namespace), ()))
 
     def manifest(self, revision: int) -> str:
         return self.manifests.get(revision, "")

@@ -144,13 +144,16 @@ class RevisionPending:
 
 @dataclass(frozen=True, slots=True)
 class HandoverOnly:
-    """Only the handover's revision was made: the live manifest without the migration's Job."""
+    """Only the handover's revision was made: the live manifest without the migration's Job.
+
+    Of the app it changes what somebody had changed by hand: Helm puts back what the manifest says.
+    """
 
     revision: int
     status: str
 
     def __str__(self) -> str:
-        return f"the handover revision {self.revision} is {self.status}, the app itself is unchanged"
+        return f"the handover revision {self.revision} is {self.status}, the upgrade itself was not started"
 
 
 @dataclass(frozen=True, slots=True)

@@ -441,7 +441,9 @@ def test_helm_s_silence_after_the_migration_is_no_refusal(world: Fakes, request_
         return calm()
 
     world.helm.history = silent  # type: ignore[method-assign]
-    with pytest.raises(Unknown, match=r"i/o timeout.*the migration is done; the app is untouched"):
+    with pytest.raises(
+        Unknown, match=r"i/o timeout.*the migration is done; this deploy did not touch the app"
+    ):
         go(request_, world)
 
 

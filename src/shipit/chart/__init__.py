@@ -2,7 +2,13 @@
 
 from shipit.chart.conditions import values_asked_for
 from shipit.chart.frozen import freeze, freeze_live
-from shipit.chart.hooks import delete_policies, deletes_after, deletes_before_creation, for_event
+from shipit.chart.hooks import (
+    delete_policies,
+    deletes_after,
+    deletes_before,
+    deletes_before_creation,
+    for_event,
+)
 from shipit.chart.manifest import (
     Document,
     candidates,
@@ -19,6 +25,7 @@ from shipit.chart.manifest import (
 )
 from shipit.chart.pod_template import held_by_digest, images, pod_spec, pod_template_of, uses_tag
 from shipit.chart.references import references_of
+from shipit.chart.renamed_references import with_references
 from shipit.chart.size import MOST_STORED, check_stored_size, stored_size
 from shipit.chart.values import read_values
 from shipit.chart.yaml import load_yaml

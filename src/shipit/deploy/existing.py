@@ -19,10 +19,17 @@ from shipit.model import (
     get_job_or_pod,
     is_active,
     pods_of,
+    uid_of,
 )
-from shipit.plan import RELEASE_NAME_ANNOTATION
+from shipit.plan import HOOK_ANNOTATION, other_owner, refuse_anothers
+from shipit.states import State
 
-HOOK_ANNOTATION = "helm.sh/hook"
+
+def refuse_others(plan: Plan, world: World) -> None:
+    """Stop before anything changes when something of another release is in the way. Raises Refused or Busy."""
+    for step in plan.after if plan.resumed else plan.steps:
+        if not step.of_app:
+            refuse_anothers(step, plan, world)
 
 
 def refuse_running(plan: Plan, world: World) -> None:
@@ -38,7 +45,7 @@ def refuse_running(plan: Plan, world: World) -> None:
                 states=(plan.app_before,),
             )
         if is_active(found) and (found.tag, found.hash) not in ours:
-            raise _busy(found, plan)
+            raise _busy(found, plan.app_before)
 
 
 def refuse_kept(plan: Plan, world: World) -> None:
@@ -53,8 +60,10 @@ def refuse_kept(plan: Plan, world: World) -> None:
 
 
 def _is_kept(step: Step, plan: Plan, world: World) -> bool:
-    if step.hook is None or all(
-        deletes_before_creation(step.hook, succeeded=succeeded) for succeeded in (True, False)
+    if (
+        step.hook is None
+        or step.of_app
+        or all(deletes_before_creation(step.hook, succeeded=succeeded) for succeeded in (True, False))
     ):
         return False
     if not step.watched:
@@ -67,28 +76,16 @@ def _is_kept(step: Step, plan: Plan, world: World) -> bool:
 
 
 def _of_this_release(plan: Plan, world: World) -> tuple[JobOrPod, ...]:
-    """The Jobs of this release, and whatever has the name of a step. Raises Refused for another release's."""
+    """The Jobs of this release, and whatever has the name of a step; what is another release's is not touched here."""
     found = {each.uid: each for each in _labelled(plan, world)}
     for ref in (*(step.ref for step in plan.steps if step.watched), *plan.previous_jobs):
         there = get_job_or_pod(world.cluster, ref)
-        if there is None:
-            continue
-        if (owner := _other_owner(there, plan)) is not None:
-            raise Refused(f"{ref.title} belongs to release {owner}", hint=_ANOTHER_NAME)
-        found[there.uid] = there
+        if there is not None and other_owner(there.annotations, plan) is None:
+            found[there.uid] = there
     return tuple(found.values())
 
 
-_ANOTHER_NAME = advice("give the migration another name in one of the two charts")
-
-
-def _other_owner(found: JobOrPod, plan: Plan) -> str | None:
-    """The other release that an object belongs to, None when it is this one's or nobody's."""
-    owner = found.annotations.get(RELEASE_NAME_ANNOTATION, plan.release)
-    return owner if owner != plan.release else None
-
-
-def _busy(found: JobOrPod, plan: Plan) -> Busy:
+def _busy(found: JobOrPod, app: State) -> Busy:
     what = f"of {found.tag} (run {found.run})" if found.tag else "that shipit did not start"
     state = "is suspended" if isinstance(found, Job) and found.suspended else "still runs"
     return Busy(
@@ -96,7 +93,7 @@ def _busy(found: JobOrPod, plan: Plan) -> Busy:
         hint=shipit(
             "logs", "--follow", why="shows its log; deploy --replace-running deletes it, even while it runs"
         ),
-        states=(plan.app_before,),
+        states=(app,),
     )
 
 
@@ -108,15 +105,12 @@ def clear(step: Step, plan: Plan, world: World, emit: Emit) -> JobOrPod | None:
     found = find_existing(step, plan, world)
     if found is None:
         return None
-    if (owner := _other_owner(found, plan)) is not None:  # made since it was looked for in the beginning
-        raise Busy(
-            f"{step.ref.title} belongs to release {owner}", hint=_ANOTHER_NAME, states=(plan.app_before,)
-        )
+    yield_to_others(step, plan, world)
     if not found.deleting:
         if is_this_deploys(found, step, plan):
             return found
         if is_active(found) and not plan.replace_running:
-            raise _busy(found, plan)
+            raise _busy(found, plan.app_at(step))
         if _is_kept(step, plan, world):
             raise MigrationFailed(
                 f"{step.ref.title} exists, and its hook's delete policy keeps it",
@@ -124,10 +118,19 @@ def clear(step: Step, plan: Plan, world: World, emit: Emit) -> JobOrPod | None:
                     "delete", step.ref.kind.lower(), step.ref.name, namespace=step.ref.namespace,
                     why="or give the hook the delete policy before-hook-creation",
                 ),
-                states=(plan.app_before,),
+                states=(plan.app_at(step),),
             )  # fmt: skip
     remove("clear", step.ref, found, world, emit)
     return None
+
+
+def yield_to_others(step: Step, plan: Plan, world: World) -> None:
+    """What another release has made since it was looked for in the beginning stays. Raises Busy."""
+    try:
+        refuse_anothers(step, plan, world)
+    except Refused as error:
+        states = (plan.app_at(step),)
+        raise Busy(error.message, hint=error.hint, states=states, details=error.details) from error
 
 
 def _under_another_name(step: Step, plan: Plan, world: World) -> JobOrPod | None:
@@ -152,7 +155,8 @@ def _labelled(plan: Plan, world: World) -> tuple[JobOrPod, ...]:
     """The Jobs and bare Pods that shipit has made for this release."""
     selector = f"{RELEASE_LABEL}={plan.release}"
     pods = (pod for pod in world.cluster.pods(plan.namespace, selector) if not pod.owner_uid)
-    return (*world.cluster.jobs(plan.namespace, selector), *pods)
+    found: tuple[JobOrPod, ...] = (*world.cluster.jobs(plan.namespace, selector), *pods)
+    return tuple(each for each in found if other_owner(each.annotations, plan) is None)
 
 
 def clear_stale(plan: Plan, world: World, emit: Emit, *, anew: bool) -> None:
@@ -181,6 +185,8 @@ def is_this_deploys(found: JobOrPod, step: Step, plan: Plan) -> bool:
 
     It has the same tag and the same rendered object, and runs, or has succeeded and its upgrade has not come yet.
     """
+    if other_owner(found.annotations, plan) is not None:
+        return False
     if (found.tag, found.hash) != (plan.tag, step.hash):
         return False
     if is_active(found):
@@ -209,6 +215,24 @@ def remove(
         )
     emit(JobChanged(name, ref.name, "deleted"))
     emit(StepChanged("clear", "done", f"deleted {ref.title}"))
+
+
+def remove_hook(step: Step, uid: str, plan: Plan, world: World) -> None:
+    """Delete what a hook made, by its UID, and wait until it is gone. Raises MigrationFailed when it stays."""
+
+    def there() -> bool | None:
+        left = world.cluster.get(step.ref)
+        return True if left is not None and uid_of(left) == uid else None
+
+    world.cluster.delete(step.ref, uid=uid)
+    if wait_while(world.clock, world.clock.monotonic() + step.start_timeout, there):
+        raise MigrationFailed(
+            f"the old {step.ref} is still there {step.start_timeout:g} s after its deletion",
+            hint=kubectl(
+                "get", step.ref.kind.lower(), step.ref.name, "-o", "yaml", namespace=step.ref.namespace
+            ),
+            states=(plan.app_at(step),),
+        )
 
 
 def _rest(world: World, ref: Ref, found: JobOrPod, deadline: float) -> str | None:

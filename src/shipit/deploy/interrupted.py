@@ -12,7 +12,7 @@ from shipit.deploy.timing import LAST_LOOK
 from shipit.errors import Interrupted, ShipitError
 from shipit.hints import deploy_again
 from shipit.model import Plan, Step, World, is_active
-from shipit.states import Leftover, ObjectAbsent, ObjectLeft, ObjectUnknown, State
+from shipit.states import AppUntouched, Leftover, ObjectAbsent, ObjectLeft, ObjectUnknown, State
 
 
 class Stage(Enum):
@@ -42,21 +42,28 @@ class DeployState:
         hint = deploy_again(self.request.tag, why=why)
         return Interrupted(message, signum=signum, hint=hint, states=self.left())
 
-    def left(self, *, ours: bool = True) -> tuple[State, ...]:
-        """What still runs and in which state the app is: without our lock (not `ours`) someone else may have moved it."""
+    def left(self) -> tuple[State, ...]:
+        """What still runs and in which state the app is, as far as that can be seen now."""
         if self.plan is None:
             return ()
         step = self._watched()
-        return (*((self._object(step, self.plan),) if step else ()), *self._app(self.plan, ours=ours))
+        return (*((self._object(step, self.plan),) if step else ()), *self._app(self.plan))
+
+    def looked_at(self, states: tuple[State, ...]) -> tuple[State, ...]:
+        """The states, what they say of an untouched app as it is now: someone else's helm may have moved it."""
+        if self.plan is None:
+            return states
+        app = AppUntouched(self.plan.base_revision)
+        return tuple(untouched(self.plan, self.world) if each == app else each for each in states)
 
     def _watched(self) -> Step | None:
         """The Job or Pod that is being run."""
         return self.step if self.plan and self.step and self.step.watched else None
 
-    def _app(self, plan: Plan, *, ours: bool) -> tuple[State, ...]:
+    def _app(self, plan: Plan) -> tuple[State, ...]:
         match self.stage:
             case Stage.BEFORE:
-                return (plan.app_before if ours else untouched(plan, self.world),)
+                return (untouched(plan, self.world),)
             case Stage.UPGRADE:
                 return where_it_stands(plan, self.world)
             case Stage.AFTER:

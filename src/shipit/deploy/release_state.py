@@ -48,7 +48,7 @@ def where_it_stands(plan: Plan, world: World) -> tuple[State, ...]:
 
 
 def untouched(plan: Plan, world: World) -> State:
-    """The state of the app when no upgrade was started, but somebody else may have the lock. Never raises."""
+    """The state of the app when no upgrade was started, but somebody else may have moved it. Never raises."""
     try:
         newest = newest_number(world, LAST_LOOK)
     except ShipitError:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 from shipit import lock
 from shipit.config import Request
-from shipit.deploy.delete_policies import apply_delete_policies, may_still_run
+from shipit.deploy.delete_policies import apply_delete_policies, delete_old_copies, make_way, may_still_run
 from shipit.deploy.existing import (
     clear_stale,
     find_existing,
     is_this_deploys,
     refuse_kept,
+    refuse_others,
     refuse_running,
 )
 from shipit.deploy.interrupted import DeployState, Stage
@@ -64,9 +65,12 @@ def deploy(request: Request, world: World, emit: Emit) -> Deployed:
             raise
         raise state.interrupted(stop.signum) from stop
     except LockLost as lost:
-        raise Busy(lost.message, hint=lost.hint, states=state.left(ours=False)) from lost
+        raise Busy(lost.message, hint=lost.hint, states=state.left()) from lost
+    except (MigrationFailed, MigrationTimedOut, Busy) as error:
+        error.states = state.looked_at(error.states)
+        raise
     except (Unknown, HelmFailed) as error:  # past prepare nothing is a refusal
-        states = error.states or state.left()
+        states = state.looked_at(error.states) or state.left()
         raise Unknown(error.message, hint=error.hint, states=states, details=error.details) from error
 
 
@@ -74,6 +78,7 @@ def _deploy(request: Request, world: World, lease: Lease, state: DeployState, em
     with refusing():
         recover_pending_release(request, world, lease.found, emit, dead=lease.helm_is_gone)
         plan = prepare(request, world, lease.found, emit)
+        refuse_others(plan, world)
         refuse_running(plan, world)
         refuse_kept(plan, world)
     state.plan = plan
@@ -114,6 +119,7 @@ def _migrate_and_upgrade(plan: Plan, world: World, lease: Lease, state: DeploySt
         raise
     note_end(lease, replace(begun, state=UpgradeState.APPLIED), emit)
     apply_workload_policies(plan.before, world, emit)
+    delete_old_copies(plan, world, emit)
     warn_of_moved_tag(plan, dict(each for result in results for each in result.images), world, emit)
 
 
@@ -135,7 +141,7 @@ def _finish(plan: Plan, world: World, lease: Lease, state: DeployState, emit: Em
 def apply_workload_policies(steps: tuple[Step, ...], world: World, emit: Emit) -> None:
     """The Jobs and Pods of an event that went well, newest first as Helm does, by their hooks' delete policies."""
     watched = [step for step in reversed(steps) if step.watched]
-    apply_delete_policies(watched, succeeded=True, world=world, emit=emit)
+    apply_delete_policies(watched, {}, succeeded=True, world=world, emit=emit)
 
 
 def record_of(plan: Plan, state: UpgradeState) -> UpgradeRecord:
@@ -203,20 +209,23 @@ def run_all(
     doesn't run them again.
     """
     results: list[StepResult] = []
+    made: dict[Ref, str] = {}
     resumed = last_resumed(steps, plan, world)
     for number, step in enumerate(steps):
         state.step = step
         try:
             results.append(run(step, plan, world, emit, keep=number < resumed))
+            made[step.ref] = results[-1].uid
         except (MigrationFailed, MigrationTimedOut, AfterFailed):
-            apply_delete_policies((step,), succeeded=False, world=world, emit=emit)
+            apply_delete_policies((step,), made, succeeded=False, world=world, emit=emit)
             if not may_still_run(step, world):  # else it may still need what the hooks before it made
-                apply_delete_policies(steps[:number], succeeded=True, world=world, emit=emit)
+                apply_delete_policies(steps[:number], made, succeeded=True, world=world, emit=emit)
             raise
     state.step = None
-    clashing = {resource.ref for resource in plan.app}
-    early = tuple(step for step in steps if not step.watched or step.ref in clashing)
-    apply_delete_policies(early[::-1], succeeded=True, world=world, emit=emit)
+    others = [step for step in reversed(steps) if not step.watched]
+    apply_delete_policies(others, made, succeeded=True, world=world, emit=emit)
+    if steps is plan.before:
+        make_way(steps[::-1], made, plan, world)
     return results
 
 

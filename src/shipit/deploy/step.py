@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from shipit.chart import deletes_before_creation
 from shipit.deploy.completion import wait_for_completion
-from shipit.deploy.existing import clear, remove
+from shipit.deploy.existing import clear, remove, remove_hook, yield_to_others
 from shipit.deploy.suspend import suspend_unstarted
-from shipit.deploy.timing import SETTLED_WITHIN, wait_while
+from shipit.deploy.timing import SETTLED_WITHIN
 from shipit.diagnosis import Observation, diagnose
 from shipit.errors import (
     AfterFailed,
@@ -25,9 +25,9 @@ from shipit.errors import (
 )
 from shipit.events import Emit, JobChanged, MigrationResult, StepChanged, Warned
 from shipit.hints import Hint, deploy_again, kubectl, shipit
-from shipit.model import Job, JobOrPod, Plan, Step, StepResult, World, get_job_or_pod, pods_of, uid_of
+from shipit.model import Job, JobOrPod, Json, Plan, Step, StepResult, World, get_job_or_pod, pods_of, uid_of
 from shipit.plan import mask_secrets_taken
-from shipit.states import Leftover, ObjectLeft, State, StepOutcome
+from shipit.states import Leftover, ObjectLeft, StepOutcome
 
 
 def run(step: Step, plan: Plan, world: World, emit: Emit, *, keep: bool = False) -> StepResult:
@@ -94,15 +94,15 @@ def _start(step: Step, plan: Plan, world: World) -> JobOrPod:
         raise Unknown(
             f"{step.ref.title} vanished or was replaced right after it was created",
             hint=_look(step),
-            states=(_app(step, plan),),
+            states=(plan.app_at(step),),
         )
     return found
 
 
-def _create(step: Step, plan: Plan, world: World) -> None:
-    app = (_app(step, plan),)
+def _create(step: Step, plan: Plan, world: World) -> Json:
+    app = (plan.app_at(step),)
     try:
-        world.cluster.create(step.manifest)
+        return world.cluster.create(step.manifest)
     except AlreadyExists as error:
         raise Busy(
             f"someone else created {step.ref.title} meanwhile", hint=shipit("logs"), states=app
@@ -125,29 +125,17 @@ def _create(step: Step, plan: Plan, world: World) -> None:
 def _make(step: Step, plan: Plan, world: World, emit: Emit, *, keep: bool) -> StepResult:
     """A hook that is no Job or Pod: created, replaced when its delete policy says so, and not waited for."""
     emit(StepChanged(step.name, "started", step.ref.title))
+    if step.of_app:
+        return StepResult(StepOutcome.SUCCEEDED, step.remark)
     old = world.cluster.get(step.ref)
     if old is not None and keep:
-        return StepResult(StepOutcome.RESUMED, "an earlier attempt of this deploy created it")
+        uid = uid_of(old)
+        return StepResult(StepOutcome.RESUMED, "an earlier attempt of this deploy created it", uid=uid)
     if old is not None and step.hook is not None and deletes_before_creation(step.hook, succeeded=True):
-        _replace(step, uid_of(old), plan, world)
-    _create(step, plan, world)
-    return StepResult(StepOutcome.SUCCEEDED)
-
-
-def _replace(step: Step, uid: str, plan: Plan, world: World) -> None:
-    """Delete what a hook of an earlier run made, and wait until it is gone."""
-
-    def there() -> bool | None:
-        left = world.cluster.get(step.ref)
-        return True if left is not None and uid_of(left) == uid else None
-
-    world.cluster.delete(step.ref, uid=uid)
-    if wait_while(world.clock, world.clock.monotonic() + step.start_timeout, there):
-        raise MigrationFailed(
-            f"the old {step.ref} is still there {step.start_timeout:g} s after its deletion",
-            hint=_look(step),
-            states=(_app(step, plan),),
-        )
+        yield_to_others(step, plan, world)
+        remove_hook(step, uid_of(old), plan, world)
+    made = _create(step, plan, world)
+    return StepResult(StepOutcome.SUCCEEDED, step.remark, uid=uid_of(made))
 
 
 def _settle(step: Step, found: JobOrPod, result: StepResult, world: World, emit: Emit) -> StepResult:
@@ -203,7 +191,7 @@ def _ended_at_last(step: Step, found: JobOrPod, result: StepResult, emit: Emit) 
 
 def _failure(step: Step, plan: Plan, result: StepResult) -> ShipitError:
     """The error that a result is, with the state that things are in and what to type next."""
-    app = _app(step, plan)
+    app = plan.app_at(step)
     if result.outcome is StepOutcome.UNKNOWN:
         return Unknown(result.reason, hint=result.hint or _look(step), states=(app,))
     because = f": {result.reason}" if result.reason else ""
@@ -233,7 +221,3 @@ def _log(step: Step) -> Hint:
 
 def _look(step: Step) -> Hint:
     return kubectl("get", f"{step.ref.kind.lower()},pods,events", namespace=step.ref.namespace)
-
-
-def _app(step: Step, plan: Plan) -> State:
-    return plan.app_before if step.phase == "before" else plan.app_after

@@ -10,6 +10,7 @@ from shipit.deploy.helm_run import HelmOutcome, run_helm
 from shipit.deploy.release_state import newest_number, newest_revision, see_history, where_it_stands
 from shipit.deploy.rollback import roll_back, way_back
 from shipit.deploy.rollout import Rollout, newest_pods
+from shipit.deploy.taken_over import keep_taken_over
 from shipit.deploy.timing import LAST_LOOK, ROLLOUT_LOOK_EVERY, ROLLOUT_LOOK_WITHIN
 from shipit.errors import (
     AfterFailed,
@@ -31,6 +32,7 @@ def upgrade(plan: Plan, world: World, emit: Emit) -> None:
 
     Raises UpgradeFailed with the reason in the cluster's words, Unknown when what helm made can't be learned.
     """
+    keep_taken_over(plan, world)
     if plan.handover is not None:
         _hand_over(plan, plan.handover, world, emit)
     emit(StepChanged("upgrade", "started", f"helm upgrade to {plan.tag}", plan.timeout))
@@ -79,10 +81,10 @@ def refuse_moved(plan: Plan, world: World, emit: Emit) -> None:
 
 
 def _hand_over(plan: Plan, chart: Path, world: World, emit: Emit) -> None:
-    """The live manifest once more, without the migration's Job: Helm could not roll back to it otherwise."""
-    emit(
-        StepChanged("handover", "started", "taking the migration Job out of the live revision", plan.timeout)
-    )
+    """The live manifest once more, without the migration's Job and what else hooks own: Helm could not roll back to it
+    otherwise.
+    """
+    emit(StepChanged("handover", "started", "taking what hooks own out of the live revision", plan.timeout))
     outcome = run_helm(
         lambda: world.helm.upgrade(
             chart, None, timeout=plan.timeout, wait=False, description="shipit handover"
@@ -94,7 +96,8 @@ def _hand_over(plan: Plan, chart: Path, world: World, emit: Emit) -> None:
     if outcome.code != 0:
         emit(StepChanged("handover", "failed"))
         raise UpgradeFailed(
-            "the handover revision (the live manifest without the migration Job) failed, the app itself is unchanged",
+            "the handover revision (the live manifest without what hooks own) failed, "
+            "the upgrade itself was not started",
             hint=see_history(plan),
             states=(plan.ran_before,),
             details=outcome.said,

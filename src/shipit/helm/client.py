@@ -64,9 +64,18 @@ class HelmCli:
         return responses.rendered(self._read(args, doing, chart=chart, environ=environ))
 
     def history(self, *, within: float | None = None) -> tuple[Revision, ...]:
-        args = arguments.history_args(self._target, self._helm_flags)
+        return self._history(self._target, within)
+
+    def history_of(self, release: str, namespace: str) -> tuple[Revision, ...]:
+        return self._history(replace(self._target, release=release, namespace=namespace))
+
+    def _history(self, target: Target, within: float | None = None) -> tuple[Revision, ...]:
+        args = arguments.history_args(target, self._helm_flags)
+        doing = "reading the history" + (
+            f" of release {target.release}" if target.release != self._target.release else ""
+        )
         try:
-            return responses.history(self._read(args, "reading the history", within=within))
+            return responses.history(self._read(args, doing, within=within))
         except HelmFailed as error:
             if error.reason == "no-release":
                 return ()

@@ -2,4 +2,12 @@
 
 from shipit.lock.fencing import fenced
 from shipit.lock.lease import VERBS, Lease, LockLost, held, unlock
-from shipit.lock.record import LEASE_DURATION, LockRecord, UpgradeRecord, UpgradeState, holder_of, lease_ref
+from shipit.lock.record import (
+    LEASE_DURATION,
+    LockRecord,
+    UpgradeRecord,
+    UpgradeState,
+    deployer_of,
+    holder_of,
+    lease_ref,
+)

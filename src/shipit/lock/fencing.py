@@ -75,6 +75,9 @@ class _Helm:
     def history(self, *, within: float | None = None) -> tuple[Revision, ...]:
         return self.inner.history(within=within)
 
+    def history_of(self, release: str, namespace: str) -> tuple[Revision, ...]:
+        return self.inner.history_of(release, namespace)
+
     def manifest(self, revision: int) -> str:
         return self.inner.manifest(revision)
 

@@ -16,6 +16,8 @@ LEASE_DURATION = 15.0
 HELM_ENDS = 20.0
 """Seconds more where it had begun an upgrade: its helm hears of the lock's last renewal up to 5 s late, is interrupted
 when it has heard nothing for LEASE_DURATION, and gets 15 s to end."""
+SEEMS_DEAD = 60.0
+"""Seconds after its last renewal from which the holder of another release's lock doesn't count, where clocks differ."""
 NOTE_VERSION = 2
 """The form in which an upgrade is noted. Version 1 had no number, and three booleans instead of the state."""
 _PREFIX = "shipit/"
@@ -107,6 +109,20 @@ def record_of(body: Json | None) -> LockRecord:
 def holder_of(body: Json | None) -> LockRecord:
     """Who holds a Lease, whatever is noted on it."""
     return LockRecord(*_holder(body or {}))
+
+
+def deployer_of(body: Json | None, now: datetime) -> LockRecord | None:
+    """Who deploys a release at `now`, None when nobody does or its holder seems to be dead.
+
+    By the holder's own clock, as the Lease is looked at once: a little wrong is wrong on the careful side.
+    """
+    holder = holder_of(body)
+    renewed = str(((body or {}).get("spec") or {}).get("renewTime") or "")
+    try:
+        age = (now - datetime.fromisoformat(renewed)).total_seconds()
+    except (ValueError, TypeError):
+        return None
+    return holder if holder.run and age < SEEMS_DEAD else None
 
 
 def _notes_of(body: Json) -> dict[str, str]:

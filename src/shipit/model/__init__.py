@@ -17,6 +17,7 @@ from shipit.model.json import (
     uid_of,
 )
 from shipit.model.kubernetes import (
+    COPY_ANNOTATION,
     DO_NOT_DISRUPT,
     HASH_ANNOTATION,
     NEVER_STARTED_ANNOTATION,

@@ -30,7 +30,9 @@ class Step:
     """One object that shipit runs around the upgrade: a migration's Job, or a hook of any kind.
 
     `manifest` is what is created, to the byte; `migration` is true for what `--skip-migration` leaves out;
-    `hook` is None for a migration that is no hook; `retries` is what the file sets for its Job, None for nothing.
+    `hook` is None for a migration that is no hook; `retries` is what the file sets for its Job, None for nothing;
+    `of_app`: the app's own object of that name serves as it, and is neither made nor deleted. `remark` says why a hook
+    is not made as the chart renders it, "" where it is.
     """
 
     name: str
@@ -44,6 +46,8 @@ class Step:
     migration: bool = False
     on_timeout: Literal["leave", "delete"] = "leave"
     retries: int | None = None
+    of_app: bool = False
+    remark: str = ""
 
     @property
     def watched(self) -> bool:
@@ -97,8 +101,9 @@ class Plan:
     `values`; `handover` the frozen chart of the live manifest without the migration's Job, applied first when the live
     revision was made by bare Helm and lists it. `digest` names the app's manifest: two renders with the same digest
     are the same app. `rollback_revision` is the one to go back to when the upgrade fails, 0 when there is none.
-    `previous_jobs` are Jobs of earlier revisions that must not run beside this deploy's. `skipped` are the migrations that a flag leaves out, `left_out` what is of another
-    operation. `helm_waits` is false when
+    `taken_over` is what the live revision lists and hooks own from now on. `previous_jobs` are Jobs of earlier
+    revisions that must not run beside this deploy's. `skipped` are the migrations that a flag leaves out, `left_out`
+    what is of another operation. `helm_waits` is false when
     Helm must not wait for the pods: on a first install whose migration comes after.
     """
 
@@ -118,6 +123,7 @@ class Plan:
     workloads: tuple[Ref, ...]
     timeout: float
     handover: Path | None = None
+    taken_over: tuple[Ref, ...] = ()
     rollback_revision: int = 0
     rollback_on_failure: bool = False
     previous_jobs: tuple[Ref, ...] = ()
@@ -142,13 +148,17 @@ class Plan:
         return self.situation.oldest_accepted_revision or self.revision
 
     @property
-    def app_before(self) -> AppUntouched:
-        """The app as long as no upgrade was started."""
-        return AppUntouched(self.base_revision)
+    def app_before(self) -> AppUntouched | AppUpgraded:
+        """The app as long as this deploy has started no upgrade: an earlier try of it may have done that."""
+        return self.app_after if self.resumed else AppUntouched(self.base_revision)
 
     @property
     def app_after(self) -> AppUpgraded:
         return AppUpgraded(self.tag, self.revision)
+
+    def app_at(self, step: Step) -> AppUntouched | AppUpgraded:
+        """The app while that step runs."""
+        return self.app_before if step.phase == "before" else self.app_after
 
     @property
     def ran_before(self) -> BeforeUpgrade:
@@ -164,6 +174,7 @@ class StepResult:
 
     `leftover` is what is left of its object. `ever_started`: a container of it was seen to run. `duration` is in
     seconds. `images` are what its containers ran: the image as the spec writes it, and its ID with the digest.
+    `uid` is that of a hook's object that is no Job or Pod and is there for the hook alone, "" where there is none.
     """
 
     outcome: StepOutcome
@@ -174,3 +185,4 @@ class StepResult:
     ever_started: bool = False
     duration: float = 0.0
     images: tuple[tuple[str, str], ...] = ()
+    uid: str = ""

@@ -63,6 +63,9 @@ class Helm(Protocol):
     def history(self, *, within: float | None = None) -> tuple[Revision, ...]:
         """The newest revisions, oldest first; empty when there is no release. `within` is the seconds it may take."""
 
+    def history_of(self, release: str, namespace: str) -> tuple[Revision, ...]:
+        """The same of another release, wherever Helm stores it."""
+
     def manifest(self, revision: int) -> str:
         """The manifest stored with a revision: documents under `# Source:` comments, hooks left out."""
 

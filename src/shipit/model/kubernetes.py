@@ -20,6 +20,8 @@ NEVER_STARTED_ANNOTATION = "shipit/never-started"
 VERSION_ANNOTATION = "shipit/version"
 SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict"
 DO_NOT_DISRUPT = "karpenter.sh/do-not-disrupt"
+COPY_ANNOTATION = "shipit/copy-of"
+"""On what a migration gets in place of one of the app's objects: the name of that."""
 NOTES_VERSION = 1
 """The form of these notes; one without a version is of the first."""
 
@@ -31,6 +33,11 @@ class Ref(NamedTuple):
     kind: str
     namespace: str
     name: str
+
+    @property
+    def identity(self) -> tuple[str, str, str, str]:
+        """What is one object in all the versions in which the API serves it: API group, kind, namespace, name."""
+        return (self.api_version.rpartition("/")[0], self.kind, self.namespace, self.name)
 
     @property
     def title(self) -> str:

@@ -22,6 +22,7 @@ from shipit.config import Request
 from shipit.model import Plan, Resource, Situation, Start, Step, World
 from shipit.plan.job_metadata import job_hash, with_metadata
 from shipit.plan.job_spec import as_created
+from shipit.plan.own_objects import taken_over
 from shipit.plan.rendering import ReleaseRendering, select_checked
 from shipit.plan.selection import SelectedObject
 
@@ -34,7 +35,8 @@ def build_plan(request: Request, world: World, rendering: ReleaseRendering, situ
     app = without(rendering.documents, selection.taken)
     resumed = situation.start is Start.RESUMED
     retired = () if resumed else _retired(selected, app, rendering.live, request.namespace)
-    handover = bool(retired and rendering.deployed)
+    taken = () if resumed else taken_over(selected, app, rendering.live, request.namespace)
+    handover = bool((retired or taken) and rendering.deployed)
     revision = situation.revision + (1 if handover else 0)
     steps = [(one, _step(one, request, revision)) for one in selected]
     kept = [step for one, step in steps if not (request.skip_migration and one.migration)]
@@ -60,7 +62,8 @@ def build_plan(request: Request, world: World, rendering: ReleaseRendering, situ
         app=tuple(resources(app)),
         workloads=workloads(app),
         timeout=request.spec.timeout,
-        handover=_handover(request, world, rendering, retired) if handover else None,
+        handover=_handover(request, world, rendering, (*retired, *taken)) if handover else None,
+        taken_over=tuple(resource.ref for resource in taken),
         rollback_revision=situation.revision if handover else rendering.deployed,
         rollback_on_failure=request.spec.rollback_on_failure,
         previous_jobs=tuple(resource.ref for resource in retired),
@@ -94,7 +97,7 @@ def _retired(
 def _handover(
     request: Request, world: World, rendering: ReleaseRendering, retired: Sequence[Resource]
 ) -> Path:
-    """The live revision without its migration Jobs, its hooks kept: `helm rollback` to it must work as before."""
+    """The live revision without its migration Jobs and what else becomes a hook, its hooks kept: `helm rollback` to it must work as before."""
     live = next(each for each in rendering.history if each.number == rendering.deployed)
     rest = without(rendering.live, {resource.ref for resource in retired})
     hooks = split(world.helm.hooks(live.number), request.namespace)

@@ -14,6 +14,7 @@ from shipit.hints import kubectl, shipit
 from shipit.lock import holder_of, lease_ref
 from shipit.model import Plan, Ref, World
 from shipit.plan.build import build_plan
+from shipit.plan.own_objects import keep_own_objects
 from shipit.plan.preflight import dry_run_app, dry_run_step, missing_verbs
 from shipit.plan.preparation import fresh, mask_and_check_references, summary
 from shipit.plan.rendering import ReleaseRendering, render_release
@@ -36,7 +37,8 @@ def examine(request: Request, world: World, emit: Emit) -> None:
     def chart() -> str:
         nonlocal planned
         rendering = render_release(request, world)
-        planned = (build_plan(request, world, rendering, fresh(rendering)), rendering)
+        plan = build_plan(request, world, rendering, fresh(rendering))
+        planned = (keep_own_objects(plan, rendering, world), rendering)
         return _chart(planned[0])
 
     checks.check("helm", lambda: str(world.helm.version))

@@ -21,6 +21,7 @@ from shipit.model import (
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 RELEASE_NAME_ANNOTATION = "meta.helm.sh/release-name"
 RELEASE_NAMESPACE_ANNOTATION = "meta.helm.sh/release-namespace"
+HOOK_ANNOTATION = "helm.sh/hook"
 RESOURCE_POLICY_ANNOTATION = "helm.sh/resource-policy"
 
 HASH_DIGITS = 16
@@ -50,16 +51,10 @@ def with_metadata(
     found = placed(body, namespace)
     if found.get("kind") not in ("Job", "Pod"):
         return found
+    found = owned(found, release, namespace)
     metadata = as_map(found["metadata"])
-    metadata["labels"] = {
-        **as_map(metadata.get("labels")),
-        MANAGED_BY_LABEL: "Helm",
-        RELEASE_LABEL: release,
-    }
-    metadata["annotations"] = {
-        **as_map(metadata.get("annotations")),
-        RELEASE_NAME_ANNOTATION: release,
-        RELEASE_NAMESPACE_ANNOTATION: namespace,
+    metadata["labels"] |= {RELEASE_LABEL: release}
+    metadata["annotations"] |= {
         RESOURCE_POLICY_ANNOTATION: "keep",
         RUN_ANNOTATION: run,
         TAG_ANNOTATION: tag,
@@ -68,6 +63,18 @@ def with_metadata(
         VERSION_ANNOTATION: str(NOTES_VERSION),
     }
     return found
+
+
+def owned(body: Json, release: str, namespace: str) -> Json:
+    """With Helm's ownership metadata."""
+    metadata = as_map(body.get("metadata"))
+    labels = {**as_map(metadata.get("labels")), MANAGED_BY_LABEL: "Helm"}
+    annotations = {
+        **as_map(metadata.get("annotations")),
+        RELEASE_NAME_ANNOTATION: release,
+        RELEASE_NAMESPACE_ANNOTATION: namespace,
+    }
+    return {**body, "metadata": {**metadata, "labels": labels, "annotations": annotations}}
 
 
 def placed(body: Json, namespace: str) -> Json:

@@ -107,6 +107,7 @@ def dry_run_app(
     Returns what can't be judged yet: objects of a kind or in a namespace that the chart itself brings.
     """
     before = {each.ref: each.body for each in resources(live)}
+    gone = {step.ref.identity for step in plan.before if not step.of_app}  # by then: Helm makes its own
     unknown: list[str] = []
     for each in plan.app:
         ref = _placed(cluster, each.ref, plan.namespace)
@@ -114,7 +115,8 @@ def dry_run_app(
             unknown.append(str(each.ref))
             continue
         try:
-            _dry_run(cluster, ref, each.body, before.get(each.ref), server_side=server_side)
+            applied = server_side and each.ref.identity not in gone
+            _dry_run(cluster, ref, each.body, before.get(each.ref), server_side=applied)
         except NotFound:
             unknown.append(str(ref))
         except (Invalid, Forbidden, Conflict) as error:

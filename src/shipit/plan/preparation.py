@@ -14,6 +14,7 @@ from shipit.plan.build import build_plan
 from shipit.plan.gitops import warn_of_owner
 from shipit.plan.noted_upgrade import is_handover, is_upgrade
 from shipit.plan.objects import Objects
+from shipit.plan.own_objects import keep_own_objects
 from shipit.plan.preflight import check_permissions, check_references, dry_run_app, dry_run_step
 from shipit.plan.rendering import ReleaseRendering, render_release
 from shipit.plan.secret_values import mask_secrets
@@ -32,6 +33,7 @@ def prepare(request: Request, world: World, found: UpgradeRecord | None, emit: E
         plan = _resumed(request, world, rendering, found) or build_plan(
             request, world, rendering, _situation(request, world, rendering, found)
         )
+        plan = keep_own_objects(plan, rendering, world)
         _check(plan, world, rendering, emit)
     emit(StepChanged("prepare", "done", summary(plan)))
     return plan

@@ -13,6 +13,7 @@ from shipit.model import Rendered, Revision, Situation, World
 from shipit.plan.absent import find_elsewhere
 from shipit.plan.candidates import Rendering
 from shipit.plan.names import with_fixed_names
+from shipit.plan.other_releases import explain_in_the_way
 from shipit.plan.refusals import refuse_plain_pods
 from shipit.plan.selection import Selection, check_tag, select_objects
 from shipit.plan.tag import PROBE_TAG, check_coincidence, check_tag_keys, is_written
@@ -41,7 +42,12 @@ def render_release(request: Request, world: World) -> ReleaseRendering:
     """Render the release with the tag, once, and read what Helm has of it."""
     history = world.helm.history()
     check_tag_keys(request)
-    rendered = world.helm.render(request.chart, request.values.with_tag(request.tag, request.spec.tag_keys))
+    try:
+        rendered = world.helm.render(
+            request.chart, request.values.with_tag(request.tag, request.spec.tag_keys)
+        )
+    except HelmFailed as error:
+        raise explain_in_the_way(error, request.release, request.namespace, world) from error
     if history:  # after `uninstall --keep-history` Helm renders revision 1, but goes on counting
         rendered = replace(rendered, revision=max(rendered.revision, history[-1].number + 1))
     rendering = ReleaseRendering(rendered, split(rendered.manifest, request.namespace), history, ())
