@@ -1,4 +1,4 @@
-"""An API server that answers by a script, faults included, over plain HTTP on this machine. For tests."""
+"""An API server that answers by a script, faults included, over HTTP or HTTPS on this machine. For tests."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from tests.faults.certificates import make_certificates
 
 Json = dict[str, Any]
 
@@ -112,6 +114,7 @@ class Api:
     script: dict[str, list[Fault]] = field(default_factory=dict)
     asked: list[Request] = field(default_factory=list)
     address: str = ""
+    trust: Json = field(default_factory=dict)  # what a kubeconfig's cluster says to trust it
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
     def on(self, what: str, *answers: Fault) -> None:
@@ -149,6 +152,17 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Api]:
         server.shutdown()
         server.server_close()
         thread.join(5)
+
+
+@contextlib.contextmanager
+def serving_securely(folder: Path) -> Iterator[Api]:
+    """Over HTTPS: credentials are given to no other server."""
+    certificates = make_certificates(folder)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificates.certificate, certificates.key)
+    with serving(tls) as api:
+        api.trust = {"certificate-authority": str(certificates.authority)}
+        yield api
 
 
 def says(body: object, status: int = 200, **headers: str) -> Fault:

@@ -249,6 +249,10 @@ class Unauthorized(ApiError):
     """401, after the credentials were renewed once."""
 
 
+class IdentityChanged(ApiError):
+    """The kubeconfig leads to another server or user than at the start: nothing more is done with it."""
+
+
 class Invalid(ApiError):
     """400 or 422: the API server does not accept the object."""
 
@@ -262,6 +266,8 @@ def refusing() -> Iterator[None]:
     """Before anything changed, whatever helm, the API server or this machine's disk says is a refusal; what helm says of its flags, bad usage."""
     try:
         yield
+    except IdentityChanged:
+        raise
     except (ApiError, HelmFailed) as error:
         refused = Usage if isinstance(error, HelmFailed) and error.reason == "arguments" else Refused
         raise refused(error.message, hint=error.hint, states=error.states, details=error.details) from error

@@ -24,8 +24,8 @@ HELM = """\
 #!/bin/sh
 [ "$1" = version ] && { printf v4.1.0; exit; }
 env > "$FAKE_FOLDER/environment"
+cat "$KUBECONFIG" > "$FAKE_FOLDER/helms-kubeconfig"
 printf '%s\\n' "$@" > "$FAKE_FOLDER/args"
-cat "$KUBECONFIG" > /dev/null || exit 1
 echo '[]'
 """
 
@@ -87,19 +87,43 @@ def test_helm_talks_to_the_cluster_that_shipit_talks_to(
     args, environ = ask_helm(common, folder)
 
     assert "--kube-context=here" in args
-    assert environ["KUBECONFIG"] == str(folder / "kubeconfig")
+    assert not Path(environ["KUBECONFIG"]).exists(), "it is gone with the command"
+    helms, original = (json.loads((folder / name).read_text()) for name in ("helms-kubeconfig", "kubeconfig"))
+    assert {key: helms[key] for key in ("contexts", "clusters", "users")} == {
+        key: original[key] for key in ("contexts", "clusters", "users")
+    }
+    assert helms["current-context"] == "here"
 
 
-def test_what_would_lead_helm_elsewhere_does_not_reach_it(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_leads_helm_elsewhere_leads_shipit_there_and_reaches_helm_in_one_way_only(
+    folder: Path, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("KUBECONTEXT", "KUBEAPISERVER", "KUBETOKEN", "KUBECAFILE", "KUBEASUSER", "NAMESPACE"):
-        monkeypatch.setenv(f"HELM_{name}", "elsewhere")
+    said = {"KUBECONTEXT": "here", "KUBEAPISERVER": api.address, "KUBEASUSER": "jane", "NAMESPACE": "shop2"}
+    for name, value in said.items():
+        monkeypatch.setenv(f"HELM_{name}", value)
     monkeypatch.setenv("HELM_CACHE_HOME", "/cache")
+    path = folder / "kubeconfig"
+    path.write_text(path.read_text().replace(api.address, "http://127.0.0.1:1"))
 
-    _, environ = ask_helm(Common(kubeconfig=Path("kubeconfig")), folder)
+    args, environ = ask_helm(Common(kubeconfig=Path("kubeconfig")), folder)
 
     assert [name for name in environ if name.startswith("HELM_")] == ["HELM_CACHE_HOME"]
+    assert "--namespace=shop2" in args
+    helms = json.loads((folder / "helms-kubeconfig").read_text())
+    assert helms["clusters"][0]["cluster"]["server"] == api.address
+    assert helms["users"][0]["user"]["as"] == "jane"
+    assert {request.headers["Impersonate-User"] for request in api.asked} == {"jane"}
+
+
+def test_whom_helm_args_act_as_is_whom_shipit_acts_as(folder: Path, api: Api) -> None:
+    configured(folder, 'helm_args = ["--kube-as-user", "jane", "--kube-as-group=developers"]')
+
+    args, _ = ask_helm(Common(kubeconfig=Path("kubeconfig")), folder)
+
+    assert [word for word in args if "kube-as" in word or word == "jane"] == []
+    helms = json.loads((folder / "helms-kubeconfig").read_text())
+    assert helms["users"][0]["user"] == {"token": "sesame-opens", "as": "jane", "as-groups": ["developers"]}
+    assert {r.headers["Impersonate-Group"] for r in api.asked} == {"developers"}
 
 
 def test_helm_args_that_name_another_cluster_are_bad_configuration(folder: Path) -> None:

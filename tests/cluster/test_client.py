@@ -11,7 +11,18 @@ import pytest
 from shipit.cluster import KubeCluster, connect
 from shipit.errors import Invalid, NotFound, Unreachable
 from shipit.model import Cluster, Ref
-from tests.scripted_api import Api, Fault, Handler, Json, kubeconfig, missing, refuses, says, serving
+from tests.scripted_api import (
+    Api,
+    Fault,
+    Handler,
+    Json,
+    kubeconfig,
+    missing,
+    refuses,
+    says,
+    serving,
+    serving_securely,
+)
 
 PODS = "/api/v1/namespaces/shop/pods"
 WEB = Ref("apps/v1", "Deployment", "shop", "web")
@@ -40,11 +51,22 @@ def test_it_is_the_cluster_that_a_deploy_talks_to(cluster: KubeCluster) -> None:
     assert (seen.context, cluster.default_namespace) == ("here", "shop")
 
 
-def test_the_token_is_sent_and_the_version_is_read(api: Api, cluster: KubeCluster) -> None:
-    api.on("GET /version", says({"major": "1", "gitVersion": "v1.34.4"}))
-    assert cluster.check() == "v1.34.4"
-    assert api.asked[0].headers["authorization"] == "Bearer sesame-opens"
-    assert api.asked[0].headers["User-Agent"] == "shipit"
+def test_the_token_is_sent_and_the_version_is_read(tmp_path: Path) -> None:
+    with serving_securely(tmp_path) as api:
+        api.on("GET /version", says({"major": "1", "gitVersion": "v1.34.4"}))
+        path = kubeconfig(tmp_path, api.address, **api.trust)
+        cluster = connect(kubeconfig=str(path), context=None, clock=api.clock)
+        assert cluster.check() == "v1.34.4"
+        assert api.asked[0].headers["authorization"] == "Bearer sesame-opens"
+        assert api.asked[0].headers["User-Agent"] == "shipit"
+        cluster.close()
+
+
+def test_no_server_that_is_spoken_to_in_clear_gets_the_token(api: Api, cluster: KubeCluster) -> None:
+    """As with kubectl and helm: behind `kubectl proxy` the proxy's user counts, for all three."""
+    api.on("GET /version", says({"gitVersion": "v1"}))
+    cluster.check()
+    assert not any("authorization" in map(str.lower, request.headers) for request in api.asked)
 
 
 def test_the_time_is_the_servers_and_goes_on_with_our_clock(api: Api, cluster: KubeCluster) -> None:

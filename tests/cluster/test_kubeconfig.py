@@ -17,14 +17,14 @@ import pytest
 
 from shipit.cli.clock import SystemClock
 from shipit.cluster import connect
-from shipit.cluster.kubeconfig import find_source
+from shipit.cluster.kubeconfig import Chosen, Wanted, choose
 from shipit.errors import Refused, ShipitError, Unauthorized, Unreachable, Usage
-from tests.scripted_api import Api, Json, kubeconfig, refuses, says, serving
+from tests.scripted_api import Api, Json, kubeconfig, refuses, says, serving_securely
 
 
 @pytest.fixture
-def api() -> Iterator[Api]:
-    with serving() as found:
+def api(tmp_path: Path) -> Iterator[Api]:
+    with serving_securely(tmp_path) as found:
         found.on("GET", says({"gitVersion": "v1.34.4"}))
         yield found
 
@@ -34,7 +34,18 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No kubeconfig of whoever runs the tests."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.delenv("KUBECONFIG", raising=False)
-    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    for name in (
+        "KUBERNETES_SERVICE_HOST",
+        "KUBERNETES_SERVICE_PORT",
+        "POD_NAMESPACE",
+        "HTTPS_PROXY",
+        "https_proxy",
+    ):
+        monkeypatch.delenv(name, raising=False)
+
+
+def chosen(kubeconfig: Path | str = "", context: str = "") -> Chosen:
+    return choose(Wanted(str(kubeconfig), context))
 
 
 def plugin(folder: Path, script: str) -> Json:
@@ -65,12 +76,12 @@ def test_the_flag_comes_before_the_variable_and_the_variable_before_the_home(
     folders = [tmp_path / name for name in ("flag", "variable", "home/.kube")]
     for folder in folders:
         folder.mkdir(parents=True)
-    flag, variable, home = (kubeconfig(folder, "http://x") for folder in folders)
-    home = home.rename(home.with_name("config"))
-    assert find_source(None, None).paths == (str(home),)
+    flag, variable, home = (kubeconfig(folder, f"https://{folder.name}") for folder in folders)
+    home.rename(home.with_name("config"))
+    assert chosen().server == "https://.kube"
     monkeypatch.setenv("KUBECONFIG", f"{tmp_path}/absent:{variable}")
-    assert find_source(None, None).paths == (str(variable),)
-    assert find_source(str(flag), None).paths == (str(flag),)
+    assert chosen().server == "https://variable"
+    assert chosen(flag).server == "https://flag"
 
 
 def test_a_context_of_its_own_and_its_namespace(tmp_path: Path) -> None:
@@ -79,13 +90,13 @@ def test_a_context_of_its_own_and_its_namespace(tmp_path: Path) -> None:
     body["contexts"].append({"name": "there", "context": {"cluster": "c", "user": "u"}})
     del body["current-context"]
     path.write_text(json.dumps(body))
-    assert find_source(str(path), "here").namespace == "shop"
-    assert find_source(str(path), "there").namespace == "default"
+    assert chosen(path, "here").namespace == "shop"
+    assert chosen(path, "there").namespace == "default"
     with pytest.raises(Usage, match="has no context ther") as caught:
-        find_source(str(path), "ther")
+        chosen(path, "ther")
     assert str(caught.value.hint) == "did you mean there?"
     with pytest.raises(Usage, match="has no current context") as caught:
-        find_source(str(path), None)
+        chosen(path)
     assert "here, there" in str(caught.value.hint)
 
 
@@ -104,26 +115,32 @@ def test_a_cluster_whose_certificate_is_not_verified_is_named(
 
 def test_no_kubeconfig_anywhere(tmp_path: Path) -> None:
     with pytest.raises(Usage, match="there is no kubeconfig at"):
-        find_source(None, None)
+        chosen()
     with pytest.raises(Usage, match="nope does not exist"):
-        find_source(str(tmp_path / "nope"), None)
+        chosen(tmp_path / "nope")
 
 
 def test_in_a_pod_its_service_account_is_used(
     api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "token").write_text("of-the-pod")
+    (tmp_path / "token").write_text("of-the-pod\n")
     (tmp_path / "namespace").write_text("jobs\n")
-    (tmp_path / "ca.crt").write_text("a certificate")
-    host, port = api.address.removeprefix("http://").split(":")
+    (tmp_path / "ca.crt").write_bytes(Path(api.trust["certificate-authority"]).read_bytes())
+    host, port = api.address.removeprefix("https://").split(":")
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", host)
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", port)
     monkeypatch.setattr("shipit.cluster.kubeconfig.POD_ACCOUNT", tmp_path)
-    monkeypatch.setattr("kubernetes.config.incluster_config.SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
-    monkeypatch.setattr("kubernetes.config.incluster_config.SERVICE_CERT_FILENAME", str(tmp_path / "ca.crt"))
-    cluster = connect(kubeconfig=None, context=None, clock=api.clock)
+    cluster = connect(kubeconfig=None, context=None, clock=api.clock, folder=tmp_path)
     assert (cluster.context, cluster.default_namespace) == ("", "jobs")
     assert cluster._api.server == f"https://{host}:{port}"
+    assert cluster.check() == "v1.34.4"
+    assert api.asked[0].headers["authorization"] == "Bearer of-the-pod"
+    helms = json.loads(cluster.kubeconfig.read_text())
+    assert helms["users"][0]["user"] == {"tokenFile": str(tmp_path / "token")}
+    assert helms["clusters"][0]["cluster"]["certificate-authority"] == str(tmp_path / "ca.crt")
+    assert helms["contexts"][0]["name"] == helms["current-context"]
+    monkeypatch.setenv("POD_NAMESPACE", "of-the-downward-api")
+    assert chosen().namespace == "of-the-downward-api"
     cluster.close()
 
 
@@ -188,7 +205,7 @@ def test_credentials_that_ran_out_are_renewed_once_and_the_call_goes_on(api: Api
     count = tmp_path / "count"
     script = f"echo x >> {count}; set -- $(wc -l < {count}); " + gives("token-$1")
     cluster = connect(
-        kubeconfig=str(kubeconfig(tmp_path, api.address, plugin(tmp_path, script))),
+        kubeconfig=str(kubeconfig(tmp_path, api.address, plugin(tmp_path, script), **api.trust)),
         context=None,
         clock=api.clock,
     )
@@ -196,7 +213,7 @@ def test_credentials_that_ran_out_are_renewed_once_and_the_call_goes_on(api: Api
         "GET", says({"gitVersion": "v1"}), refuses(401, "Unauthorized", "expired"), says({"gitVersion": "v2"})
     )
     assert [cluster.check(), cluster.check()] == ["v1", "v2"]
-    assert [request.headers["authorization"] for request in api.asked] == [
+    assert [request.headers["authorization"] for request in api.asked if request.method == "GET"] == [
         "Bearer token-1",
         "Bearer token-1",
         "Bearer token-2",
@@ -211,15 +228,15 @@ EXPIRED = refuses(401, "Unauthorized", "expired")
     ("spoil", "why"),
     [
         (lambda path: path.write_text(path.read_text()[:120]), "the kubeconfig .* can't be used"),
-        (lambda path: path.unlink(), "the kubeconfig .* is gone"),
-        (lambda path: path.write_text(""), "can't be used"),
+        (lambda path: path.unlink(), "the kubeconfig .* does not exist"),
+        (lambda path: path.write_text(""), "has no context here"),
     ],
     ids=["half written", "removed", "empty"],
 )
 def test_a_kubeconfig_that_went_bad_meanwhile_is_no_refusal_of_what_has_begun(
     api: Api, tmp_path: Path, spoil: Callable[[Path], object], why: str
 ) -> None:
-    path = kubeconfig(tmp_path, api.address)
+    path = kubeconfig(tmp_path, api.address, **api.trust)
     cluster = connect(kubeconfig=str(path), context=None, clock=api.clock)
     api.on("GET", EXPIRED)
     spoil(path)
@@ -233,7 +250,7 @@ def test_threads_that_meet_a_401_share_one_renewal_and_each_waits_no_longer_than
 ) -> None:
     pids, go = tmp_path / "pids", tmp_path / "go"
     hangs = f"[ -e {go} ] && {{ echo $$ >> {pids}; while [ -e {go} ]; do sleep 0.05; done; }}\n"
-    path = kubeconfig(tmp_path, api.address, plugin(tmp_path, hangs + gives("token")))
+    path = kubeconfig(tmp_path, api.address, plugin(tmp_path, hangs + gives("token")), **api.trust)
     cluster = connect(kubeconfig=str(path), context=None, clock=SystemClock())
     ended: list[str] = []
 
@@ -283,7 +300,7 @@ def runs(pid: int) -> bool:
 
 
 def test_a_plugin_that_still_runs_when_shipit_ends_does_not_outlive_it(tmp_path: Path) -> None:
-    path = kubeconfig(tmp_path, "http://x", plugin(tmp_path, f"echo $$ > {tmp_path}/pid; exec sleep 600"))
+    path = kubeconfig(tmp_path, "https://x", plugin(tmp_path, f"echo $$ > {tmp_path}/pid; exec sleep 600"))
     code = f"""
 import pathlib, threading, time
 from shipit.cli.clock import SystemClock
@@ -301,14 +318,15 @@ time.sleep(0.1)
     ("script", "why"),
     [
         ("echo 'log in first' >&2; exit 1", "log in first"),
-        ("echo no json", "failed to decode process output"),
-        ('echo \'{"kind": "x"}\'', "missing key"),
+        ("echo no json", "its answer is not JSON"),
+        ('echo \'{"kind": "x"}\'', "its answer is not of version client.authentication.k8s.io/v1"),
+        ("exit 3", "exit code 3"),
     ],
 )
 def test_a_plugin_that_fails_is_quoted(
     api: Api, tmp_path: Path, script: str, why: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = kubeconfig(tmp_path, api.address, plugin(tmp_path, script))
+    path = kubeconfig(tmp_path, api.address, plugin(tmp_path, script), **api.trust)
     with pytest.raises(Unauthorized, match="returned no credentials") as caught:
         connect(kubeconfig=str(path), context=None, clock=api.clock)
     assert why in caught.value.message
@@ -319,26 +337,23 @@ def test_a_plugin_that_fails_on_a_terminal_has_said_why_there(
     api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     path = kubeconfig(tmp_path, api.address, plugin(tmp_path, "echo 'log in first' >&2; exit 1"))
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    with Path(os.devnull).open() as nothing:
-        monkeypatch.setattr("sys.stdin", nothing)
-        with pytest.raises(
-            Unauthorized, match="returned no credentials: it wrote the reason to the terminal"
-        ):
-            connect(kubeconfig=str(path), context=None, clock=api.clock)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with pytest.raises(Unauthorized, match="returned no credentials: it wrote the reason to the terminal"):
+        connect(kubeconfig=str(path), context=None, clock=api.clock)
     assert capfd.readouterr().err == "log in first\n"
 
 
 def test_a_plugin_that_is_not_there(api: Api, tmp_path: Path) -> None:
-    user = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "/no/such/plugin"}}
+    user = {"exec": {"apiVersion": "client.authentication.k8s.io/v1beta1", "command": "/no/such/plugin"}}
     path = kubeconfig(tmp_path, api.address, user)
     with pytest.raises(Unauthorized, match="No such file"):
         connect(kubeconfig=str(path), context=None, clock=api.clock)
 
 
 def test_a_password_in_the_servers_address_is_not_shown(api: Api, tmp_path: Path) -> None:
-    address = api.address.replace("http://", f"http://admin:{SECRET}@")
-    cluster = connect(kubeconfig=str(kubeconfig(tmp_path, address)), context=None, clock=api.clock)
+    address = api.address.replace("https://", f"https://admin:{SECRET}@")
+    path = kubeconfig(tmp_path, address, **api.trust)
+    cluster = connect(kubeconfig=str(path), context=None, clock=api.clock)
     api.on("GET", says("<html>", 502))
     with pytest.raises(Unreachable) as caught:
         cluster.check()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shipit.config import parse_helm_args
+from shipit.config import acting_as, parse_helm_args
 from shipit.errors import Refused, Usage
 from shipit.helm import arguments
 from shipit.helm.arguments import Target
@@ -84,29 +84,44 @@ def test_a_helm_3_that_would_not_know_the_strategy_is_found_before_the_migration
 
 
 def test_a_rollback_runs_no_hooks_and_waits() -> None:
-    given = parse_helm_args(["--kube-as-user", "ci", "--force-conflicts"])
+    given = parse_helm_args(["--qps", "9", "--force-conflicts"])
     assert arguments.rollback_args(SHOP, given, 7, timeout=30) == [
         "rollback",
         "--no-hooks",
         "--wait",
         "--timeout=30s",
         "--namespace=prod",
-        "--kube-as-user",
-        "ci",
+        "--qps",
+        "9",
         "shop",
         "7",
     ]
 
 
-def test_reading_asks_for_the_newest_revisions_as_the_same_user() -> None:
-    given = parse_helm_args(["--kube-as-user=ci", "--set", "a=b"])
+def test_reading_asks_for_the_newest_revisions() -> None:
+    given = parse_helm_args(["--qps=9", "--set", "a=b"])
 
     assert arguments.history_args(SHOP, given) == [
-        "history", "--output=json", "--max=20", "--namespace=prod", "--kube-as-user=ci", "shop",
+        "history", "--output=json", "--max=20", "--namespace=prod", "--qps=9", "shop",
     ]  # fmt: skip
     assert arguments.get_args(SHOP, given, "hooks", 4) == [
-        "get", "hooks", "--revision=4", "--namespace=prod", "--kube-as-user=ci", "shop",
+        "get", "hooks", "--revision=4", "--namespace=prod", "--qps=9", "shop",
     ]  # fmt: skip
+
+
+def test_whom_helm_acts_as_is_in_the_kubeconfig_that_it_gets_and_not_on_its_command_line() -> None:
+    given = parse_helm_args(["--kube-as-user=ci", "--kube-as-group", "a", "--kube-as-group=b"])
+    assert acting_as(given) == ("ci", ("a", "b"))
+    assert acting_as(()) == ("", ())
+    every = [
+        arguments.render_args(SHOP, given, "c", NONE),
+        arguments.upgrade_args(SHOP, given, CHART, NONE, timeout=60, wait=True),
+        arguments.upgrade_args(SHOP, given, CHART, None, timeout=60, wait=True),
+        arguments.rollback_args(SHOP, given, 7, timeout=30),
+        arguments.history_args(SHOP, given),
+        arguments.get_args(SHOP, given, "hooks", 4),
+    ]
+    assert [word for words in every for word in words if "kube-as" in word] == []
 
 
 def test_what_has_done_its_work_in_the_rendering_is_not_passed_again() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shipit.cli.session import Session
-from shipit.config import Config, Flags, Request, load_config
+from shipit.config import Config, Flags, Request, acting_as, load_config
 from shipit.errors import refusing
 from shipit.events import Started, Warned
 from shipit.hints import kubectl
@@ -37,15 +37,18 @@ def reach(session: Session, config: Config, folder: Path) -> KubeCluster:
 
     `folder` is private and outlives the cluster's use: the client keeps keys in it.
     """
-    from shipit.cluster import connect
+    from shipit.cluster import connect, helms_overrides
 
     kubeconfig = session.common.kubeconfig
+    user, groups = acting_as(config.helm_flags)
     with refusing():
         cluster = connect(
             kubeconfig=str(kubeconfig) if kubeconfig else None,
             context=config.release.context or None,
             clock=session.clock,
             folder=folder,
+            overrides=helms_overrides(os.environ, as_user=user, as_groups=groups),
+            plugins_folder=config.path.parent,
         )
         session.namespace = config.release.namespace or cluster.default_namespace
         session.common.typed.context = cluster.context
@@ -96,7 +99,8 @@ def deploying(
             release=release.name,
             namespace=session.namespace,
             context=cluster.context,  # as it was resolved: somebody may switch contexts while a migration runs
-            kubeconfig=cluster.kubeconfig,
+            kubeconfig=str(cluster.kubeconfig),
+            before_each=cluster.renew_kubeconfig,
             helm_flags=config.helm_flags,
             workdir=config.path.parent,
             folder=folder,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import replace
+import tempfile
 from pathlib import Path
 
 from shipit.cluster.api import Api
 from shipit.cluster.client import KubeCluster
-from shipit.cluster.kubeconfig import find_source, log_in
+from shipit.cluster.deadlines import Deadline
+from shipit.cluster.kubeconfig import Wanted
+from shipit.cluster.login import log_in
+from shipit.cluster.overrides import NO_OVERRIDES, Overrides, helms_overrides
+from shipit.cluster.private_kubeconfig import PrivateKubeconfig
+from shipit.cluster.renewal import Session
 from shipit.model import Clock
 
 LOGIN_WITHIN = 60.0
@@ -16,25 +20,29 @@ LOGIN_WITHIN = 60.0
 
 
 def connect(
-    *, kubeconfig: str | None, context: str | None, clock: Clock, folder: Path | None = None
+    *,
+    kubeconfig: str | None,
+    context: str | None,
+    clock: Clock,
+    folder: Path | None = None,
+    overrides: Overrides = NO_OVERRIDES,
+    plugins_folder: Path | None = None,
 ) -> KubeCluster:
     """The cluster of a context, or the one whose pod this is when there is no kubeconfig. Nothing is asked of it yet.
 
-    Keys and certificates are written to `folder`, which must outlive the cluster's use; else to the system's
-    temporary folder, where a `kill -9` would leave them.
+    The kubeconfig that helm gets, and keys and certificates, are written to `folder`, which is private and must outlive
+    the cluster's use; without one to a temporary folder, where they stay. A credential plugin runs in `plugins_folder`,
+    where helm's does.
 
     Raises Usage for a kubeconfig or context that isn't there, Refused for one that can't be used, and Unauthorized
     or Unreachable when its credential plugin fails or hangs.
     """
-    source = replace(find_source(kubeconfig or None, context or None), folder=folder)
-    api = Api(
-        lambda deadline: log_in(source, deadline), clock, context=source.context, login_within=LOGIN_WITHIN
-    )
-    return KubeCluster(
-        api,
-        clock,
-        context=source.context,
-        default_namespace=source.namespace,
-        kubeconfig=os.pathsep.join(source.paths),
-        unverified=source.unverified,
-    )
+    wanted = Wanted(kubeconfig or "", context or "", overrides)
+    private = PrivateKubeconfig(wanted, folder or Path(tempfile.mkdtemp(prefix="shipit-kubeconfig-")))
+
+    def session(deadline: Deadline) -> Session:
+        return log_in(private.renew(), private.folder, deadline, plugins_folder=plugins_folder)
+
+    chosen = private.chosen
+    api = Api(session, clock, context=chosen.context, login_within=LOGIN_WITHIN)
+    return KubeCluster(api, clock, private)

@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, TypeVar
 
-from shipit.cluster.calls import Call
+from shipit.cluster.calls import Call, Kind, call_for
 from shipit.cluster.deadlines import Attempt, Deadline
 from shipit.cluster.http import exchange, moment_of, open_stream
 from shipit.cluster.renewal import Credentials, Session
 from shipit.cluster.responses import Answer, Lost, NotSent, result_of
-from shipit.errors import ApiError, Unauthorized, Unreachable
+from shipit.errors import ApiError, IdentityChanged, Unauthorized, Unreachable
 from shipit.hints import kubectl
-from shipit.model import Clock, Json
+from shipit.model import Clock, Json, as_map, as_text
 
 T = TypeVar("T")
 
@@ -28,6 +28,7 @@ FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 3.0
 LOOK_WITHIN = 10.0
 """Seconds in which a look at what became of a write has to succeed."""
+WHO = Kind("authentication.k8s.io/v1", "SelfSubjectReview", "selfsubjectreviews", namespaced=False)
 LAST_TRY = 2.0
 """Seconds before the deadline at which a call is tried a last time, whatever the server asked to wait."""
 
@@ -49,7 +50,10 @@ class Api:
         self._context = context
         self._within = within
         self._bounds = threading.local()
-        self._credentials = Credentials(lambda: connect(Deadline(clock, login_within)))
+        self._connect = connect
+        self._login_within = login_within
+        self._user: str | None = None
+        self._credentials = Credentials(self._log_in)
         self._seen: tuple[datetime, float] | None = None
 
     @property
@@ -75,6 +79,36 @@ class Api:
     def close(self) -> None:
         """Close the connections that wait for the next call."""
         self._credentials.session.client.close()
+
+    def note_user(self, within: float) -> None:
+        """Note whom the API server takes us for, where it says so: credentials that come later must be the same one's."""
+        if self._user is None:
+            self._user = self._user_of(self._credentials.session, self.deadline(within))
+
+    def renew(self) -> None:
+        """Log in anew, for the credentials were replaced. Raises ApiError, IdentityChanged for somebody else's."""
+        self._credentials.renewed(self._credentials.session, self.deadline(self._login_within))
+
+    def _log_in(self) -> Session:
+        deadline = Deadline(self._clock, self._login_within)
+        session = self._connect(deadline)
+        user = self._user_of(session, deadline) if self._user else ""
+        if user and user != self._user:
+            raise IdentityChanged(
+                f"the credentials are another user's by now: {user}, not {self._user}",
+                hint=kubectl("auth", "whoami", why="shows who it is"),
+            )
+        return session
+
+    def _user_of(self, session: Session, deadline: Deadline) -> str:
+        """ "" where the API server doesn't say, as before Kubernetes 1.28."""
+        review: Json = {"apiVersion": WHO.api_version, "kind": WHO.name}
+        call = call_for("create", WHO, "", body=review)
+        try:
+            found = result_of(call, exchange(session.client, call, deadline))
+        except ApiError:
+            return ""
+        return as_text(as_map(as_map(found.get("status")).get("userInfo")).get("username"))
 
     def now(self) -> datetime:
         """The API server's clock as of its last answer, ours before the first one."""

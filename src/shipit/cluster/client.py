@@ -6,11 +6,13 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
+from pathlib import Path
 
 from shipit.cluster.api import WITHIN, Api
 from shipit.cluster.calls import Call, Kind, call_for
 from shipit.cluster.kinds import ACCESS_REVIEW, EVENT, JOB, POD, REPLICA_SET, REVISION, Kinds
 from shipit.cluster.parse import event_of, job_of, pod_of
+from shipit.cluster.private_kubeconfig import PrivateKubeconfig
 from shipit.cluster.streams import Stream
 from shipit.cluster.watches import Alarm, Leaving, pods_watch
 from shipit.cluster.workloads import newest_hash, newest_revision, selector_of, workload_of
@@ -26,27 +28,31 @@ PAGE = "500"
 
 
 class KubeCluster(Writes):
-    """See `world.Cluster`. `default_namespace` is the context's, or the pod's that shipit runs in; `kubeconfig` lists
-    the files that were read, as KUBECONFIG does, "" for none; `unverified` names the kubeconfig's cluster where its
-    TLS certificate is not verified, else "".
+    """See `world.Cluster`. `default_namespace` is the context's, or the pod's that shipit runs in; `unverified` names the
+    kubeconfig's cluster where its TLS certificate is not verified, else "".
     """
 
-    def __init__(
-        self,
-        api: Api,
-        clock: Clock,
-        *,
-        context: str,
-        default_namespace: str,
-        kubeconfig: str = "",
-        unverified: str = "",
-    ) -> None:
-        super().__init__(api, Kinds(api), default_namespace)
+    def __init__(self, api: Api, clock: Clock, kubeconfig: PrivateKubeconfig) -> None:
+        chosen = kubeconfig.chosen
+        super().__init__(api, Kinds(api), chosen.namespace)
         self._clock = clock
-        self._context = context
-        self.default_namespace = default_namespace
-        self.kubeconfig = kubeconfig
-        self.unverified = unverified
+        self._kubeconfig = kubeconfig
+        self._context = chosen.context
+        self.default_namespace = chosen.namespace
+        self.unverified = chosen.unverified
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The kubeconfig of this context alone, for helm."""
+        return self._kubeconfig.path
+
+    def renew_kubeconfig(self) -> None:
+        """Write it anew, before each helm: rotated credentials must reach it.
+
+        Raises IdentityChanged when what it was made from leads to another server or user by now.
+        """
+        if self._kubeconfig.refresh():
+            self._api.renew()
 
     def close(self) -> None:
         """Close the connections that wait for the next call."""
@@ -58,6 +64,7 @@ class KubeCluster(Writes):
 
     def check(self) -> str:
         found = self._api.read(Call("get", "/version"), within=CHECK_WITHIN)
+        self._api.note_user(CHECK_WITHIN)
         return as_text(found.get("gitVersion"))
 
     def within(self, seconds: float) -> AbstractContextManager[None]:

@@ -14,6 +14,8 @@ class Use(Enum):
 
     CLUSTER = auto()
     """How to speak to the cluster: every command takes it."""
+    IDENTITY = auto()
+    """As whom: for shipit's own calls as well, so it goes into the kubeconfig that both get."""
     RENDERING = auto()
     """How to find, check and post-render the chart: done once it is rendered."""
     VALUES = auto()
@@ -51,10 +53,11 @@ _ELSEWHERE = {
 
 _WITH_VALUE = {
     **dict.fromkeys(
-        ("--burst-limit", "--kube-as-group", "--kube-as-user", "--qps", "--registry-config", "--repository-cache",
-         "--repository-config", "--content-cache", "--color", "--colour"),
+        ("--burst-limit", "--qps", "--registry-config", "--repository-cache", "--repository-config",
+         "--content-cache", "--color", "--colour"),
         Use.CLUSTER,
     ),
+    **dict.fromkeys(("--kube-as-group", "--kube-as-user"), Use.IDENTITY),
     **dict.fromkeys(
         ("--ca-file", "--cert-file", "--key-file", "--keyring", "--password", "--post-renderer",
          "--post-renderer-args", "--repo", "--username", "--version"),
@@ -99,6 +102,12 @@ def parse_helm_args(helm_args: Sequence[str]) -> tuple[HelmFlag, ...]:
     The message shows no value: it may be a secret.
     """
     return tuple(_checked(flag) for flag in _split(tuple(helm_args)))
+
+
+def acting_as(helm_flags: Sequence[HelmFlag]) -> tuple[str, tuple[str, ...]]:
+    """The user, "" for none, and the groups that these flags act as."""
+    users = [flag.value for flag in helm_flags if flag.name == "--kube-as-user"]
+    return users[-1] if users else "", tuple(f.value for f in helm_flags if f.name == "--kube-as-group")
 
 
 def _split(words: tuple[str, ...]) -> Iterator[HelmFlag]:

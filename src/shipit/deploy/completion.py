@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from shipit.deploy.timing import FORBIDDEN_FOR, GLANCE, LATE, LOGS_LATE, STEP_LOOK_EVERY
 from shipit.diagnosis import Finding, Observation, State, diagnose, outcome_of, why_vanished
-from shipit.errors import ApiError, Forbidden
+from shipit.errors import ApiError, Forbidden, IdentityChanged
 from shipit.events import Emit, JobChanged, PodChanged, Warned
 from shipit.hints import NO_HINT
 from shipit.logs import Follower
@@ -111,6 +111,8 @@ class Watch:
         return StepResult(StepOutcome.UNKNOWN, f"{what}: {why.reason}", why.hint)
 
     def _silence(self, error: ApiError, elapsed: float) -> StepResult | None:
+        if isinstance(error, IdentityChanged):
+            raise error
         self._once("silence", Warned(f"{error.message}; still trying", error.hint))
         if not isinstance(error, Forbidden):
             self._forbidden = None

@@ -23,6 +23,7 @@ STRATEGIES = HelmVersion(4, 0, 0)
 """Since then `--wait` takes one."""
 HISTORY_MAX = 20
 _LONG_AGO = "2020-01-01T00:00:00Z"
+_NOT_RENDERING = (Use.WAITING, Use.IDENTITY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,7 @@ class Target:
 def environment(environ: Mapping[str, str], kubeconfig: str) -> dict[str, str]:
     """The environment that helm runs in: nothing in it leads helm to another cluster than shipit talks to.
 
-    `kubeconfig` are the absolute paths of the kubeconfig files that shipit read, as KUBECONFIG lists them (helm runs
-    in another folder); "" when it read none.
+    What HELM_KUBE… and HELM_NAMESPACE say is in `kubeconfig` (an absolute path) and in the namespace already.
     """
     kept = {
         name: value
@@ -77,7 +77,9 @@ def render_args(target: Target, helm_flags: Sequence[HelmFlag], chart: str, valu
         "--output=json",
         *_where(target),
         *values.below,
-        *_words(flag for flag in helm_flags if flag.use is not Use.WAITING and flag.name != "--hide-notes"),
+        *_words(
+            flag for flag in helm_flags if flag.use not in _NOT_RENDERING and flag.name != "--hide-notes"
+        ),
         *values.above,
         target.release,
         chart,

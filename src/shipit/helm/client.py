@@ -37,7 +37,9 @@ class HelmCli:
         lease: float | None,
         read_within: float,
         masked: Callable[[str], str],
+        before_each: Callable[[], None],
     ) -> None:
+        self._before_each = before_each
         self._target = target
         self._helm_flags = helm_flags
         self._folder = folder
@@ -118,6 +120,7 @@ class HelmCli:
         return self._read(args, f"reading the {what} of revision {revision}")
 
     def _start(self, args: list[str]) -> Process:
+        self._before_each()
         return start(self._command, args, lease=self._lease, masked=self._masked)
 
     def _read(
@@ -130,6 +133,7 @@ class HelmCli:
         environ: Mapping[str, str] | None = None,
     ) -> str:
         """What helm prints. Raises HelmFailed with the cause, when one can be read from its stderr."""
+        self._before_each()
         target = self._target
         command = replace(self._command, environ=environ) if environ else self._command
         ended, text = read(command, args, doing, within=within or self._read_within, masked=self._masked)
@@ -154,14 +158,16 @@ def connect(
     lease: float | None = None,
     read_within: float = READ_WITHIN,
     masked: Callable[[str], str] = str,
+    before_each: Callable[[], None] = lambda: None,
 ) -> HelmCli:
     """Find helm and take its version, once.
 
     The binary is `binary`, else the environment's SHIPIT_HELM, else `helm` on its PATH. `workdir` is the folder in
-    which helm runs: relative paths in its flags start there; `folder` is private and outlives every helm. `context` and `kubeconfig` (absolute
-    paths, as KUBECONFIG lists them) are those of shipit's own client, "" where it has none. An upgrade or rollback
-    that hears no `keep_alive` for `lease` seconds is interrupted (None: no such bound); what only reads is killed after `read_within` seconds.
-    `masked` gives a text without the secrets that are known by then.
+    which helm runs: relative paths in its flags start there; `folder` is private and outlives every helm. `context` and
+    `kubeconfig` (an absolute path) are those of shipit's own client, "" where it has none; `before_each` is called
+    before each helm that reaches the cluster, and what it raises keeps that helm from starting. An upgrade or rollback
+    that hears no `keep_alive` for `lease` seconds is interrupted (None: no such bound); what only reads is killed after
+    `read_within` seconds. `masked` gives a text without the secrets that are known by then.
     Raises Refused when helm is missing or too old, Usage for flags that this helm doesn't have.
     """
     found = _find(binary or environ.get(BINARY_VARIABLE) or "", environ)
@@ -179,6 +185,7 @@ def connect(
         lease=lease,
         read_within=read_within,
         masked=masked,
+        before_each=before_each,
     )
 
 
