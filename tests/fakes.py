@@ -27,6 +27,7 @@ from shipit.model import (
     Ref,
     Rendered,
     Revision,
+    Storage,
     Values,
     Workload,
     World,
@@ -428,6 +429,7 @@ class FakeHelm:
     calls: list[str] = field(default_factory=list)
     processes: list[FakeProcess] = field(default_factory=list)
     version: HelmVersion = field(default_factory=lambda: HelmVersion(4, 1, 0))
+    storage: Storage = "Secret"
 
     def render(self, chart: str, values: Values) -> Rendered:
         self.calls.append("render")

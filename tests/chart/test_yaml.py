@@ -95,6 +95,28 @@ def test_the_first_of_several_merged_maps_wins() -> None:
     assert load_yaml("a: &a {x: 1}\nb: &b {x: 2, z: 3}\nc: {<<: [*a, *b]}")["c"] == {"x": 1, "z": 3}
 
 
+def test_an_anchor_may_be_set_again_and_an_alias_means_the_last_one() -> None:
+    """As in two containers that a chart's loop makes of one text (read with Helm 3.22 and 4.3)."""
+    text = """
+one: &x {name: a, env: &e [1]}
+two: *x
+three: &x {name: b, env: &e [2], same: *e}
+four: *x
+five: {<<: *x, name: c}
+"""
+    b = {"name": "b", "env": [2], "same": [2]}
+    a = {"name": "a", "env": [1]}
+    assert load_yaml(text) == {"one": a, "two": a, "three": b, "four": b, "five": {**b, "name": "c"}}
+    assert load_yaml("a: &x 017\nb: &x 12:30\nc: *x\n") == {"a": 15, "b": "12:30", "c": "12:30"}
+
+
+def test_an_alias_of_nothing_is_refused_all_the_same() -> None:
+    with pytest.raises(Refused, match="undefined alias"):
+        load_yaml("a: &x 1\nb: &x 2\nc: *y\n")
+    with pytest.raises(Refused, match="contains itself"):
+        load_yaml("a: &x 1\nb: &x [*x]\n")
+
+
 def test_what_two_aliases_name_can_be_changed_apart() -> None:
     found = load_yaml("a: &l {app: shop}\nb: *l")
     found["a"]["app"] = "other"

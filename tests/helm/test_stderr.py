@@ -118,6 +118,61 @@ SAID: list[tuple[str, HelmReason]] = [
         "unreachable",
     ),
     ('Error: kubernetes cluster unreachable: context "foo" does not exist', "unreachable"),
+    (
+        (
+            "Error: values don't meet the specifications of the schema(s) in the following chart(s):\nc:\n"
+            'failing loading "http://127.0.0.1:1/x.json": HTTP request failed for http://127.0.0.1:1/x.json: '
+            'Get "http://127.0.0.1:1/x.json": dial tcp 127.0.0.1:1: connect: connection refused'
+        ),
+        "chart",
+    ),
+    (
+        (
+            "Error: values don't meet the specifications of the schema(s) in the following chart(s):\nc:\n"
+            'Get "http://127.0.0.1:1/x.json": dial tcp 127.0.0.1:1: connect: connection refused'
+        ),
+        "chart",
+    ),
+    (
+        'Error: failed parsing --set-file data: Get "https://files/x": dial tcp: lookup files: no such host',
+        "arguments",
+    ),
+    ("Error: execution error at (c/templates/b.yaml:1:3): Unauthorized: connection refused", "render"),
+    (
+        (
+            'Error: template: c/templates/a.yaml:1:3: executing "c/templates/a.yaml" at <lookup "v1" "Secret" "" "">: '
+            'error calling lookup: Get "https://127.0.0.1:1/api": dial tcp 127.0.0.1:1: connect: connection refused'
+        ),
+        "unreachable",
+    ),
+    (
+        (
+            "Error: error while running post render on files: error while running command ./pr. error output:\n"
+            "dial tcp 127.0.0.1:1: connect: connection refused: exit status 1"
+        ),
+        "render",
+    ),
+    (
+        (
+            'Error: looks like "https://charts" is not a valid chart repository or cannot be reached: '
+            'Get "https://charts/index.yaml": dial tcp: lookup charts: no such host'
+        ),
+        "chart",
+    ),
+    (
+        (
+            'Error: could not download oci://reg/d: failed to perform "FetchReference" on source: '
+            'Get "https://reg/v2/d/manifests/1.0.0": dial tcp: lookup reg: no such host'
+        ),
+        "chart",
+    ),
+    (
+        (
+            'Error: query: failed to query with labels: Get "https://10.0.0.1/api/v1/namespaces/a/secrets": '
+            "dial tcp 10.0.0.1:443: i/o timeout"
+        ),
+        "unreachable",
+    ),
     ("Error: unknown flag: --bogus", "arguments"),
     ('Error: path "/nope" not found', "chart"),
     ("Error: chart requires kubeVersion: >9 which is incompatible with Kubernetes v1.34.0", "chart"),

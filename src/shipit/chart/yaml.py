@@ -3,7 +3,8 @@
 Both decode through `sigs.k8s.io/yaml` (1.3 to 1.6), which is go-yaml v2 and a conversion to JSON. The rules here
 are those of its `resolve.go` and `decode.go`: `y`, `yes` and `on` are booleans; `12:30`, `2024-01-01` and `=` are
 text; `017`, `0o17`, `0b11`, `0x1f` and `1_000` are integers; of equal keys the last one counts, a merge key (`<<`)
-included; a key that is a number or a boolean becomes text; only the first document of a text is read.
+included; a key that is a number or a boolean becomes text; an alias means the last anchor of its name; only the first
+document of a text is read.
 """
 
 from __future__ import annotations
@@ -58,17 +59,23 @@ def load_yaml(text: str, source: str = "") -> Any:
     Raises Refused, naming `source` and the line, for what Helm would not read either.
     """
     try:
-        loader = _Loader(text)
         try:
-            return _Conversion(source).value(loader.get_node()) if loader.check_node() else None
-        finally:
-            loader.dispose()
+            return _loaded(_Loader(text), source)
+        except yaml.composer.ComposerError:
+            return _loaded(_Recomposer(text), source)
     except yaml.YAMLError as error:
         raise _refused(source, _line(error), _problem(error)) from error
     except UnicodeError as error:
         raise _refused(source, 0, "not valid UTF-8") from error
     except RecursionError as error:
         raise _refused(source, 0, "nested too deeply") from error
+
+
+def _loaded(loader: Any, source: str) -> Any:
+    try:
+        return _Conversion(source).value(loader.get_node()) if loader.check_node() else None
+    finally:
+        loader.dispose()
 
 
 class _Loader(_Parser):
@@ -78,6 +85,30 @@ class _Loader(_Parser):
         if kind is not yaml.ScalarNode:
             return str(super().resolve(kind, value, implicit))  # type: ignore[no-untyped-call]
         return _PLAIN if implicit[0] else _QUOTED
+
+
+class _Recomposer(_Loader):
+    """Lets an anchor be set again, which libyaml's own composer refuses: PyYAML's, slower, on libyaml's events."""
+
+    _composer = yaml.composer.Composer
+    check_node, get_node, compose_document = (
+        _composer.check_node,
+        _composer.get_node,
+        _composer.compose_document,
+    )
+    compose_scalar_node = _composer.compose_scalar_node
+    compose_sequence_node = _composer.compose_sequence_node
+    compose_mapping_node = _composer.compose_mapping_node
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.anchors: dict[str, yaml.Node] = {}
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event: Any = self.peek_event()
+        if not isinstance(event, yaml.AliasEvent):
+            self.anchors.pop(event.anchor, None)
+        return self._composer.compose_node(self, parent, index)  # type: ignore[arg-type]
 
 
 class _Conversion:

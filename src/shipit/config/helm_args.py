@@ -60,7 +60,7 @@ _WITH_VALUE = {
     **dict.fromkeys(("--kube-as-group", "--kube-as-user"), Use.IDENTITY),
     **dict.fromkeys(
         ("--ca-file", "--cert-file", "--key-file", "--keyring", "--password", "--post-renderer",
-         "--post-renderer-args", "--repo", "--username", "--version"),
+         "--post-renderer-args", "--post-renderer-strategy", "--repo", "--username", "--version"),
         Use.RENDERING,
     ),
     **dict.fromkeys(("--set", "--set-file", "--set-json", "--set-literal", "--set-string"), Use.VALUES),
@@ -74,6 +74,11 @@ _WITHOUT_VALUE = {
         Use.RENDERING,
     ),
     **dict.fromkeys(("--reset-then-reuse-values", "--reset-values", "--reuse-values"), Use.VALUES),
+    **dict.fromkeys(
+        ("--disable-openapi-validation", "--force", "--force-conflicts", "--force-replace", "--recreate-pods",
+         "--skip-crds", "--take-ownership", "--wait-for-jobs"),
+        Use.UPGRADE,
+    ),
     "--wait": Use.WAITING,
 }  # fmt: skip
 _USES = {**_WITH_VALUE, **_WITHOUT_VALUE}
@@ -99,6 +104,9 @@ class HelmFlag:
 def parse_helm_args(helm_args: Sequence[str]) -> tuple[HelmFlag, ...]:
     """Split `helm_args` into flags. Raises Usage for a word that belongs to none and for a flag that shipit sets.
 
+    A word behind a flag that is not known here, of a newer helm, is its value: of one that takes none helm itself
+    would refuse it, in the rendering.
+
     The message shows no value: it may be a secret.
     """
     return tuple(_checked(flag) for flag in _split(tuple(helm_args)))
@@ -116,9 +124,14 @@ def _split(words: tuple[str, ...]) -> Iterator[HelmFlag]:
         name, joined = _name(words[at])
         if not name:
             raise Usage(f'item no. {at + 1} is not a flag; write a flag and its value as "--flag=value"')
-        length = 1 if joined or name not in _WITH_VALUE else 2
+        follows = name in _WITH_VALUE or (name not in _USES and _is_value(words[at + 1 : at + 2]))
+        length = 2 if follows and not joined else 1
         yield HelmFlag(name, _USES.get(name, Use.UPGRADE), words[at : at + length])
         at += length
+
+
+def _is_value(words: tuple[str, ...]) -> bool:
+    return bool(words) and not words[0].startswith("-")
 
 
 def _name(word: str) -> tuple[str, bool]:

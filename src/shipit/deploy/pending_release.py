@@ -20,7 +20,7 @@ ANOTHERS = 3
 def recover_pending_release(
     request: Request, world: World, found: UpgradeRecord | None, emit: Emit, *, dead: bool
 ) -> None:
-    """Remove the pending revision by the UID of its Secret, if its helm is dead; only ever called under the lock.
+    """Remove the pending revision by the UID of the object that holds it, if its helm is dead; only ever called under the lock.
 
     `found` is the upgrade that an earlier deploy had noted: its helm is certainly gone when that deploy is `dead`, else once its
     revision is older than helm's timeout. Somebody else's helm gets longer, and is alive as long as a Job of its hooks
@@ -31,15 +31,16 @@ def recover_pending_release(
     if not history or not history[-1].pending:
         return
     newest = history[-1]
+    kind = world.helm.storage
     stored = world.cluster.find(
-        "v1", "Secret", request.namespace, f"owner=helm,name={request.release},version={newest.number}"
+        "v1", kind, request.namespace, f"owner=helm,name={request.release},version={newest.number}"
     )
     ours = found is not None and found.owed and _is_ours(newest, found, request, world)
     patience = request.spec.timeout * (1 if ours else ANOTHERS)
     if not stored or not (ours and dead):
         _refuse_living(newest, stored, patience, request, world)
     meta = stored[0]["metadata"]
-    ref = Ref("v1", "Secret", request.namespace, meta["name"])
+    ref = Ref("v1", kind, request.namespace, meta["name"])
     try:
         world.cluster.delete(
             ref, uid=meta["uid"], version=meta.get("resourceVersion", ""), propagation="Background"

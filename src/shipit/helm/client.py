@@ -15,9 +15,10 @@ from shipit.errors import HelmFailed, Refused
 from shipit.helm import arguments, responses, stderr
 from shipit.helm.arguments import Target
 from shipit.helm.process import Command, Process
+from shipit.helm.storage import storage_of
 from shipit.helm.values import ValueFlags, value_flags
 from shipit.hints import advice, kubectl
-from shipit.model import HelmExit, HelmVersion, Rendered, Revision, Values
+from shipit.model import HelmExit, HelmVersion, Rendered, Revision, Storage, Values
 
 BINARY_VARIABLE = "SHIPIT_HELM"
 READ_WITHIN = 120.0
@@ -34,6 +35,7 @@ class HelmCli:
         *,
         folder: Path,
         version: HelmVersion,
+        storage: Storage,
         lease: float | None,
         read_within: float,
         masked: Callable[[str], str],
@@ -49,6 +51,7 @@ class HelmCli:
         self._read_within = read_within
         self._masked = masked
         self.version = version
+        self.storage = storage
         self.binary = command.binary
 
     def render(self, chart: str, values: Values) -> Rendered:
@@ -168,7 +171,8 @@ def connect(
     before each helm that reaches the cluster, and what it raises keeps that helm from starting. An upgrade or rollback
     that hears no `keep_alive` for `lease` seconds is interrupted (None: no such bound); what only reads is killed after
     `read_within` seconds. `masked` gives a text without the secrets that are known by then.
-    Raises Refused when helm is missing or too old, Usage for flags that this helm doesn't have.
+    Raises Refused when helm is missing or too old or keeps its releases where shipit can't find them, Usage for flags
+    that this helm doesn't have.
     """
     found = _find(binary or environ.get(BINARY_VARIABLE) or "", environ)
     command = Command(found, (), arguments.environment(environ, kubeconfig), workdir)
@@ -182,6 +186,7 @@ def connect(
         command,
         folder=folder,
         version=version,
+        storage=storage_of(environ),
         lease=lease,
         read_within=read_within,
         masked=masked,

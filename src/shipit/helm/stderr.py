@@ -53,9 +53,13 @@ class Cause(NamedTuple):
 
 
 def _cause(pattern: str, reason: HelmReason, says: str, hint: Hint = NO_HINT) -> Cause:
-    return Cause(re.compile(pattern, re.IGNORECASE), reason, says, hint)
+    return Cause(re.compile(pattern, re.IGNORECASE | re.MULTILINE), reason, says, hint)
 
 
+_NETWORK = r"connection refused|no such host|i/o timeout|TLS handshake|Unauthorized"
+
+# The first that is found counts. Not every network failure is the cluster's: what helm fetches from elsewhere, and
+# what a template, a post-renderer or a downloader says in its own words, comes before what only sounds like it.
 CAUSES = (
     _cause(
         r"another operation \(install/upgrade/rollback\) is in progress",
@@ -98,7 +102,7 @@ CAUSES = (
         kubectl("config", "get-contexts"),
     ),
     _cause(
-        r"cluster unreachable|connection refused|no such host|i/o timeout|TLS handshake|Unauthorized",
+        rf"cluster unreachable|error calling lookup: .*(?:{_NETWORK})",
         "unreachable",
         "helm can't reach the cluster",
         kubectl("cluster-info"),
@@ -107,6 +111,30 @@ CAUSES = (
         r"failed parsing --set",
         "arguments",
         "helm can't read an assignment",
+    ),
+    _cause(
+        r"specifications of the schema[\s\S]*(?:failing loading \"http|Get \"http|schema from HTTP)",
+        "chart",
+        "helm can't fetch a schema that the chart's values.schema.json refers to",
+        advice("copy it into the chart, or add --skip-schema-validation to helm_args (Helm 3.16 or newer)"),
+    ),
+    _cause(
+        r"post.?render|template: \S+:\d+|execution error at \(",
+        "render",
+        "the chart does not render",
+    ),
+    _cause(
+        r"not a valid chart repository|could not download|failed to perform \"\w+\" on source"
+        r"|/v2/\S+/(?:tags|manifests|blobs)/",
+        "chart",
+        "helm can't fetch the chart, or one that it depends on",
+        advice("helm dependency build fetches the charts that a chart depends on, once and for all"),
+    ),
+    _cause(
+        _NETWORK,
+        "unreachable",
+        "helm can't reach the cluster",
+        kubectl("cluster-info"),
     ),
     _cause(
         r"unknown (?:shorthand )?flag|invalid argument",
@@ -121,8 +149,7 @@ CAUSES = (
         "the values don't fit the chart's schema",
     ),
     _cause(
-        r"template: \S+:\d+|execution error at \(|parse error at \(|YAML parse error|^\s*executing "
-        r"|error unmarshaling JSON|error converting YAML|post.?render",
+        r"parse error at \(|YAML parse error|^\s*executing |error unmarshaling JSON|error converting YAML",
         "render",
         "the chart does not render",
     ),
@@ -182,6 +209,8 @@ def failure(
     known = {"release": release, "namespace": namespace, "chart": chart}
     what = found.says.format(**known) if found else f"helm failed while {doing}"
     first = lines[0] if lines else "it said nothing"
+    if first.endswith(":") and len(lines) > 1:  # it only announces what follows
+        first = f"{first} {lines[-1].strip()}"
     return HelmFailed(
         f"{what}: {first.rstrip(':')}",
         reason=found.reason if found else "other",
@@ -197,5 +226,5 @@ def _filled(hint: Hint, known: dict[str, str]) -> Hint:
 
 
 def _find(lines: Iterable[str]) -> Cause | None:
-    every = tuple(lines)
-    return next((cause for cause in CAUSES if any(map(cause.pattern.search, every))), None)
+    text = "\n".join(lines)
+    return next((cause for cause in CAUSES if cause.pattern.search(text)), None)

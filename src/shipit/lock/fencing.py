@@ -18,6 +18,7 @@ from shipit.model import (
     Ref,
     Rendered,
     Revision,
+    Storage,
     Values,
     World,
 )
@@ -65,6 +66,10 @@ class _Helm:
     @property
     def version(self) -> HelmVersion:
         return self.inner.version
+
+    @property
+    def storage(self) -> Storage:
+        return self.inner.storage
 
     def render(self, chart: str, values: Values) -> Rendered:
         return self.inner.render(chart, values)

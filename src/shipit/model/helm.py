@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from shipit.model.kubernetes import Json
+
+Storage = Literal["Secret", "ConfigMap"]
+"""The kind of the objects that Helm keeps its releases in."""
 
 
 class HelmVersion(NamedTuple):

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from shipit.model.helm import HelmExit, HelmVersion, Rendered, Revision, Values
+from shipit.model.helm import HelmExit, HelmVersion, Rendered, Revision, Storage, Values
 from shipit.model.kubernetes import Job, Json, KubeEvent, Pod, Ref, Workload
 
 
@@ -53,6 +53,10 @@ class Helm(Protocol):
 
     @property
     def version(self) -> HelmVersion: ...
+
+    @property
+    def storage(self) -> Storage:
+        """What kind of object holds a revision."""
 
     def render(self, chart: str, values: Values) -> Rendered:
         """Render like the real upgrade, with the API server's answers to `lookup`, changing nothing."""

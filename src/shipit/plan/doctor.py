@@ -15,7 +15,7 @@ from shipit.lock import holder_of, lease_ref
 from shipit.model import Plan, Ref, World
 from shipit.plan.build import build_plan
 from shipit.plan.own_objects import keep_own_objects
-from shipit.plan.preflight import dry_run_app, dry_run_step, missing_verbs
+from shipit.plan.preflight import dry_run_app, dry_run_step, missing_verbs, storage_verbs
 from shipit.plan.preparation import fresh, mask_and_check_references, summary
 from shipit.plan.rendering import ReleaseRendering, render_release
 from shipit.plan.step_checks import check_step
@@ -117,7 +117,8 @@ def _migration(plan: Plan, emit: Emit) -> str:
 
 
 def _permissions(request: Request, world: World) -> str:
-    missing = missing_verbs(world.cluster, request.namespace, lock.VERBS)
+    more = (*storage_verbs(world.helm.storage), *lock.VERBS)
+    missing = missing_verbs(world.cluster, request.namespace, more)
     if missing:
         raise Refused(
             f"not allowed: {', '.join(f'{verb} {resource}' for _, resource, verb in missing)}",

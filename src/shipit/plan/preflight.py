@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from shipit.chart import Document, pod_template_of, resources
 from shipit.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, NotFound, Refused
 from shipit.hints import advice, shipit
-from shipit.model import Cluster, Json, Plan, Ref, Step, as_text, metadata_of, spec_of
+from shipit.model import Cluster, Json, Plan, Ref, Step, Storage, as_text, metadata_of, spec_of
 from shipit.plan.objects import Objects, needed
 from shipit.plan.three_way_merge import three_way_merge
 
@@ -19,9 +19,14 @@ VERBS: Rules = (
     ("", "pods", ("get", "list", "watch")),
     ("", "pods/log", ("get",)),
     ("", "events", ("list",)),
-    ("", "secrets", ("get", "list", "create", "update", "delete")),  # where Helm keeps its releases
 )
 BARE_POD_VERBS: Rules = (("", "pods", ("create", "delete")),)
+
+
+def storage_verbs(storage: Storage) -> Rules:
+    """What helm itself does with what it keeps its releases in."""
+    plural = {"Secret": "secrets", "ConfigMap": "configmaps"}[storage]
+    return (("", plural, ("get", "list", "create", "update", "delete")),)
 
 
 def missing_verbs(cluster: Cluster, namespace: str, more: Rules = ()) -> tuple[tuple[str, str, str], ...]:
@@ -34,10 +39,11 @@ def missing_verbs(cluster: Cluster, namespace: str, more: Rules = ()) -> tuple[t
     )
 
 
-def check_permissions(cluster: Cluster, namespace: str, steps: Sequence[Step]) -> None:
+def check_permissions(cluster: Cluster, namespace: str, steps: Sequence[Step], storage: Storage) -> None:
     """Raises Refused naming everything that the caller may not do but a deploy does."""
     bare = any(step.ref.kind == "Pod" for step in steps)
-    missing = missing_verbs(cluster, namespace, BARE_POD_VERBS if bare else ())
+    more = (*storage_verbs(storage), *(BARE_POD_VERBS if bare else ()))
+    missing = missing_verbs(cluster, namespace, more)
     if missing:
         named = ", ".join(f"{verb} {resource}" for _, resource, verb in missing)
         raise Refused(

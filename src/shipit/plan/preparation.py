@@ -93,7 +93,7 @@ def mask_and_check_references(plan: Plan, rendering: ReleaseRendering, world: Wo
 
 
 def _check(plan: Plan, world: World, rendering: ReleaseRendering, emit: Emit) -> None:
-    check_permissions(world.cluster, plan.namespace, plan.steps)
+    check_permissions(world.cluster, plan.namespace, plan.steps, world.helm.storage)
     mask_and_check_references(plan, rendering, world)
     for step in plan.steps:
         check_step(step)
