@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shipit.chart.source import kept_files
+from shipit.chart.source import chart_files, kept_files
 from shipit.errors import Refused
 
 
@@ -56,6 +56,25 @@ CHART = (
     "charts/_off/Chart.yaml",
     "charts/.git/Chart.yaml",
 )
+
+
+def test_the_files_of_a_chart_are_those_that_helm_loads_without_its_repository_s_history(
+    tmp_path: Path,
+) -> None:
+    chart = write(
+        tmp_path / "shop",
+        *("Chart.yaml", "templates/a.yaml", ".github/deploy.yaml", "node_modules/x/index.js", "src/main.py"),
+        *(".git/objects/ab/cdef", "charts/db/.git/HEAD", "charts/db/Chart.yaml", ".hg/store"),
+    )
+    (chart / ".helmignore").write_text("node_modules/\n*.py\n")
+    (chart / "loop").symlink_to(chart)
+    found = {str(path.relative_to(chart)) for path in chart_files(chart)}
+    assert found == {
+        *("Chart.yaml", "templates/a.yaml", ".github/deploy.yaml", ".helmignore", "charts/db/Chart.yaml")
+    }
+    assert list(chart_files(tmp_path / "shop-1.tgz")) == [tmp_path / "shop-1.tgz"]
+
+
 KEPT = {
     "Chart.yaml",
     "Chart.lock",

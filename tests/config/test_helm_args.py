@@ -58,6 +58,21 @@ def test_a_word_that_belongs_to_no_flag_is_refused_unseen(words: tuple[str, ...]
     assert problem(*words).startswith(f"item no. {len(words)} is not a flag")
 
 
+def test_a_value_of_its_own_word_belongs_to_its_flag_also_where_that_is_a_newer_helm_s() -> None:
+    words = ("--post-renderer-strategy", "nohooks", "--new-in-helm-5", "a value", "--newer", "--qps", "-1")
+    assert [(each.words, each.use) for each in parse_helm_args(words)] == [
+        (("--post-renderer-strategy", "nohooks"), Use.RENDERING),
+        (("--new-in-helm-5", "a value"), Use.UPGRADE),
+        (("--newer",), Use.UPGRADE),
+        (("--qps", "-1"), Use.CLUSTER),
+    ]
+
+
+@pytest.mark.parametrize("name", ["--force-conflicts", "--take-ownership", "--skip-crds", "--wait-for-jobs"])
+def test_a_word_behind_a_flag_that_takes_none_is_refused(name: str) -> None:
+    assert problem(name, "other") == 'item no. 2 is not a flag; write a flag and its value as "--flag=value"'
+
+
 @pytest.mark.parametrize("word", ["--wait", "--wait=true", "--wait=false", "--wait=hookOnly", "--wait="])
 def test_only_how_helm_waits_can_be_chosen(word: str) -> None:
     """With `hookOnly` or `false` helm would not wait, and the rollout would count as done."""

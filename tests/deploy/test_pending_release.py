@@ -55,6 +55,16 @@ def world() -> Fakes:
     return found
 
 
+def test_a_revision_that_a_config_map_holds_is_cleared_there(world: Fakes) -> None:
+    """Never a Secret of the same labels, which another helm's driver has left."""
+    world.helm.storage = "ConfigMap"
+    secret = world.cluster.objects[STORED]
+    world.cluster.create({**secret, "kind": "ConfigMap", "metadata": {**secret["metadata"], "uid": ""}})
+    recover_pending_release(REQUEST, world.world, owed(), world.told, dead=True)
+    assert not gone(world)
+    assert STORED._replace(kind="ConfigMap") not in world.cluster.objects
+
+
 def owed(*, revision: int = 2, handover: bool = False) -> UpgradeRecord:
     """What the deploy had begun that made the revision."""
     made = digest(split(MANIFEST, NAMESPACE))

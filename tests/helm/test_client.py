@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from shipit.config import parse_helm_args
-from shipit.errors import HelmFailed, Refused, Usage, refusing
+from shipit.errors import HelmFailed, IdentityChanged, Refused, Usage, refusing
 from shipit.helm import HelmCli, connect
 from shipit.model import HelmVersion, Values
 from shipit.output import Mask
@@ -67,6 +67,45 @@ class Desk:
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("driver", "storage"),
+    [("", "Secret"), ("secrets", "Secret"), ("configmap", "ConfigMap"), ("configmaps", "ConfigMap")],
+)
+def test_the_driver_says_what_holds_a_revision(desk: Desk, driver: str, storage: str) -> None:
+    assert desk.helm(HELM_DRIVER=driver).storage == storage
+    assert desk.helm().storage == "Secret"
+
+
+@pytest.mark.parametrize("driver", ["sql", "memory", "ConfigMap"])
+def test_a_driver_that_keeps_releases_elsewhere_is_refused(desk: Desk, driver: str) -> None:
+    with pytest.raises(Refused, match=f"HELM_DRIVER is {driver}, which shipit does not support"):
+        desk.helm(HELM_DRIVER=driver)
+
+
+def test_something_is_done_before_each_helm_and_what_it_raises_keeps_helm_from_starting(desk: Desk) -> None:
+    done: list[str] = []
+
+    def before() -> None:
+        done.append("renewed")
+        if len(done) > 1:
+            raise IdentityChanged("elsewhere")
+
+    helm = connect(
+        release="shop",
+        namespace="prod",
+        workdir=desk.folder,
+        folder=desk.folder,
+        environ={**desk.environ, "FAKE_HELM": "answer", "FAKE_ANSWER": os.devnull},
+        before_each=before,
+    )
+    helm.manifest(1)
+    (desk.folder / "args").unlink()
+    for ask in (helm.history, lambda: helm.rollback(1, timeout=5)):
+        with pytest.raises(IdentityChanged):
+            ask()
+    assert not (desk.folder / "args").exists()
 
 
 def test_the_version_is_taken_once(desk: Desk) -> None:

@@ -48,6 +48,16 @@ def test_missing_permissions_name_the_role_to_create_and_the_rest_is_looked_at(
     assert states(world)["dry run"] == "done"
 
 
+def test_where_helm_keeps_its_releases_in_config_maps_no_right_on_secrets_is_asked_for(
+    world: Fakes, request_: Request
+) -> None:
+    world.helm.storage = "ConfigMap"
+    world.cluster.forbidden = {"create secrets", "list secrets", "update configmaps"}
+    with pytest.raises(Refused, match="1 of 9 checks failed: permissions"):
+        examine(request_, world.world, world.told)
+    assert world.told.of(Warned)[-1].message == "not allowed: update configmaps"
+
+
 def test_a_chart_that_does_not_render_leaves_what_needs_it_unknown(world: Fakes, request_: Request) -> None:
     def broken(*args: object) -> None:
         raise HelmFailed("template: shop/templates/x.yaml:1: nope")

@@ -202,6 +202,37 @@ def test_the_chart_is_rendered_once_when_nothing_else_holds_the_tag(asked: Reque
     assert world.helm.calls.count("render") == 1
 
 
+def test_what_helm_does_not_load_is_not_read_for_the_tag(asked: Request, world: Fakes) -> None:
+    """A chart that is the root of a repository: its history names every tag, and may be huge or unreadable."""
+    chart = Path(asked.chart)
+    for name in (".git/packed-refs", "node_modules/x.js", "big.bin"):
+        (chart / name).parent.mkdir(exist_ok=True)
+        (chart / name).write_text("v2")
+    with (chart / "big.bin").open("r+b") as big:
+        big.truncate(6 * 1024 * 1024)
+    (chart / ".helmignore").write_text("node_modules/\n")
+    planned(asked, world)
+    assert world.helm.calls.count("render") == 1
+
+
+def test_a_migration_with_an_image_of_its_own_needs_no_tag_where_it_says_so(
+    asked: Request, world: Fakes
+) -> None:
+    world.helm.rendered = rendered(manifest(job(tag="10"), config_map("app")))
+    with pytest.raises(Refused, match="v2 is not in the image") as refused:
+        planned(asked, world)
+    assert "require_tag = false" in str(refused.value.hint)
+    plan = planned(replace(asked, migrations=(MigrationSpec(require_tag=False),)), world)
+    assert [step.name for step in plan.before] == ["migrate"]
+
+
+def test_what_needs_no_tag_is_no_coincidence_either(asked: Request, world: Fakes) -> None:
+    (Path(asked.chart) / "values.yaml").write_text("flyway: {tag: v2}\n")
+    world.helm.rendered = rendered(manifest(job(tag="v2")))
+    planned(replace(asked, migrations=(MigrationSpec(require_tag=False),)), world)
+    assert world.helm.calls.count("render") == 1
+
+
 @pytest.mark.parametrize(
     "place",
     ["a chart of its own", "a values file", "set in the file", "--set", "--set-string", "a packed subchart"],

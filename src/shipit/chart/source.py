@@ -12,6 +12,8 @@ from shipit.errors import Refused
 
 _KEPT = {"Chart.yaml", "Chart.lock", "requirements.yaml", "requirements.lock", "values.yaml"}
 _ARCHIVE = ".tgz"
+_HISTORIES = {".git", ".hg", ".svn"}
+"""What no chart reads, though Helm would load it where a chart is the root of a repository."""
 
 
 def kept_files(chart: Path) -> Iterator[tuple[str, bytes]]:
@@ -28,9 +30,23 @@ def kept_files(chart: Path) -> Iterator[tuple[str, bytes]]:
         raise Refused(f"the chart {chart} can't be read: {error}") from error
 
 
-def _from_folder(chart: Path) -> Iterator[tuple[str, bytes]]:
+def chart_files(chart: Path) -> Iterator[Path]:
+    """The files that Helm loads of a chart, its repository's history left out; one that is an archive is one file."""
+    if not chart.is_dir():
+        yield chart
+        return
+    rules = _rules(chart)
+    for place in sorted(chart.iterdir()):
+        yield from (chart / path for path in _walk(chart, place.name, rules))
+
+
+def _rules(chart: Path) -> tuple[Rule, ...]:
     ignored = chart / ".helmignore"
-    rules = parse(ignored.read_text(encoding="utf-8", errors="replace")) if ignored.is_file() else ()
+    return parse(ignored.read_text(encoding="utf-8", errors="replace")) if ignored.is_file() else ()
+
+
+def _from_folder(chart: Path) -> Iterator[tuple[str, bytes]]:
+    rules = _rules(chart)
     for start in (*sorted(_KEPT), "crds", "charts"):
         for path in _walk(chart, start, rules):
             if _needed(path):
@@ -41,8 +57,10 @@ def _walk(chart: Path, path: str, rules: tuple[Rule, ...]) -> Iterator[str]:
     """Paths of files; symbolic links are followed, as Helm does."""
     place = chart / path
     folder = place.is_dir()
-    if not place.exists() or ignores(rules, path, folder=folder):
+    if not place.exists() or place.name in _HISTORIES or ignores(rules, path, folder=folder):
         return
+    if folder and place.is_symlink() and place.parent.resolve().is_relative_to(place.resolve()):
+        return  # it leads back up
     if not folder:
         yield path
         return

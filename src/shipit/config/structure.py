@@ -122,6 +122,13 @@ class MigrationSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Literal["before", "after"] | UnsetType,
         about("Before or after the upgrade; by its hook by default, or before.", '"before" or "after"'),
     ] = UNSET
+    require_tag: Annotated[
+        bool,
+        about(
+            "Whether its image must have the tag; false for a migration with an image of its own (Flyway).",
+            TRUTH,
+        ),
+    ] = True
     retries: Annotated[
         int | UnsetType,
         about(

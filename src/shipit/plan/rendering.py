@@ -102,7 +102,8 @@ def _check_coincidence(
 
     Only asked when the chart or the values hold that very text: then a coincidence is possible.
     """
-    tagged = [one for one in selected.objects if one.migration and uses_tag(one.body, request.tag)]
+    bound = [one for one in selected.objects if one.migration and one.spec.require_tag]
+    tagged = [one for one in bound if uses_tag(one.body, request.tag)]
     if not tagged or not is_written(request):
         return
     keys = request.spec.tag_keys

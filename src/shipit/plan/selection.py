@@ -166,11 +166,12 @@ def _unnamed(specs: tuple[MigrationSpec, ...]) -> MigrationSpec:
 
 
 def check_tag(selected: Sequence[SelectedObject], tag: str, tag_key: Sequence[str]) -> None:
-    """The tag must be in an image of what each `[migration]` runs: of several hooks, one may only wait for a port.
+    """The tag must be in an image of what each `[migration]` runs, unless it says `require_tag = false`: of several
+    hooks, one may only wait for a port.
 
     Raises Refused with the images that there are.
     """
-    migrations = [entry for entry in selected if entry.migration]
+    migrations = [entry for entry in selected if entry.migration and entry.spec.require_tag]
     reached = [entry.spec for entry in migrations if uses_tag(entry.body, tag)]
     untagged = [entry for entry in migrations if entry.spec not in reached]
     if not untagged:
@@ -184,7 +185,8 @@ def check_tag(selected: Sequence[SelectedObject], tag: str, tag_key: Sequence[st
     raise Refused(
         f"the tag {tag} is not in the image of the migration",
         hint=advice(
-            f"does {' and '.join(tag_key)} reach it? set tag_key under [release] to the value that holds the tag"
+            f"does {' and '.join(tag_key)} reach it? set tag_key under [release] to the value that holds the tag, "
+            "or require_tag = false under [migration] if it has an image of its own"
         ),
         details=tuple(f"{e.kind} {e.name}: {', '.join(images(e.body)) or 'no image'}" for e in untagged),
     )

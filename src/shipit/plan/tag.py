@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from shipit.chart import read_values, uses_tag
+from shipit.chart import chart_files, read_values, uses_tag
 from shipit.config import Request, key_path, merged, written
 from shipit.errors import Refused
 from shipit.hints import advice
@@ -15,6 +16,8 @@ from shipit.model import Json, Values
 from shipit.plan.candidates import Candidate, Rendering, counterparts, migrations_of
 
 PROBE_TAG = "shipit-probe"
+
+LARGEST_FILE = 5 * 1024 * 1024
 
 _ABSENT = object()
 
@@ -91,11 +94,13 @@ def is_written(request: Request) -> bool:
     charts = {Path(request.chart), *(Path(request.chart_of(entry)) for entry in request.migrations)}
     files = {layer for layer in layers if isinstance(layer, Path)}
     found = re.compile(rb"^(?!\s*apiVersion:).*" + re.escape(request.tag.encode()), re.MULTILINE)
-    for place in charts | files:
-        inside = place.rglob("*") if place.is_dir() else [place]
-        if any(f.suffix == ".tgz" or found.search(f.read_bytes()) for f in inside if f.is_file()):
-            return True
-    return False
+    read = itertools.chain(files, *map(chart_files, charts))
+    return any(f.suffix == ".tgz" or found.search(f.read_bytes()) for f in read if _is_small_file(f))
+
+
+def _is_small_file(path: Path) -> bool:
+    """Helm loads no chart with a larger one."""
+    return path.is_file() and path.stat().st_size <= LARGEST_FILE
 
 
 def _given(request: Request) -> list[Values]:
