@@ -79,7 +79,7 @@ def witnessed(audit: Audit, stage: Stage, role: str) -> tuple[set[Right], list[s
             continue
         if each["responseStatus"]["code"] == 403:
             denied.append(f"{each['verb']} {each['requestURI']}")
-        if about["resource"] != "selfsubjectaccessreviews":
+        if not about["resource"].startswith("selfsubject"):
             sub = f"/{about['subresource']}" if "subresource" in about else ""
             used.add((each["verb"], about.get("apiGroup", ""), about["resource"] + sub))
     return used, denied

@@ -10,6 +10,11 @@ from typing import Any
 
 import yaml
 
+try:
+    from yaml import CSafeLoader as _Base
+except ImportError:  # a PyYAML built without libyaml: slower, the same values
+    from yaml import SafeLoader as _Base  # type: ignore[assignment]
+
 from shipit.errors import Refused, Usage
 from shipit.hints import kubectl
 from shipit.model import Json
@@ -19,13 +24,13 @@ _BODIES = {CLUSTERS: "cluster", USERS: "user", CONTEXTS: "context"}
 _PATHS = {CLUSTERS: ("certificate-authority",), USERS: ("client-certificate", "client-key", "tokenFile")}
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(_Base):
     """Dates and `=` are text, as for Go."""
 
 
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, looks) for tag, looks in each if tag.rpartition(":")[2] not in ("timestamp", "value")]
-    for first, each in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    for first, each in _Base.yaml_implicit_resolvers.items()
 }
 
 
