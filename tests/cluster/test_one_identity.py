@@ -14,7 +14,7 @@ import yaml
 
 from shipit.cluster import KubeCluster, connect, helms_overrides
 from shipit.cluster.kubeconfig import Chosen, Wanted, choose
-from shipit.errors import IdentityChanged, Refused, Usage
+from shipit.errors import Forbidden, IdentityChanged, Refused, Usage
 from tests.scripted_api import Api, Fault, Handler, Json, kubeconfig, refuses, says, serving_securely
 
 WHO = "POST /apis/authentication.k8s.io/v1/selfsubjectreviews"
@@ -274,6 +274,26 @@ def test_each_request_says_whom_it_acts_as(api: Api, tmp_path: Path) -> None:
         ("Impersonate-Extra-scopes%2Fof%20mine", "zürich".encode().decode("latin-1")),
     ]
     assert dict(heard[0])["authorization"] == "Bearer of-the-pipeline"
+
+
+def test_who_may_not_act_as_another_is_told_so(api: Api, tmp_path: Path) -> None:
+    words = 'users "jane" is forbidden: User "joe" cannot impersonate resource "users" in API group ""'
+    api.on("GET", refuses(403, "Forbidden", words))
+    cluster = connected(
+        api, kubeconfig(tmp_path, api.address, {"token": "t", "as": "jane"}, **api.trust), tmp_path / "f"
+    )
+    with pytest.raises(Forbidden, match=r'^not allowed to act as somebody else: .*User "joe"') as caught:
+        cluster.check()
+    assert "impersonate" in str(caught.value.hint)
+    cluster.close()
+
+
+def test_a_kubeconfig_that_may_not_be_read_is_not_passed_over(tmp_path: Path) -> None:
+    """As with kubectl: another file would lead to another cluster."""
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    with pytest.raises(Refused, match="loop can't be used"):
+        chosen(loop, write(tmp_path / "a", entries("a", current="a")))
 
 
 def test_helm_gets_the_context_alone_readable_by_nobody_else(api: Api, tmp_path: Path) -> None:

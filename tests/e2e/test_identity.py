@@ -366,7 +366,9 @@ def connect_proxy() -> Iterator[tuple[str, list[str]]]:
             request = client.makefile("rb")
             first = request.readline().decode()
             headers = iter(request.readline, b"\r\n")
-            asked.append(first.split()[1] + "".join(h.decode() for h in headers if h.lower().startswith(b"proxy-a")))
+            asked.append(
+                first.split()[1] + "".join(h.decode() for h in headers if h.lower().startswith(b"proxy-a"))
+            )
             host, port = first.split()[1].split(":")
             with socket.create_connection((host, int(port))) as server:
                 client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")

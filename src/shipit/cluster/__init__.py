@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -31,14 +33,14 @@ def connect(
     """The cluster of a context, or the one whose pod this is when there is no kubeconfig. Nothing is asked of it yet.
 
     The kubeconfig that helm gets, and keys and certificates, are written to `folder`, which is private and must outlive
-    the cluster's use; without one to a temporary folder, where they stay. A credential plugin runs in `plugins_folder`,
+    the cluster's use; without one to a temporary folder, which goes with this process. A credential plugin runs in `plugins_folder`,
     where helm's does.
 
     Raises Usage for a kubeconfig or context that isn't there, Refused for one that can't be used, and Unauthorized
     or Unreachable when its credential plugin fails or hangs.
     """
     wanted = Wanted(kubeconfig or "", context or "", overrides)
-    private = PrivateKubeconfig(wanted, folder or Path(tempfile.mkdtemp(prefix="shipit-kubeconfig-")))
+    private = PrivateKubeconfig(wanted, folder or _temporary())
 
     def session(deadline: Deadline) -> Session:
         return log_in(private.renew(), private.folder, deadline, plugins_folder=plugins_folder)
@@ -46,3 +48,9 @@ def connect(
     chosen = private.chosen
     api = Api(session, clock, context=chosen.context, login_within=LOGIN_WITHIN)
     return KubeCluster(api, clock, private)
+
+
+def _temporary() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="shipit-kubeconfig-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder

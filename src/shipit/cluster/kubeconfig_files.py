@@ -52,12 +52,12 @@ def find_files(kubeconfig: str | None, environ: Mapping[str, str]) -> tuple[Path
     """
     if kubeconfig:
         named = Path(kubeconfig).expanduser().absolute()
-        if not named.exists():
+        if not _is_there(named):
             raise Usage(f"the kubeconfig {kubeconfig} does not exist")
         return (named,)
     listed = dict.fromkeys(part for part in environ.get("KUBECONFIG", "").split(os.pathsep) if part)
     candidates = [Path(part) for part in listed] or [Path("~/.kube/config").expanduser()]
-    return tuple(path.absolute() for path in candidates if path.exists())
+    return tuple(path.absolute() for path in candidates if _is_there(path))
 
 
 def read_files(paths: Sequence[Path]) -> Entries:
@@ -71,6 +71,16 @@ def read_files(paths: Sequence[Path]) -> Entries:
                 found.setdefault(name, _with_absolute_paths(entry, kind, path.parent))
         current = current or _text(path, body.get("current-context"), "current-context")
     return Entries(merged[CLUSTERS], merged[USERS], merged[CONTEXTS], current)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise bad(_named(path), (error.strerror or "unreadable").lower()) from error
+    return True
 
 
 def bad(where: str, problem: str) -> Refused:

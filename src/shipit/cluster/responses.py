@@ -19,7 +19,7 @@ from shipit.errors import (
     Unauthorized,
     Unreachable,
 )
-from shipit.hints import kubectl
+from shipit.hints import advice, kubectl
 from shipit.model import Json, as_map, as_maps, as_text
 
 SUCCESS = range(200, 300)
@@ -162,6 +162,13 @@ def _causes(call: Call, decoded: Json) -> tuple[str, ...]:
 
 def _forbidden(call: Call, reason: str, words: str) -> Forbidden:
     """RBAC names what is missing; quota and admission say "forbidden" too, in words of their own."""
+    if "cannot impersonate resource" in words:
+        return Forbidden(
+            f"not allowed to act as somebody else: {words}",
+            status=403,
+            reason=reason,
+            hint=advice("`as` in the kubeconfig, and --kube-as-user, need a Role with the verb impersonate"),
+        )
     if not re.search(r"\bcannot \w+ resource\b", words):
         return Forbidden(words, status=403, reason=reason)
     where = f" in namespace {call.namespace}" if call.namespace else ""
