@@ -174,6 +174,7 @@ SAID: list[tuple[str, HelmReason]] = [
         "unreachable",
     ),
     ("Error: unknown flag: --bogus", "arguments"),
+    ("Error: unknown flag: --post-renderer-strategy", "arguments"),
     ('Error: path "/nope" not found', "chart"),
     ("Error: chart requires kubeVersion: >9 which is incompatible with Kubernetes v1.34.0", "chart"),
     ("Error: cannot load values.yaml: error converting YAML to JSON: yaml: line 1", "chart"),

@@ -174,6 +174,7 @@ def connect(
     Raises Refused when helm is missing or too old or keeps its releases where shipit can't find them, Usage for flags
     that this helm doesn't have.
     """
+    storage = storage_of(environ)
     found = _find(binary or environ.get(BINARY_VARIABLE) or "", environ)
     command = Command(found, (), arguments.environment(environ, kubeconfig), workdir)
     version = _version(command, read_within)
@@ -186,7 +187,7 @@ def connect(
         command,
         folder=folder,
         version=version,
-        storage=storage_of(environ),
+        storage=storage,
         lease=lease,
         read_within=read_within,
         masked=masked,

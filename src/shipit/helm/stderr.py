@@ -108,6 +108,12 @@ CAUSES = (
         kubectl("cluster-info"),
     ),
     _cause(
+        r"unknown (?:shorthand )?flag|invalid argument",
+        "arguments",
+        "helm does not know a flag of helm_args",
+        advice("see helm_args under [release]"),
+    ),
+    _cause(
         r"failed parsing --set",
         "arguments",
         "helm can't read an assignment",
@@ -135,12 +141,6 @@ CAUSES = (
         "unreachable",
         "helm can't reach the cluster",
         kubectl("cluster-info"),
-    ),
-    _cause(
-        r"unknown (?:shorthand )?flag|invalid argument",
-        "arguments",
-        "helm does not know a flag of helm_args",
-        advice("see helm_args under [release]"),
     ),
     _cause(r"cannot load \S+\.(?:yaml|lock|json)", "chart", "helm can't read the chart {chart}"),
     _cause(
