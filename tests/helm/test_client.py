@@ -103,8 +103,9 @@ def test_something_is_done_before_each_helm_and_what_it_raises_keeps_helm_from_s
     helm.manifest(1)
     (desk.folder / "args").unlink()
     for ask in (helm.history, lambda: helm.rollback(1, timeout=5)):
-        with pytest.raises(IdentityChanged):
+        with pytest.raises(IdentityChanged) as changed, refusing():
             ask()
+        assert changed.value.exit_code == 8, "also before anything was changed"
     assert not (desk.folder / "args").exists()
 
 
