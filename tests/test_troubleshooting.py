@@ -17,7 +17,7 @@ SOURCE = ROOT / "src" / "shipit"
 TOLD = {
     **dict.fromkeys(
         ("Usage", "Refused", "MigrationFailed", "MigrationTimedOut", "UpgradeFailed", "Busy", "Unknown", "AfterFailed",
-         "Interrupted", "HelmFailed", "LockLost", "Unreachable", "Unauthorized", "Warned", "Unset"),
+         "Interrupted", "HelmFailed", "LockLost", "Unreachable", "Unauthorized", "IdentityChanged", "Warned", "Unset"),
         0,
     ),
     "wrong": 1,
