@@ -13,7 +13,9 @@ from shipit.errors import Usage
 
 BASE = '[release]\nname = "shop"\nchart = "chart"\n'
 RELEASE_KEYS = "chart, context, create_namespace, helm_args, name, namespace, rollback_on_failure, set, tag_key, timeout, values"
-MIGRATION_KEYS = "chart, job, name, on_timeout, phase, require_tag, retries, set, start_timeout, template, timeout, values"
+MIGRATION_KEYS = (
+    "chart, job, name, on_timeout, phase, require_tag, retries, set, start_timeout, template, timeout, values"
+)
 DURATION = 'a duration like "90s", "15m" or "1h30m" (units h, m, s, ms)'
 PATHS = 'write the path of a value as for --set, like "image.tag" or "images[0].tag", or a list of such paths'
 LATER = "charts from a registry or repository are not supported yet; use a folder"
