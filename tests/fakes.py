@@ -120,6 +120,7 @@ class FakeCluster:
         self.logs: dict[str, bytes] = {}
         self.calls: list[str] = []
         self.forbidden: set[str] = set()
+        self.unserved: set[tuple[str, str]] = set()
         self.broken: Callable[[str], ApiError | None] = lambda call: None
         self._numbers = itertools.count(1)
         self.departed: list[Json] = []
@@ -184,8 +185,8 @@ class FakeCluster:
             raise Conflict("changed", status=409, reason="Conflict")
         return copy.deepcopy(current) if dry_run else self._store(ref, copy.deepcopy(manifest))
 
-    def apply(self, manifest: Json, *, dry_run: bool = False) -> Json:
-        self._called(f"{'dry-' if dry_run else ''}apply {_ref(manifest)}")
+    def apply(self, manifest: Json, *, dry_run: bool = False, force: bool = False) -> Json:
+        self._called(f"{'dry-' if dry_run else ''}apply {_ref(manifest)}{' by force' if force else ''}")
         return copy.deepcopy(manifest)
 
     def patch(self, ref: Ref, patch: Json, *, uid: str) -> Json:
@@ -208,7 +209,12 @@ class FakeCluster:
         return f"{verb} {resource}" not in self.forbidden
 
     def namespaced(self, api_version: str, kind: str) -> bool | None:
-        return kind not in ("Namespace", "ClusterRole")
+        if (api_version, kind) in self.unserved:
+            return None
+        return kind not in ("Namespace", "ClusterRole", "CustomResourceDefinition")
+
+    def api_versions(self) -> tuple[str, ...]:
+        return ("v1", "apps/v1")
 
     # ── typed views ──────────────────────────────────────────────────────────────────────────────
 
@@ -424,6 +430,8 @@ class FakeHelm:
     manifests: dict[int, str] = field(default_factory=dict)
     hooked: str = ""
     others: dict[tuple[str, str], list[Revision]] = field(default_factory=dict)
+
+    crds: str = ""
     upgrade_ends: HelmExit = field(default_factory=lambda: HelmExit(0))
     upgrade_takes: float = 3.0
     calls: list[str] = field(default_factory=list)
@@ -440,6 +448,14 @@ class FakeHelm:
         if self.rendered_as is None:
             raise HelmFailed("execution error")
         return replace(self.rendered_as, install=install)
+
+    def render_offline(self, chart: str, values: Values, **served: Any) -> Rendered:
+        self.calls.append("render offline")
+        return self.rendered
+
+    def definitions(self, chart: Path, values: Values) -> str:
+        self.calls.append("definitions")
+        return self.crds
 
     def history(self, *, within: float | None = None) -> tuple[Revision, ...]:
         return tuple(self.revisions)
@@ -502,7 +518,8 @@ def fakes(rendered: Rendered | None = None) -> Fakes:
 
 def _ref(body: Json) -> Ref:
     meta = body["metadata"]
-    return Ref(body["apiVersion"], body["kind"], meta.get("namespace", ""), meta["name"])
+    name = meta.get("name") or meta["generateName"] + "abcde"
+    return Ref(body["apiVersion"], body["kind"], meta.get("namespace", ""), name)
 
 
 def _merged(body: Json, patch: Json) -> Json:

@@ -191,7 +191,8 @@ class Stopped(KeyboardInterrupt):
 class HelmFailed(ShipitError):
     """helm ended with an error: `details` are its words, secrets cut out. Translated by whoever ran it.
 
-    `reason` is what its words name as the cause, "other" when they name none that is known.
+    `reason` is what its words name as the cause, "other" when they name none that is known. `unknown_kinds` are the
+    API versions and kinds that the API server doesn't serve, when that is all that was wrong.
     """
 
     outcome = Outcome.REFUSED
@@ -203,9 +204,11 @@ class HelmFailed(ShipitError):
         reason: HelmReason = "other",
         hint: Hint = NO_HINT,
         details: tuple[str, ...] = (),
+        unknown_kinds: tuple[tuple[str, str], ...] = (),
     ) -> None:
         super().__init__(message, hint=hint, details=details)
         self.reason = reason
+        self.unknown_kinds = unknown_kinds
 
 
 class ApiError(Unknown):
@@ -243,6 +246,26 @@ class NotFound(ApiError):
 
 class Forbidden(ApiError):
     """403: RBAC, quota or an admission plugin said no."""
+
+
+class NotAllowed(Forbidden):
+    """RBAC: the caller may not ask for this at all."""
+
+
+class QuotaExceeded(Forbidden):
+    """A quota has no room for the object."""
+
+
+class Denied(Forbidden):
+    """An admission policy or webhook said no, with whatever status."""
+
+
+class WebhookFailed(Forbidden):
+    """An admission webhook that has to be asked gave no answer, however often: certainly nothing was done."""
+
+
+class NoDryRun(ApiError):
+    """An admission webhook can't be asked in a dry run: what it would say of the real object is not known."""
 
 
 class Unauthorized(ApiError):

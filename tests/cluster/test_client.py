@@ -302,3 +302,23 @@ def test_pods_that_a_stateful_set_leaves_as_they_are_are_not_waited_for(
 
 def test_a_workload_that_is_not_there(cluster: KubeCluster) -> None:
     assert cluster.workload(WEB) is None
+
+
+def test_what_is_served_is_listed_as_charts_ask_for_it(api: Api, cluster: KubeCluster) -> None:
+    """A group whose server is down is left out; Kubernetes' own kinds are known to Helm."""
+    groups = [
+        {"name": name, "versions": [{"groupVersion": f"{name}/v1"}]}
+        for name in ("apps", "example.com", "down.example.com", "storage.k8s.io")
+    ]
+    served = [{"name": "widgets", "kind": "Widget", "namespaced": True}]
+    api.on("GET /apis", says({"kind": "APIGroupList", "groups": groups}))
+    api.on("GET /apis/example.com/v1", says({"kind": "APIResourceList", "resources": served}))
+    api.on("GET /apis/down.example.com/v1", refuses(503, "ServiceUnavailable", "down"))
+    assert cluster.api_versions() == (
+        "v1",
+        "apps/v1",
+        "example.com/v1",
+        "example.com/v1/Widget",
+        "down.example.com/v1",
+        "storage.k8s.io/v1",
+    )

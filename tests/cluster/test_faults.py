@@ -14,11 +14,16 @@ from shipit.errors import (
     AlreadyExists,
     ApiError,
     Conflict,
+    Denied,
     Forbidden,
     Invalid,
+    NoDryRun,
+    NotAllowed,
     NotFound,
+    QuotaExceeded,
     Unauthorized,
     Unreachable,
+    WebhookFailed,
 )
 from shipit.model import Ref
 from tests.scripted_api import Api, Fault, Handler, Json, drops, kubeconfig, missing, refuses, says, serving
@@ -485,3 +490,107 @@ def test_calls_that_share_a_bound_are_given_up_together(world: World) -> None:
     with pytest.raises(Unreachable):
         world.cluster.job("shop", "migrate")
     assert world.waited > 8 + DEADLINE - 5
+
+
+# ── admission ────────────────────────────────────────────────────────────────────────────────────
+
+NOT_CALLED = (
+    'Internal error occurred: failed calling webhook "w.example.com": failed to call webhook: '
+    'Post "https://w.shop.svc:443/?timeout=10s": context deadline exceeded'
+)
+SILENT_WEBHOOK = refuses(500, "InternalError", NOT_CALLED)
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_webhook_that_comes_back_lets_the_create_through(world: World, *, dry_run: bool) -> None:
+    world.api.on("POST", SILENT_WEBHOOK, SILENT_WEBHOOK, says(job(), 201))
+    assert world.cluster.create(wanted(), dry_run=dry_run)["metadata"]["uid"] == "u1"
+    assert world.api.calls == [f"POST {JOBS}"] * 3, "nothing was done: there is nothing to look for"
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_webhook_that_stays_silent_is_a_clear_no(world: World, *, dry_run: bool) -> None:
+    world.api.on("POST", SILENT_WEBHOOK)
+    with pytest.raises(WebhookFailed, match=r"context deadline exceeded \(tried \d+ times\)$") as caught:
+        world.cluster.create(wanted(), dry_run=dry_run)
+    assert caught.value.status == 500
+    assert DEADLINE - 5 < world.waited <= DEADLINE + 1
+
+
+def test_a_silent_webhook_after_a_lost_answer_leaves_it_open(world: World) -> None:
+    world.api.on("POST", drops(), SILENT_WEBHOOK)
+    world.api.on("GET", missing())
+    with pytest.raises(Unreachable):
+        world.cluster.create(wanted())
+
+
+def test_an_apply_and_a_deletion_meet_webhooks_too(world: World) -> None:
+    world.api.on("PATCH", SILENT_WEBHOOK, says(job()))
+    world.api.on("DELETE", SILENT_WEBHOOK, says({"kind": "Status", "status": "Success"}))
+    world.cluster.apply(wanted(), dry_run=True, force=True)
+    world.cluster.delete(REF, uid="u1")
+    assert "force=true" in world.api.asked[0].query
+    assert world.api.calls == [f"PATCH {MIGRATE}"] * 2 + [f"DELETE {MIGRATE}"] * 2
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "words"),
+    [
+        (422, "Invalid", "jobs \"m\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no"),
+        (403, "Forbidden", 'admission webhook "w" denied the request: no'),
+        (400, "BadRequest", 'admission webhook "w" denied the request without explanation'),
+        (500, "InternalError", 'admission webhook "w" denied the request: no'),
+    ],
+)  # fmt: skip
+def test_a_policy_that_says_no_is_known_whatever_its_status(
+    world: World, status: int, reason: str, words: str
+) -> None:
+    world.api.on("POST", refuses(status, reason, words))
+    with pytest.raises(Denied) as caught:
+        world.cluster.create(wanted(), dry_run=True)
+    assert caught.value.message == words
+    assert len(world.api.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        'admission webhook "w" does not support dry run',
+        'admission webhook "w" denied the request: dry-run is not supported',
+        'admission webhook "w" denied the request: we don\'t support dry runs',
+    ],
+)
+def test_a_webhook_that_knows_no_dry_run_is_no_answer(world: World, words: str) -> None:
+    world.api.on("POST", refuses(400, "BadRequest", words))
+    with pytest.raises(NoDryRun):
+        world.cluster.create(wanted(), dry_run=True)
+
+
+FULL = refuses(
+    403,
+    "Forbidden",
+    'jobs.batch "m" is forbidden: exceeded quota: few, requested: count/jobs.batch=1, used: count/jobs.batch=1, '
+    "limited: count/jobs.batch=1",
+)
+
+
+def test_a_quota_still_counts_for_a_moment_what_was_just_deleted(world: World) -> None:
+    world.api.on("POST", FULL, FULL, says(job(), 201))
+    assert world.cluster.create(wanted())["metadata"]["uid"] == "u1"
+
+
+def test_a_quota_that_stays_full_says_so_at_the_end_and_to_a_dry_run_at_once(world: World) -> None:
+    world.api.on("POST", FULL)
+    with pytest.raises(QuotaExceeded, match="exceeded quota: few"):
+        world.cluster.create(wanted(), dry_run=True)
+    assert len(world.api.asked) == 1
+    with pytest.raises(QuotaExceeded, match=r"limited: count/jobs.batch=1 \(tried"):
+        world.cluster.create(wanted())
+
+
+def test_what_rbac_forbids_is_told_from_what_admission_does(world: World) -> None:
+    world.api.on(
+        "POST", refuses(403, "Forbidden", 'User "ci" cannot create resource "jobs" in API group "batch"')
+    )
+    with pytest.raises(NotAllowed):
+        world.cluster.create(wanted())

@@ -148,7 +148,7 @@ class Api:
             if found is not None:
                 return found
             if not deadline.left:
-                raise self._silent(call, silence, tries) from silence
+                raise self._silent(call, silence, tries, lost=lost) from silence
 
     def stream(self, call: Call, attempt: Attempt, *, quiet: float) -> Any:
         """Open a stream, tried once: whoever follows it tries again in its own time. Raises ApiError."""
@@ -217,8 +217,11 @@ class Api:
             raise self._silent(call, error, tries) from error
         self._clock.sleep(pause)
 
-    def _silent(self, call: Call, error: ApiError, tries: int) -> Unreachable:
+    def _silent(self, call: Call, error: NotSent | Lost, tries: int, *, lost: bool = False) -> ApiError:
+        """What it comes to. A clear no is none when an earlier answer was lost: that try may have gone through."""
         times = f" (tried {tries} times)" if tries > 1 else ""
+        if not lost and isinstance(error, NotSent) and (said := error.verdict) is not None:
+            return type(said)(f"{said.message}{times}", status=said.status, reason=said.reason)
         return Unreachable(
             f"can't {call} (API server {self.server}): {error.message}{times}",
             status=error.status,

@@ -73,6 +73,10 @@ class Call:
         return METHODS[self.verb]
 
     @property
+    def dry_run(self) -> bool:
+        return ("dryRun", "All") in self.query
+
+    @property
     def secret(self) -> bool:
         """Nothing of its bodies may be shown."""
         return self.kind is not None and self.kind.name == "Secret"

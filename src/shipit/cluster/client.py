@@ -101,6 +101,9 @@ class KubeCluster(Writes):
         found = self._kinds.find(api_version, kind)
         return found.namespaced if found is not None else None
 
+    def api_versions(self) -> tuple[str, ...]:
+        return self._kinds.api_versions()
+
     def job(self, namespace: str, name: str) -> Job | None:
         body = self._read(JOB, namespace, name)
         return job_of(body) if body is not None else None

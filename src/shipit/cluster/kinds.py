@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from shipit.cluster.api import Api
 from shipit.cluster.calls import Call, Kind, root_of
-from shipit.errors import NotFound, Unreachable
+from shipit.errors import ApiError, NotFound, Unreachable
 from shipit.hints import advice
 from shipit.model import as_maps, as_text
 
@@ -33,6 +35,10 @@ _BUILT_IN = (
     Kind("apps/v1", "StatefulSet", "statefulsets", namespaced=True),
     Kind("coordination.k8s.io/v1", "Lease", "leases", namespaced=True),
 )
+
+
+GROUP_WITHIN = 3.0
+"""Seconds in which a group of custom resources has to say what it holds."""
 
 
 class Kinds:
@@ -79,6 +85,20 @@ class Kinds:
             for each in as_maps(body.get("resources"))
             if each.get("kind") and each.get("name") and "/" not in as_text(each.get("name"))
         ]
+
+    def api_versions(self) -> tuple[str, ...]:
+        """See `world.Cluster`. A group whose server is down is left out."""
+        listed = as_maps(self._api.read(Call("get", "/apis")).get("groups"))
+        found = ["v1"]
+        for group in listed:
+            name = as_text(group.get("name"))
+            for served in as_maps(group.get("versions")):
+                version = as_text(served.get("groupVersion"))
+                found.append(version)
+                if "." in name and not name.endswith(".k8s.io"):
+                    with suppress(ApiError), self._api.within(GROUP_WITHIN):
+                        found += [f"{version}/{kind.name}" for kind in self._served(version)]
+        return tuple(found)
 
     def _is_group_served(self, api_version: str) -> bool:
         """An unserved group answers "404 page not found" like any web server; this list is JSON."""

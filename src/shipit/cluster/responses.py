@@ -13,11 +13,16 @@ from shipit.errors import (
     AlreadyExists,
     ApiError,
     Conflict,
+    Denied,
     Forbidden,
     Invalid,
+    NoDryRun,
+    NotAllowed,
     NotFound,
+    QuotaExceeded,
     Unauthorized,
     Unreachable,
+    WebhookFailed,
 )
 from shipit.hints import advice, kubectl
 from shipit.model import Json, as_map, as_maps, as_text
@@ -31,6 +36,16 @@ UNTYPED = "failed to create typed patch object"
 QUOTA_RACE = "Operation cannot be fulfilled on resourcequotas"
 """What a creation is turned away with when others use up the same quota at that moment: it may be sent again."""
 
+# Admission speaks before anything is stored, and with any status: a policy or webhook chooses its own
+_NOT_CALLED = re.compile(r"failed calling webhook|failed to call webhook")
+_DENIED = re.compile(
+    r"ValidatingAdmissionPolicy '.*' denied request|admission webhook \".*\" denied the request"
+)
+_NO_DRY_RUN = re.compile(
+    r"(?i)n[o']t support(?:ed)?\b.*\bdry[- ]?run|\bdry[- ]?runs? \w+ (?:not|un)\W?(?:be )?supported"
+)
+_QUOTA_FULL = re.compile(r"exceeded quota: ")
+
 MOST_WORDS = 1000
 """Characters of the API server's words that are shown."""
 
@@ -38,15 +53,23 @@ MOST_WORDS = 1000
 class NotSent(Unreachable):
     """The request certainly never arrived, or was turned away unseen: it may be sent again, whatever it is.
 
-    `after` is how many seconds the server asks to wait first; `hopeless` when asking again can't help.
+    `after` is how many seconds the server asks to wait first; `hopeless` when asking again can't help; `verdict` what
+    it is once it was asked often enough, None when that is no more than silence.
     """
 
     def __init__(
-        self, message: str, *, status: int | None = None, after: float = 0.0, hopeless: bool = False
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        after: float = 0.0,
+        hopeless: bool = False,
+        verdict: ApiError | None = None,
     ) -> None:
         super().__init__(message, status=status)
         self.after = after
         self.hopeless = hopeless
+        self.verdict = verdict
 
 
 class Lost(Unreachable):
@@ -84,6 +107,8 @@ def result_of(call: Call, answer: Answer) -> Json:
     if answer.status in SUCCESS:
         return _checked(call, decoded, answer)
     told = decoded.get("kind") == "Status"
+    if told and (said := _of_admission(call, answer.status, decoded)) is not None:
+        raise said
     if (
         told
         and answer.status == HTTPStatus.INTERNAL_SERVER_ERROR
@@ -152,6 +177,22 @@ def _refusal(call: Call, status: int, decoded: Json) -> ApiError:
     return ApiError(f"the API server refused to {call}: {words}", status=status, reason=reason)
 
 
+def _of_admission(call: Call, status: int, decoded: Json) -> ApiError | None:
+    """What admission said; None when it was not admission that spoke."""
+    reason, words = as_text(decoded.get("reason")), _words(call, decoded)
+    if call.dry_run and _NO_DRY_RUN.search(words):
+        return NoDryRun(words, status=status, reason=reason)
+    if _DENIED.search(words):
+        return Denied(words, status=status, reason=reason)
+    if _NOT_CALLED.search(words):
+        return NotSent(words, status=status, verdict=WebhookFailed(words, status=status, reason=reason))
+    if _QUOTA_FULL.search(words):
+        full = QuotaExceeded(words, status=status, reason=reason)
+        # what was just deleted is still counted for a moment
+        return full if call.dry_run else NotSent(words, status=status, verdict=full)
+    return None
+
+
 def _causes(call: Call, decoded: Json) -> tuple[str, ...]:
     """The fields of a rejected object, one a line, where there are several."""
     causes = as_maps(as_map(decoded.get("details")).get("causes"))
@@ -176,7 +217,7 @@ def _forbidden(call: Call, reason: str, words: str) -> Forbidden:
     if call.subresource and call.kind is not None:
         question = (call.verb, call.kind.plural, f"--subresource={call.subresource}")
     why = "answers no until a Role allows it; examples/rbac has all that are needed"
-    return Forbidden(
+    return NotAllowed(
         f"not allowed to {call.verb} {call.resource}{where}: {words}",
         status=403,
         reason=reason,

@@ -79,9 +79,10 @@ class Writes:
             reason="Conflict",
         )
 
-    def apply(self, manifest: Json, *, dry_run: bool = False) -> Json:
+    def apply(self, manifest: Json, *, dry_run: bool = False, force: bool = False) -> Json:
         """Applied twice it is the same as once."""
         call = self._call("patch", manifest, dry_run=dry_run).asking(fieldManager=HELM)
+        call = call.asking(force="true") if force else call
         return self._api.read(replace(call, content_type=APPLY_PATCH))
 
     def patch(self, ref: Ref, patch: Json, *, uid: str) -> Json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -77,6 +77,14 @@ class _Helm:
     def render_as(self, chart: str, values: Values, *, install: bool) -> Rendered:
         return self.inner.render_as(chart, values, install=install)
 
+    def render_offline(
+        self, chart: str, values: Values, *, kube_version: str, api_versions: Sequence[str]
+    ) -> Rendered:
+        return self.inner.render_offline(chart, values, kube_version=kube_version, api_versions=api_versions)
+
+    def definitions(self, chart: Path, values: Values) -> str:
+        return self.inner.definitions(chart, values)
+
     def history(self, *, within: float | None = None) -> tuple[Revision, ...]:
         return self.inner.history(within=within)
 
@@ -120,6 +128,7 @@ class _Cluster:
         self.find = inner.find
         self.may = inner.may
         self.namespaced = inner.namespaced
+        self.api_versions = inner.api_versions
         self.job = inner.job
         self.jobs = inner.jobs
         self.pod = inner.pod
@@ -142,9 +151,9 @@ class _Cluster:
         with self._proven(dry_run=dry_run):
             return self._inner.replace(manifest, dry_run=dry_run)
 
-    def apply(self, manifest: Json, *, dry_run: bool = False) -> Json:
+    def apply(self, manifest: Json, *, dry_run: bool = False, force: bool = False) -> Json:
         with self._proven(dry_run=dry_run):
-            return self._inner.apply(manifest, dry_run=dry_run)
+            return self._inner.apply(manifest, dry_run=dry_run, force=force)
 
     def patch(self, ref: Ref, patch: Json, *, uid: str) -> Json:
         with self._proven():

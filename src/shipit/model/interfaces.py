@@ -6,7 +6,7 @@ only errors of `errors.py`: `ApiError` and its subclasses from the cluster, `Hel
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -63,6 +63,16 @@ class Helm(Protocol):
 
     def render_as(self, chart: str, values: Values, *, install: bool) -> Rendered:
         """Render as if the release were not there (`install`), or as an upgrade of its first revision."""
+
+    def render_offline(
+        self, chart: str, values: Values, *, kube_version: str, api_versions: Sequence[str]
+    ) -> Rendered:
+        """Render a first install without the API server knowing its kinds. `api_versions` are what it serves, as charts
+        ask for it: `apps/v1`, `apps/v1/Deployment`.
+        """
+
+    def definitions(self, chart: Path, values: Values) -> str:
+        """What the `crds/` of a chart that has no templates hold, and those of the subcharts that are switched on."""
 
     def history(self, *, within: float | None = None) -> tuple[Revision, ...]:
         """The newest revisions, oldest first; empty when there is no release. `within` is the seconds it may take."""
@@ -133,8 +143,8 @@ class Cluster(Protocol):
     def replace(self, manifest: Json, *, dry_run: bool = False) -> Json:
         """PUT. `Conflict` when its `metadata.resourceVersion` is not the newest."""
 
-    def apply(self, manifest: Json, *, dry_run: bool = False) -> Json:
-        """Server-side apply as field manager `helm`, without force."""
+    def apply(self, manifest: Json, *, dry_run: bool = False, force: bool = False) -> Json:
+        """Server-side apply as field manager `helm`; `force` takes fields from other managers, else `Conflict`."""
 
     def patch(self, ref: Ref, patch: Json, *, uid: str) -> Json:
         """A merge patch of the object with that UID; `Conflict` when it is another one by now."""
@@ -149,6 +159,9 @@ class Cluster(Protocol):
 
     def namespaced(self, api_version: str, kind: str) -> bool | None:
         """Whether objects of that kind live in a namespace; None when the API server doesn't know the kind."""
+
+    def api_versions(self) -> tuple[str, ...]:
+        """What is served: each API version, and each custom resource's kind behind it (`cert-manager.io/v1/Issuer`)."""
 
     def job(self, namespace: str, name: str) -> Job | None: ...
 
