@@ -127,7 +127,8 @@ def test_a_deploy_of_it_is_prepared_or_refused_in_words(tmp_path: Path, body: Js
         )
         for each in references_of(odd):
             ref = Ref("v1", each.kind, NAMESPACE, each.name)
-            world.cluster.objects[ref] = {"kind": each.kind, "metadata": {"name": each.name}}
+            held = world.cluster.objects.setdefault(ref, {"kind": each.kind, "metadata": {"name": each.name}})
+            held.setdefault("data", {})[each.key] = ""
         with suppress(Refused):
             plan = planned(asked, world)
             assert [step.ref.name for step in plan.before] == ["migrate"]

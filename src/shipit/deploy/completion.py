@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from shipit.deploy.timing import FORBIDDEN_FOR, GLANCE, LATE, LOGS_LATE, STEP_LOOK_EVERY
-from shipit.diagnosis import Finding, Observation, State, diagnose, outcome_of, why_vanished
+from shipit.diagnosis import SETTLE, Finding, Observation, State, diagnose, outcome_of, why_vanished
 from shipit.errors import ApiError, Forbidden, IdentityChanged
 from shipit.events import Emit, JobChanged, PodChanged, Warned
 from shipit.hints import NO_HINT
@@ -100,6 +100,7 @@ class Watch:
             pod_events={pod.uid: self._cluster.events(pod.namespace, pod.uid) for pod in stuck},
             elapsed=elapsed,
             start_timeout=self._step.start_timeout,
+            settle=self._step.start_timeout if self._step.awaits else SETTLE,
             gone=tuple(pod for uid, pod in self._known.items() if uid not in there),
         )
         return self._last

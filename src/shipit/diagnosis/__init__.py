@@ -1,5 +1,5 @@
 """Jobs, pods and Events in, a sentence and a hint out: why something fails, and when waiting on can't help. Pure."""
 
-from shipit.diagnosis.finding import Finding, Observation
+from shipit.diagnosis.finding import SETTLE, Finding, Observation
 from shipit.diagnosis.job import State, diagnose, outcome_of, why_vanished
 from shipit.diagnosis.rollout import Restarts, overdue, why_not_ready

@@ -31,7 +31,7 @@ _WRAPPERS = re.compile(
 class Observation:
     """What was seen at one look. `elapsed` and `start_timeout` are seconds, the first since the object's creation.
 
-    `job` is None for a bare Pod, which is then the only one of `pods`. `gone` are pods seen earlier that are no
+    `settle` are the seconds that what it references gets to come up. `job` is None for a bare Pod, which is then the only one of `pods`. `gone` are pods seen earlier that are no
     longer there, as they were last seen: a Job's end takes its pods, and the reason with them. `pod_events` are by
     the pods' UIDs; all events oldest first.
     """
@@ -42,6 +42,7 @@ class Observation:
     pod_events: Mapping[str, tuple[KubeEvent, ...]] = field(default_factory=dict)
     elapsed: float = 0.0
     start_timeout: float = 300.0
+    settle: float = SETTLE
     gone: tuple[Pod, ...] = ()
 
 

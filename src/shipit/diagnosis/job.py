@@ -117,7 +117,7 @@ def _alive(pod: Pod, seen: Observation) -> Finding | None:
     """A pod that is neither finished nor being deleted."""
     age = seen.elapsed - (_seconds(seen.job.created, pod.created) if seen.job else 0.0)
     cause = _first_wait(pod, seen)
-    if cause and (cause.hope == "none" or (cause.hope == "little" and age >= SETTLE)):
+    if cause and (cause.hope == "none" or (cause.hope == "little" and age >= seen.settle)):
         return cause.final
     if not pod.ever_started and age >= seen.start_timeout:
         return _not_started(cause, seen)
@@ -171,7 +171,7 @@ def _without_pod(job: Job, seen: Observation) -> Finding | None:
 def _refused(events: list[KubeEvent], seen: Observation) -> Finding:
     """The API server lets the Job make no pod: a quota, an admission rule, an account that isn't there."""
     cause, answered = refusal(shortened(events[-1].message))
-    if answered and seen.elapsed >= SETTLE and sum(event.count for event in events) >= REPEATED:
+    if answered and seen.elapsed >= seen.settle and sum(event.count for event in events) >= REPEATED:
         return cause.final
     return _late(seen, cause)
 

@@ -32,7 +32,7 @@ class Step:
     `manifest` is what is created, to the byte; `migration` is true for what `--skip-migration` leaves out;
     `hook` is None for a migration that is no hook; `retries` is what the file sets for its Job, None for nothing;
     `of_app`: the app's own object of that name serves as it, and is neither made nor deleted. `remark` says why a hook
-    is not made as the chart renders it, "" where it is.
+    is not made as the chart renders it, "" where it is. `awaits`: something that it references is not there yet, and a step before may make it.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Step:
     retries: int | None = None
     of_app: bool = False
     remark: str = ""
+    awaits: bool = False
 
     @property
     def watched(self) -> bool:
@@ -104,7 +105,9 @@ class Plan:
     `taken_over` is what the live revision lists and hooks own from now on. `previous_jobs` are Jobs of earlier
     revisions that must not run beside this deploy's. `skipped` are the migrations that a flag leaves out, `left_out`
     what is of another operation. `helm_waits` is false when
-    Helm must not wait for the pods: on a first install whose migration comes after.
+    Helm must not wait for the pods: on a first install whose migration comes after. `definitions` are what the chart's
+    `crds/` bring and the cluster doesn't have yet: as long as they are missing, the plan is what could be known
+    without them.
     """
 
     release: str
@@ -132,6 +135,7 @@ class Plan:
     helm_waits: bool = True
     skipped: tuple[str, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    definitions: tuple[Resource, ...] = ()
 
     @property
     def steps(self) -> tuple[Step, ...]:
