@@ -74,7 +74,8 @@ def describe(env: Mapping[str, str] = os.environ) -> Sandbox:
         registry = env.get("SANDBOX_REGISTRY", REGISTRY_NAME)
         push_to = env.get("SANDBOX_PUSH_REGISTRY", registry)
         context = env.get("SANDBOX_CONTEXT") or None
-        return Sandbox(kubeconfig, context, registry, push_to, None, None, kubectl, crane, helms)
+        host = env.get("SANDBOX_HOST") or None
+        return Sandbox(kubeconfig, context, registry, push_to, host, None, kubectl, crane, helms)
     network = Cluster(places).network
     push_to, host = (network.registry, network.host) if network else ("", None)
     audit_log = places.audit_log

@@ -77,6 +77,16 @@ class ObjectUnknown:
         return f"whether {self.what} still runs is not known ({self.why})"
 
 
+@dataclass(frozen=True, slots=True)
+class DefinitionsInstalled:
+    """What the chart's `crds/` bring was installed, and nothing else was changed."""
+
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"of the chart's crds/ {', '.join(self.names)} is installed"
+
+
 class BeforeUpgrade(StrEnum):
     """What ran before the upgrade, and has succeeded."""
 
@@ -188,6 +198,7 @@ State = (
     ObjectLeft
     | ObjectAbsent
     | ObjectUnknown
+    | DefinitionsInstalled
     | BeforeUpgrade
     | AppUntouched
     | AppUntouchedByUs

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shipit.chart.source import chart_files, kept_files
+from shipit.chart.source import brings_crds, chart_files, kept_files
 from shipit.errors import Refused
 
 
@@ -152,3 +152,17 @@ def test_an_archive_that_is_none_is_refused(tmp_path: Path, content: bytes) -> N
 def test_a_chart_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="can't be read"):
         names(tmp_path / "nope")
+
+
+@pytest.mark.parametrize(
+    ("name", "brings"),
+    [
+        ("crds/a.yaml", True),
+        ("charts/db/crds/deep/a.yaml", True),
+        ("charts/crds/Chart.yaml", True),  # a subchart of that name: asking helm for nothing is no harm
+        ("templates/crds/a.yaml", False),
+        ("charts/db/values.yaml", False),
+    ],
+)
+def test_whether_it_brings_definitions_is_seen_by_its_files(tmp_path: Path, name: str, brings: bool) -> None:
+    assert brings_crds(write(tmp_path, "Chart.yaml", name)) is brings

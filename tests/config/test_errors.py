@@ -12,7 +12,7 @@ from shipit.config import Flags, load_config
 from shipit.errors import Usage
 
 BASE = '[release]\nname = "shop"\nchart = "chart"\n'
-RELEASE_KEYS = "chart, context, create_namespace, helm_args, name, namespace, rollback_on_failure, set, tag_key, timeout, values"
+RELEASE_KEYS = "chart, context, create_namespace, helm_args, name, namespace, preflight, rollback_on_failure, set, tag_key, timeout, values"
 MIGRATION_KEYS = (
     "chart, job, name, on_timeout, phase, require_tag, retries, set, start_timeout, template, timeout, values"
 )

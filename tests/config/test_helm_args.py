@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shipit.config import Use, parse_helm_args
+from shipit.config import Use, parse_helm_args, switched_on
 from shipit.errors import Usage
 
 
@@ -91,3 +91,19 @@ def test_a_value_that_looks_like_a_flag_stays_a_value() -> None:
         (("--set-file=a=b",), "a=b", Use.VALUES),
         (("--new-in-helm-5",), "", Use.UPGRADE),
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "on"),
+    [
+        ((), False),
+        (("--skip-crds",), True),
+        (("--skip-crds=true",), True),
+        (("--skip-crds=false",), False),
+        (("--skip-crds", "--skip-crds=F"), False),
+        (("--skip-crds=0", "--skip-crds"), True),
+        (("--skip-crds-not",), False),
+    ],
+)
+def test_a_flag_that_says_yes_or_no(words: tuple[str, ...], on: bool) -> None:
+    assert switched_on(parse_helm_args(words), "--skip-crds") is on

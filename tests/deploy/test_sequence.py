@@ -15,6 +15,7 @@ from shipit.errors import (
     Forbidden,
     HelmFailed,
     Interrupted,
+    Invalid,
     MigrationFailed,
     MigrationTimedOut,
     Refused,
@@ -22,11 +23,12 @@ from shipit.errors import (
     Unknown,
     Unreachable,
     UpgradeFailed,
+    WebhookFailed,
 )
 from shipit.events import LogLine, StepChanged, Warned
 from shipit.lock.record import lease_ref, record_of
 from shipit.logs.follower import Follower
-from shipit.model import HelmExit, Hook, Identity, Ref, Rendered, Revision, Values
+from shipit.model import HelmExit, Hook, Identity, Json, Ref, Rendered, Revision, Values
 from tests.fakes import NAMESPACE, FakeProcess, Fakes, Script, fakes
 from tests.releases import configured
 
@@ -700,3 +702,147 @@ def test_a_failed_upgrade_does_not_claim_a_migration_that_comes_after_it(
     with pytest.raises(UpgradeFailed, match="nothing ran before the upgrade") as caught:
         go(request_, world)
     assert "the migration is done" not in caught.value.message
+
+
+# ── what crds/ bring ─────────────────────────────────────────────────────────────────────────────
+
+DEFINITION = """\
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: gadgets.example.com}
+spec:
+  group: example.com
+  names: {plural: gadgets, kind: Gadget}
+  versions: [{name: v1, served: true}]
+"""
+GADGETS = ("example.com/v1", "Gadget")
+
+
+@pytest.fixture
+def with_crds(world: Fakes, request_: Request) -> Fakes:
+    """A first install; Gadgets are served a second after their definition was created."""
+    crds = Path(request_.chart) / "crds"
+    crds.mkdir()
+    (crds / "gadget.yaml").write_text(DEFINITION)
+    world.helm.revisions = []
+    world.helm.rendered = rendering("v2", 1)
+    world.helm.crds = f"---\n# Source: shop/crds/gadget.yaml\n{DEFINITION}"
+    world.cluster.unserved = {GADGETS}
+    create = world.cluster.create
+
+    def made(body: Json, *, dry_run: bool = False) -> Json:
+        if body["kind"] == "CustomResourceDefinition" and not dry_run:
+            world.clock.later(1, lambda: world.cluster.unserved.discard(GADGETS))
+        return create(body, dry_run=dry_run)
+
+    world.cluster.create = made  # type: ignore[method-assign,assignment]
+    return world
+
+
+def test_what_crds_bring_is_installed_before_the_migration_and_everything_is_rendered_anew(
+    with_crds: Fakes, request_: Request
+) -> None:
+    assert go(request_, with_crds) == 1
+    order = [call for call in with_crds.cluster.wrote() if "Lease" not in call]
+    assert order == ["create CustomResourceDefinition gadgets.example.com", "create Job shop/migrate"]
+    assert with_crds.helm.calls == ["definitions", "render", "definitions", "render", "upgrade app"]
+
+
+def test_what_is_refused_without_them_leaves_them_out(with_crds: Fakes, request_: Request) -> None:
+    with_crds.helm.rendered = rendering("v1", 1)
+    with pytest.raises(Refused, match="the tag v2 is not in the image"):
+        go(request_, with_crds)
+    assert [call for call in with_crds.cluster.wrote() if "Lease" not in call] == []
+
+
+def test_a_first_install_whose_dry_run_fails_only_for_them_is_looked_at_without_the_api_server(
+    with_crds: Fakes, request_: Request
+) -> None:
+    render = with_crds.helm.render
+
+    def fails(chart: str, values: Values) -> Rendered:
+        if with_crds.cluster.unserved:
+            with_crds.helm.calls.append("render in vain")
+            raise HelmFailed("no matches for kind", reason="render", unknown_kinds=(GADGETS,))
+        return render(chart, values)
+
+    with_crds.helm.render = fails  # type: ignore[method-assign]
+    assert go(request_, with_crds) == 1
+    assert with_crds.helm.calls[:3] == ["definitions", "render in vain", "render offline"]
+    assert with_crds.helm.calls[-2:] == ["render", "upgrade app"]
+
+
+def test_a_kind_that_nobody_brings_stays_a_refusal(with_crds: Fakes, request_: Request) -> None:
+    both = (GADGETS, ("example.com/v1", "Other"))
+
+    def fails(chart: str, values: Values) -> Rendered:
+        raise HelmFailed("no matches for kind", reason="render", unknown_kinds=both)
+
+    with_crds.helm.render = fails  # type: ignore[method-assign]
+    with pytest.raises(Refused, match="no matches for kind"):
+        go(request_, with_crds)
+    assert [call for call in with_crds.cluster.wrote() if "Lease" not in call] == []
+
+
+def test_what_is_refused_once_they_are_there_says_that_they_are(with_crds: Fakes, request_: Request) -> None:
+    def broken(call: str) -> Invalid | None:
+        there = call.startswith("dry-apply ConfigMap") and not with_crds.cluster.unserved
+        return Invalid("spec.size: Required value") if there else None
+
+    with_crds.cluster.broken = broken
+    with pytest.raises(Refused, match="Required value") as refused:
+        go(request_, with_crds)
+    assert str(refused.value).endswith("of the chart's crds/ gadgets.example.com is installed")
+
+
+def test_a_kind_that_is_never_served_ends_the_deploy(with_crds: Fakes, request_: Request) -> None:
+    with_crds.cluster.create = type(with_crds.cluster).create.__get__(with_crds.cluster)  # type: ignore[method-assign]
+    with pytest.raises(Refused, match=r"does not serve Gadget in example.com/v1 60 s after"):
+        go(request_, with_crds)
+    assert "create Job shop/migrate" not in with_crds.cluster.calls
+
+
+# ── webhooks that don't answer ───────────────────────────────────────────────────────────────────
+
+SILENT = 'failed calling webhook "w": failed to call webhook: Post "https://w": connection refused'
+
+
+def test_an_upgrade_that_only_a_webhook_kept_from_is_tried_once_more_as_the_next_revision(
+    world: Fakes, request_: Request
+) -> None:
+    world.helm.upgrade_ends = HelmExit(1, ("UPGRADE FAILED: " + SILENT,))
+    world.clock.later(8, lambda: setattr(world.helm, "upgrade_ends", HelmExit(0)))
+    assert go(request_, world) == 3
+    assert world.helm.calls.count("upgrade app") == 2
+    assert len([call for call in world.cluster.calls if call == "create Job shop/migrate"]) == 1
+    lease = world.cluster.objects[lease_ref(NAMESPACE, "shop")]
+    noted = record_of(lease).upgrade
+    assert noted is not None
+    assert noted.revision == 3
+    assert noted.oldest_accepted_revision == 2, "the migration that ran for the first try counts"
+
+
+def test_one_that_fails_so_twice_has_failed(world: Fakes, request_: Request) -> None:
+    world.helm.upgrade_ends = HelmExit(1, (SILENT,))
+    with pytest.raises(UpgradeFailed, match="failed calling webhook") as failed:
+        go(request_, world)
+    assert world.helm.calls.count("upgrade app") == 2
+    assert "revision 3 is failed and was not rolled back" in str(failed.value)
+
+
+def test_one_that_failed_for_another_reason_as_well_is_not_tried_again(
+    world: Fakes, request_: Request
+) -> None:
+    world.helm.upgrade_ends = HelmExit(1, (f"{SILENT} && cannot patch x: host taken",))
+    with pytest.raises(UpgradeFailed):
+        go(request_, world)
+    assert world.helm.calls.count("upgrade app") == 1
+
+
+def test_a_migration_that_no_webhook_lets_in_has_failed_and_the_app_is_untouched(
+    world: Fakes, request_: Request
+) -> None:
+    silent = WebhookFailed(SILENT, status=500)
+    world.cluster.broken = lambda call: silent if call.startswith("create Job") else None
+    with pytest.raises(MigrationFailed, match="could not be created: failed calling webhook"):
+        go(request_, world)

@@ -47,6 +47,7 @@ def test_an_upgrade_runs_no_hooks_and_waits() -> None:
         "upgrade",
         "--install",
         "--no-hooks",
+        "--skip-crds",
         "--wait",
         "--timeout=91s",
         "--description=shipit deploy of v2",
@@ -135,7 +136,7 @@ def test_what_has_done_its_work_in_the_rendering_is_not_passed_again() -> None:
     upgraded = arguments.upgrade_args(SHOP, given, CHART, NONE, timeout=60, wait=False)
 
     assert [word for word in words if word not in rendered] == []
-    assert upgraded[5:-2] == ["--set", "a=b", "--reuse-values", "--force-conflicts", "-lteam=a"]
+    assert upgraded[6:-2] == ["--set", "a=b", "--reuse-values", "--force-conflicts", "-lteam=a"]
 
 
 def test_notes_are_always_asked_for_because_they_are_frozen_too() -> None:
@@ -148,7 +149,7 @@ def test_a_handover_takes_the_live_values_and_no_others() -> None:
 
     upgrade = arguments.upgrade_args(SHOP, given, CHART, None, timeout=60, wait=False)
 
-    assert upgrade[3:] == [
+    assert upgrade[4:] == [
         "--timeout=60s", "--namespace=prod", "--reuse-values", "--take-ownership", "shop", "/frozen",
     ]  # fmt: skip
 
@@ -169,3 +170,30 @@ def test_a_helm_that_is_too_old_is_refused_with_both_versions() -> None:
 
     for good in (HelmVersion(3, 13, 0), HelmVersion(3, 22, 1), HelmVersion(4, 0, 0)):
         arguments.check_version(good, "/bin/helm")
+
+
+def test_without_the_api_server_s_word_flags_of_upgrades_are_left_out() -> None:
+    words = ("--post-renderer", "./kustomize", "--set", "a=b", "--reuse-values", "--history-max=3", "--hide-notes", "--wait=legacy")  # fmt: skip
+    given = parse_helm_args(words)
+    served = ("v1", "apps/v1")
+    args = arguments.template_args(SHOP, given, "chart", GIVEN, live=True, kube_version="v1.34.4", api_versions=served)  # fmt: skip
+    assert args == [
+        "template",
+        "--dry-run=server",
+        "--kube-version=v1.34.4",
+        "--api-versions=v1,apps/v1",
+        "--namespace=prod",
+        "--values=/v/a.json",
+        "--set=n=2500000",
+        "--post-renderer",
+        "./kustomize",
+        "--set",
+        "a=b",
+        "--set=a=b",
+        "--set-string=tag=v2",
+        "shop",
+        "chart",
+    ]
+    assert arguments.definitions_args(SHOP, given, CHART, NONE) == [
+        "template", "--include-crds", "--namespace=prod", "--set", "a=b", "shop", "/frozen",
+    ]  # fmt: skip

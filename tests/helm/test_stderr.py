@@ -220,3 +220,14 @@ def test_a_single_line_is_not_said_twice() -> None:
     assert stderr.failure(("one",), "x").details == ()
     assert stderr.failure(("one", "two"), "x").details == ("one", "two")
     assert stderr.failure((), "rendering").message == "helm failed while rendering: it said nothing"
+
+
+def test_the_kinds_that_the_api_server_does_not_know_are_named() -> None:
+    text = (
+        "Error: unable to build kubernetes objects from release manifest: [resource mapping not found for name: "
+        '"a" namespace: "" from "": no matches for kind "Gadget" in version "example.com/v1"\n'
+        'ensure CRDs are installed first, resource mapping not found for name: "b" namespace: "" from "": '
+        'no matches for kind "Issuer" in version "cert-manager.io/v1"\nensure CRDs are installed first]\n'
+    )
+    failed = stderr.failure(stderr.clean(text), "rendering")
+    assert failed.unknown_kinds == (("example.com/v1", "Gadget"), ("cert-manager.io/v1", "Issuer"))

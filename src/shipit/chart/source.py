@@ -30,6 +30,11 @@ def kept_files(chart: Path) -> Iterator[tuple[str, bytes]]:
         raise Refused(f"the chart {chart} can't be read: {error}") from error
 
 
+def brings_crds(chart: Path) -> bool:
+    """Whether the chart, or a subchart of it, has a `crds/` with something in it. Raises Refused."""
+    return any("crds" in path.split("/")[:-1] for path, _ in kept_files(chart))
+
+
 def chart_files(chart: Path) -> Iterator[Path]:
     """The files that Helm loads of a chart, its repository's history left out; one that is an archive is one file."""
     if not chart.is_dir():

@@ -100,6 +100,15 @@ def deploy(
             help="How long to wait for another deploy to finish.",
         ),
     ] = None,
+    preflight: Annotated[
+        str | None,
+        typer.Option(
+            "--preflight",
+            envvar=variable("preflight"),
+            metavar="refuse|warn",
+            help="What becomes of what dry runs, quotas and permission reviews refuse beforehand.",
+        ),
+    ] = None,
     message: Annotated[
         str,
         typer.Option(
@@ -138,6 +147,7 @@ def deploy(
             rerun=rerun,
             replace_running=replace_running,
             lock_wait=parse_duration(lock_wait, "--lock-wait") if lock_wait else 0.0,
+            preflight=preflight,
             message=message,
         )
         config = configure(session, flags)

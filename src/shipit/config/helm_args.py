@@ -118,6 +118,12 @@ def acting_as(helm_flags: Sequence[HelmFlag]) -> tuple[str, tuple[str, ...]]:
     return users[-1] if users else "", tuple(f.value for f in helm_flags if f.name == "--kube-as-group")
 
 
+def switched_on(helm_flags: Sequence[HelmFlag], name: str) -> bool:
+    """Whether a flag that says yes or no says yes, the last one deciding: `--skip-crds`, `--skip-crds=false`."""
+    said = [flag.value for flag in helm_flags if flag.name == name]
+    return bool(said) and said[-1].lower() not in ("false", "f", "0")
+
+
 def _split(words: tuple[str, ...]) -> Iterator[HelmFlag]:
     at = 0
     while at < len(words):

@@ -58,6 +58,7 @@ def load_config(
                 ("--namespace", "namespace", flags.namespace),
                 ("--context", "context", flags.context),
                 ("--upgrade-timeout", "timeout", flags.upgrade_timeout),
+                ("--preflight", "preflight", flags.preflight),
             ),
         ],
         folder,

@@ -14,7 +14,7 @@ from shipit.model import Identity, Values
 class Flags:
     """What flags (or their variables) say; None and empty: nothing. Values files are relative to the cwd.
 
-    `migration_timeout` is --timeout, also called --migration-timeout; it and `upgrade_timeout` are Go durations, as
+    `preflight` is "refuse" or "warn", as the key. `migration_timeout` is --timeout, also called --migration-timeout; it and `upgrade_timeout` are Go durations, as
     they were typed; `lock_wait` is in seconds.
     """
 
@@ -25,6 +25,7 @@ class Flags:
     set_string: tuple[str, ...] = ()
     migration_timeout: str | None = None
     upgrade_timeout: str | None = None
+    preflight: str | None = None
     skip_migration: bool = False
     rerun: bool = False
     replace_running: bool = False

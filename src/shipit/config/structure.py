@@ -83,6 +83,14 @@ class ReleaseSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     rollback_on_failure: Annotated[
         bool, about("Roll back a failed upgrade, after showing why; never a first install.", TRUTH)
     ] = False
+    preflight: Annotated[
+        Literal["refuse", "warn"],
+        about(
+            "What becomes of what dry runs, quotas and permission reviews refuse: a refusal, or a warning and it is "
+            "tried all the same.",
+            '"refuse" or "warn"',
+        ),
+    ] = "refuse"
     create_namespace: Annotated[bool, about("Create the namespace when it isn't there.", TRUTH)] = False
     helm_args: Annotated[
         Texts, about("Options that are passed to helm upgrade as they are.", TEXTS, validators.helm_args)

@@ -21,6 +21,8 @@ _TIMED_OUT = re.compile(
     r"|client rate limiter Wait returned an error: |resource \S+ not ready\. status: )"
 )
 
+_NOT_CALLED = re.compile(r"failed calling webhook|failed to call webhook")
+
 
 @dataclass(frozen=True, slots=True)
 class HelmOutcome:
@@ -36,6 +38,13 @@ class HelmOutcome:
         if self.finding is not None:
             return self.finding.reason
         return self.said[-1] if self.said else f"helm ended with {self.code}"
+
+    @property
+    def over_webhooks(self) -> bool:
+        """Whether it failed over nothing but admission webhooks that did not answer: helm joins its errors with &&."""
+        if self.code == 0 or self.finding is not None or not self.said:
+            return False
+        return all(map(_NOT_CALLED.search, self.said[-1].split(" && ")))
 
     @property
     def hint(self) -> Hint:

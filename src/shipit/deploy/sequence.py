@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from shipit import lock
 from shipit.config import Request
+from shipit.deploy.definitions import install_definitions
 from shipit.deploy.delete_policies import apply_delete_policies, delete_old_copies, make_way, may_still_run
 from shipit.deploy.existing import (
     clear_stale,
@@ -29,6 +30,7 @@ from shipit.errors import (
     HelmFailed,
     MigrationFailed,
     MigrationTimedOut,
+    ShipitError,
     Stopped,
     Unknown,
     UpgradeFailed,
@@ -38,6 +40,7 @@ from shipit.events import Emit, StepChanged, Warned
 from shipit.lock import Lease, LockLost, LockRecord, UpgradeRecord, UpgradeState, fenced, lease_ref
 from shipit.model import Plan, Ref, Step, StepResult, World
 from shipit.plan import prepare
+from shipit.states import DefinitionsInstalled
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +80,10 @@ def deploy(request: Request, world: World, emit: Emit) -> Deployed:
 def _deploy(request: Request, world: World, lease: Lease, state: DeployState, emit: Emit) -> Deployed:
     with refusing():
         recover_pending_release(request, world, lease.found, emit, dead=lease.helm_is_gone)
-        plan = prepare(request, world, lease.found, emit)
-        refuse_others(plan, world)
-        refuse_running(plan, world)
-        refuse_kept(plan, world)
+        plan = _prepare(request, world, lease, emit)
+        if plan.definitions:
+            install_definitions(plan, world, emit)
+            plan = _prepare_with_definitions(plan, request, world, lease, emit)
     state.plan = plan
     for name in plan.skipped:
         emit(StepChanged(name, "skipped", "--skip-migration"))
@@ -91,13 +94,44 @@ def _deploy(request: Request, world: World, lease: Lease, state: DeployState, em
         if plan.replace_running:
             clear_stale(plan, world, emit, anew=False)
     else:
-        _migrate_and_upgrade(plan, world, lease, state, emit)
+        plan = _migrate_and_upgrade(plan, world, lease, state, emit)
     _finish(plan, world, lease, state, emit)
     return Deployed(plan.tag, plan.revision)
 
 
-def _migrate_and_upgrade(plan: Plan, world: World, lease: Lease, state: DeployState, emit: Emit) -> None:
-    """What comes before, then the upgrade; the lock says how far we are for whoever comes after us."""
+def _prepare(request: Request, world: World, lease: Lease, emit: Emit) -> Plan:
+    """The plan, once nothing stands in its way. Raises Refused or Busy."""
+    plan = prepare(request, world, lease.found, emit)
+    refuse_others(plan, world)
+    refuse_running(plan, world)
+    refuse_kept(plan, world)
+    return plan
+
+
+def _prepare_with_definitions(
+    without: Plan, request: Request, world: World, lease: Lease, emit: Emit
+) -> Plan:
+    """The plan as Helm renders it now that what the chart's `crds/` bring is there. What is refused only now says so."""
+    folder = request.workdir / "with-crds"
+    folder.mkdir(mode=0o700)
+    try:
+        return _prepare(replace(request, workdir=folder), world, lease, emit)
+    except ShipitError as error:
+        installed = DefinitionsInstalled(tuple(each.ref.name for each in without.definitions))
+        error.states = (installed, *error.states)
+        raise
+
+
+def _migrate_and_upgrade(plan: Plan, world: World, lease: Lease, state: DeployState, emit: Emit) -> Plan:
+    """What comes before, then the upgrade; the lock says how far we are for whoever comes after us. The plan as it was
+    carried out.
+    """
+
+    def note(begun: Plan) -> None:
+        nonlocal plan
+        plan = state.plan = begun
+        lease.note(record_of(plan, UpgradeState.BEGUN))
+
     anew = counts_anew(plan, lease.found)
     clear_stale(plan, world, emit, anew=anew)
     if anew:
@@ -105,22 +139,22 @@ def _migrate_and_upgrade(plan: Plan, world: World, lease: Lease, state: DeploySt
     results = run_all(plan.before, plan, world, state, emit)
     lease.prove()
     refuse_moved(plan, world, emit)
-    begun = record_of(plan, UpgradeState.BEGUN)
-    lease.note(begun)
+    note(plan)
     state.stage = Stage.UPGRADE
     try:
-        upgrade(plan, world, emit)
+        upgrade(plan, world, emit, note)
     except UpgradeFailed:
-        note_end(lease, replace(begun, state=_after_a_failure(plan, world)), emit)
+        note_end(lease, record_of(plan, _after_a_failure(plan, world)), emit)
         raise
     except Stopped as stop:
         if not stop.again:
-            note_end(lease, replace(begun, state=UpgradeState.INTERRUPTED), emit)
+            note_end(lease, record_of(plan, UpgradeState.INTERRUPTED), emit)
         raise
-    note_end(lease, replace(begun, state=UpgradeState.APPLIED), emit)
+    note_end(lease, record_of(plan, UpgradeState.APPLIED), emit)
     apply_workload_policies(plan.before, world, emit)
     delete_old_copies(plan, world, emit)
     warn_of_moved_tag(plan, dict(each for result in results for each in result.images), world, emit)
+    return plan
 
 
 def _finish(plan: Plan, world: World, lease: Lease, state: DeployState, emit: Emit) -> None:

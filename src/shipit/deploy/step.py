@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from shipit.chart import deletes_before_creation
 from shipit.deploy.completion import wait_for_completion
+from shipit.deploy.definitions import LOOK, unserved, wait_until_served
 from shipit.deploy.existing import clear, remove, remove_hook, yield_to_others
 from shipit.deploy.suspend import suspend_unstarted
 from shipit.deploy.timing import SETTLED_WITHIN
@@ -135,6 +136,8 @@ def _make(step: Step, plan: Plan, world: World, emit: Emit, *, keep: bool) -> St
         yield_to_others(step, plan, world)
         remove_hook(step, uid_of(old), plan, world)
     made = _create(step, plan, world)
+    if left := wait_until_served(step.manifest, world):
+        raise MigrationFailed(unserved(left), hint=LOOK, states=(plan.app_at(step),))
     return StepResult(StepOutcome.SUCCEEDED, step.remark, uid=uid_of(made))
 
 

@@ -27,6 +27,8 @@ PROOF_WITHIN = 60.0
 """What the pods of a suspended Job get to go, their last status telling whether a container ever ran."""
 HELM_SLACK = 30.0
 """What helm gets beyond its own timeout, which counts each operation, before it is stopped."""
+WEBHOOK_PAUSE = 5.0
+"""Before helm is run once more, when an admission webhook did not answer it."""
 FORBIDDEN_FOR = 30.0
 """After which a 403 is believed: an API server that has just started may not know its Roles yet."""
 STEADY = 10.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from shipit.deploy.release_state import newest_number, newest_revision, see_hist
 from shipit.deploy.rollback import roll_back, way_back
 from shipit.deploy.rollout import Rollout, newest_pods
 from shipit.deploy.taken_over import keep_taken_over
-from shipit.deploy.timing import LAST_LOOK, ROLLOUT_LOOK_EVERY, ROLLOUT_LOOK_WITHIN
+from shipit.deploy.timing import LAST_LOOK, ROLLOUT_LOOK_EVERY, ROLLOUT_LOOK_WITHIN, WEBHOOK_PAUSE
 from shipit.errors import (
     AfterFailed,
     ApiError,
@@ -27,14 +27,45 @@ from shipit.model import Plan, World
 from shipit.states import State
 
 
-def upgrade(plan: Plan, world: World, emit: Emit) -> None:
-    """Upgrade the release, and watch its pods become ready.
+def _unnoted(plan: Plan) -> None: ...
 
-    Raises UpgradeFailed with the reason in the cluster's words, Unknown when what helm made can't be learned.
+
+def upgrade(plan: Plan, world: World, emit: Emit, note: Callable[[Plan], None] = _unnoted) -> Plan:
+    """Upgrade the release, and watch its pods become ready. Returns the plan as it was carried out.
+
+    Where helm failed over nothing but an admission webhook that did not answer, it is run once more, as the next
+    revision; `note` hears of that before. Raises UpgradeFailed with the reason in the cluster's words, Unknown when
+    what helm made can't be learned.
     """
     keep_taken_over(plan, world)
     if plan.handover is not None:
         _hand_over(plan, plan.handover, world, emit)
+    outcome, rollout = _run(plan, world, emit)
+    if outcome.over_webhooks and (again := _once_more(plan, world)) is not None:
+        emit(Warned(f"an admission webhook did not answer helm, which is run once more: {outcome.reason}"))
+        world.clock.sleep(WEBHOOK_PAUSE)
+        note(again)
+        plan = again
+        outcome, rollout = _run(plan, world, emit)
+    if outcome.code != 0 or outcome.finding is not None:
+        raise _failed(plan, rollout, outcome, world, emit)
+    _check_made(plan, world, emit)
+    return plan
+
+
+def _once_more(plan: Plan, world: World) -> Plan | None:
+    """The same upgrade behind the revision that failed; None unless that is the newest."""
+    try:
+        newest = newest_revision(world)
+    except HelmFailed:
+        return None
+    if newest is None or newest.number != plan.revision or newest.status != "failed":
+        return None
+    situation = replace(plan.situation, oldest_accepted_revision=plan.oldest_accepted_revision)
+    return replace(plan, revision=newest.number + 1, situation=situation, handover=None)
+
+
+def _run(plan: Plan, world: World, emit: Emit) -> tuple[HelmOutcome, Rollout]:
     emit(StepChanged("upgrade", "started", f"helm upgrade to {plan.tag}", plan.timeout))
     rollout = Rollout.of_helm(plan, world, emit)
     outcome = run_helm(
@@ -52,9 +83,7 @@ def upgrade(plan: Plan, world: World, emit: Emit) -> None:
     )
     if outcome.code == 0 and plan.helm_waits:
         outcome = replace(outcome, finding=rollout.settle())
-    if outcome.code != 0 or outcome.finding is not None:
-        raise _failed(plan, rollout, outcome, world, emit)
-    _check_made(plan, world, emit)
+    return outcome, rollout
 
 
 def refuse_moved(plan: Plan, world: World, emit: Emit) -> None:

@@ -24,6 +24,8 @@ STRATEGIES = HelmVersion(4, 0, 0)
 HISTORY_MAX = 20
 _LONG_AGO = "2020-01-01T00:00:00Z"
 _NOT_RENDERING = (Use.WAITING, Use.IDENTITY)
+_OF_UPGRADES = ("--reuse-values", "--reset-values", "--reset-then-reuse-values", "--hide-notes")
+"""Flags that `helm template` doesn't have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,50 @@ def render_args(target: Target, helm_flags: Sequence[HelmFlag], chart: str, valu
     ]
 
 
+def template_args(
+    target: Target,
+    helm_flags: Sequence[HelmFlag],
+    chart: str,
+    values: ValueFlags,
+    *,
+    live: bool,
+    kube_version: str,
+    api_versions: Sequence[str],
+) -> list[str]:
+    """Render a first install without the API server's word on the objects; `live`: with its answers to `lookup`."""
+    uses = (Use.CLUSTER, Use.RENDERING, Use.VALUES)
+    given = [flag for flag in helm_flags if flag.use in uses and flag.name not in _OF_UPGRADES]
+    return [
+        "template",
+        *(["--dry-run=server"] if live else []),
+        f"--kube-version={kube_version}",
+        f"--api-versions={','.join(api_versions)}",
+        *_where(target),
+        *values.below,
+        *_words(given),
+        *values.above,
+        target.release,
+        chart,
+    ]
+
+
+def definitions_args(
+    target: Target, helm_flags: Sequence[HelmFlag], chart: Path, values: ValueFlags
+) -> list[str]:
+    """Print the `crds/` of a chart without templates, and of the subcharts that its values switch on."""
+    given = [flag for flag in helm_flags if flag.use is Use.VALUES and flag.name not in _OF_UPGRADES]
+    return [
+        "template",
+        "--include-crds",
+        *_where(target),
+        *values.below,
+        *_words(given),
+        *values.above,
+        target.release,
+        str(chart),
+    ]
+
+
 def upgrade_args(
     target: Target,
     helm_flags: Sequence[HelmFlag],
@@ -105,6 +151,7 @@ def upgrade_args(
         "upgrade",
         "--install",
         "--no-hooks",
+        "--skip-crds",  # they have been installed, or were there
         *([_wait(helm_flags)] if wait else []),
         f"--timeout={_seconds(timeout)}",
         *([f"--description={description}"] if description else []),

@@ -10,7 +10,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from shipit.config import HelmFlag
+from shipit.chart import rendered_of
+from shipit.config import HelmFlag, switched_on
 from shipit.errors import HelmFailed, Refused
 from shipit.helm import arguments, responses, stderr
 from shipit.helm.arguments import Target
@@ -57,7 +58,32 @@ class HelmCli:
     def render(self, chart: str, values: Values) -> Rendered:
         args = arguments.render_args(self._target, self._helm_flags, chart, self._flags(values))
         doing = f"rendering release {self._target.release}"
-        return responses.rendered(self._read(args, doing, chart=chart))
+        found = responses.rendered(self._read(args, doing, chart=chart))
+        return replace(
+            found,
+            force_conflicts=switched_on(self._helm_flags, "--force-conflicts"),
+            force_replace=any(switched_on(self._helm_flags, name) for name in ("--force", "--force-replace")),
+        )
+
+    def render_offline(
+        self, chart: str, values: Values, *, kube_version: str, api_versions: Sequence[str]
+    ) -> Rendered:
+        args = arguments.template_args(
+            self._target,
+            self._helm_flags,
+            chart,
+            self._flags(values),
+            live=self.version < arguments.STRATEGIES,  # Helm 4 then asks the API server about the objects too
+            kube_version=kube_version,
+            api_versions=api_versions,
+        )
+        doing = f"rendering release {self._target.release} without its custom resource definitions"
+        text = self._read(args, doing, chart=chart)
+        return rendered_of(text, server_side=self.version >= arguments.STRATEGIES)
+
+    def definitions(self, chart: Path, values: Values) -> str:
+        args = arguments.definitions_args(self._target, self._helm_flags, chart, self._flags(values))
+        return self._read(args, "reading the chart's crds/", chart=str(chart))
 
     def render_as(self, chart: str, values: Values, *, install: bool) -> Rendered:
         data = self._folder / f"releases-{'none' if install else 'one'}.json"

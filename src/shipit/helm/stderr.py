@@ -43,6 +43,9 @@ _SECRETS = (
 )
 
 
+_UNKNOWN_KIND = re.compile(r'no matches for kind "([^"]+)" in version "([^"]+)"')
+
+
 class Cause(NamedTuple):
     """What a text of helm's means: when `pattern` is found in a line, `reason`, and what to say and to type."""
 
@@ -216,7 +219,14 @@ def failure(
         reason=found.reason if found else "other",
         hint=_filled(found.hint, known) if found else NO_HINT,
         details=lines if len(lines) > 1 else (),
+        unknown_kinds=unknown_kinds(lines),
     )
+
+
+def unknown_kinds(lines: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """The API versions and kinds that the API server doesn't serve: helm names all of them, and nothing else then."""
+    found = _UNKNOWN_KIND.findall("\n".join(lines))
+    return tuple(dict.fromkeys((version, kind) for kind, version in found))
 
 
 def _filled(hint: Hint, known: dict[str, str]) -> Hint:

@@ -63,8 +63,9 @@ class Rendered:
     """A release as `helm upgrade --install --dry-run=server -o json` renders it.
 
     `revision` is the one that the upgrade will make; `install` is true when there is no release yet;
-    `server_side` when Helm would apply server-side (Helm 4's default), False for a three-way merge.
-    `notes` is the rendered NOTES.txt, "" when there is none.
+    `server_side` when Helm would apply server-side (Helm 4's default), False for a three-way merge;
+    `force_conflicts` when it would then take fields from other managers, `force_replace` when it would replace objects
+    instead of merging. `notes` is the rendered NOTES.txt, "" when there is none.
     """
 
     manifest: str
@@ -73,6 +74,8 @@ class Rendered:
     install: bool
     server_side: bool
     notes: str = ""
+    force_conflicts: bool = False
+    force_replace: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from shipit.plan.doctor import examine
 from shipit.plan.job_metadata import HOOK_ANNOTATION
 from shipit.plan.noted_upgrade import is_handover, is_upgrade
+from shipit.plan.objects import kinds_of
 from shipit.plan.other_releases import other_owner, refuse_anothers
 from shipit.plan.own_objects import copy_of, is_copy, kept_by_helm
 from shipit.plan.preparation import prepare

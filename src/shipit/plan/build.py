@@ -74,6 +74,7 @@ def build_plan(request: Request, world: World, rendering: ReleaseRendering, situ
         ),
         skipped=tuple(step.name for one, step in steps if request.skip_migration and one.migration),
         left_out=selection.left_out,
+        definitions=rendering.definitions,
     )
 
 

@@ -15,11 +15,12 @@ from shipit.lock import holder_of, lease_ref
 from shipit.model import Plan, Ref, World
 from shipit.plan.build import build_plan
 from shipit.plan.own_objects import keep_own_objects
-from shipit.plan.preflight import dry_run_app, dry_run_step, missing_verbs, storage_verbs
-from shipit.plan.preparation import fresh, mask_and_check_references, summary
+from shipit.plan.preflight import missing_verbs, storage_verbs
+from shipit.plan.preparation import fresh, mask_and_check_references, rehearse, summary
 from shipit.plan.rendering import ReleaseRendering, render_release
 from shipit.plan.step_checks import check_step
 from shipit.plan.step_warnings import warnings_of
+from shipit.plan.verdicts import Preflight
 
 
 def examine(request: Request, world: World, emit: Emit) -> None:
@@ -47,11 +48,12 @@ def examine(request: Request, world: World, emit: Emit) -> None:
     checks.check("permissions", lambda: _permissions(request, world))
     checks.check("lock", lambda: _lock(request, world))
     checks.check("chart", chart)
+    preflight = Preflight(emit)
     unknown = "the chart has to pass first" if planned is None else ""
     missing = unknown or ("" if there else f"namespace {request.namespace} does not exist yet")
     checks.check("migration", lambda: _migration(_known(planned)[0], emit), unless=unknown)
-    checks.check("references", lambda: _references(*_known(planned), world), unless=missing)
-    checks.check("dry run", lambda: _dry_run(*_known(planned), world), unless=missing)
+    checks.check("references", lambda: _references(*_known(planned), world, preflight), unless=missing)
+    checks.check("dry run", lambda: _dry_run(*_known(planned), world, preflight), unless=missing)
     checks.end()
 
 
@@ -151,13 +153,11 @@ def _lock(request: Request, world: World) -> str:
     return str(holder) if holder.run else "free"
 
 
-def _references(plan: Plan, rendering: ReleaseRendering, world: World) -> str:
-    mask_and_check_references(plan, rendering, world)
+def _references(plan: Plan, rendering: ReleaseRendering, world: World, preflight: Preflight) -> str:
+    mask_and_check_references(plan, world, rendering, preflight)
     return "every Secret, ConfigMap, ServiceAccount and PVC that is referenced exists"
 
 
-def _dry_run(plan: Plan, rendering: ReleaseRendering, world: World) -> str:
-    for step in plan.steps:
-        dry_run_step(world.cluster, step)
-    unknown = dry_run_app(world.cluster, plan, rendering.live, server_side=rendering.rendered.server_side)
-    return "accepted by the API server" + (f"; not checked: {', '.join(unknown)}" if unknown else "")
+def _dry_run(plan: Plan, rendering: ReleaseRendering, world: World, preflight: Preflight) -> str:
+    rehearse(plan, world, rendering, preflight)
+    return "accepted by the API server"

@@ -1,15 +1,16 @@
-"""What the API server would say, asked before anything changes: permissions, references, dry runs."""
+"""What is asked before anything changes: may the caller do it, is everything there that the steps reference?"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 
-from shipit.chart import Document, pod_template_of, resources
-from shipit.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, NotFound, Refused
+from shipit.errors import Refused
+from shipit.events import Warned
 from shipit.hints import advice, shipit
-from shipit.model import Cluster, Json, Plan, Ref, Step, Storage, as_text, metadata_of, spec_of
-from shipit.plan.objects import Objects, needed
-from shipit.plan.three_way_merge import three_way_merge
+from shipit.model import Cluster, Plan, Storage
+from shipit.plan.absence import absence
+from shipit.plan.objects import Objects, referenced
+from shipit.plan.verdicts import Preflight
 
 Rules = tuple[tuple[str, str, tuple[str, ...]], ...]
 """API group, resource, verbs."""
@@ -39,125 +40,44 @@ def missing_verbs(cluster: Cluster, namespace: str, more: Rules = ()) -> tuple[t
     )
 
 
-def check_permissions(cluster: Cluster, namespace: str, steps: Sequence[Step], storage: Storage) -> None:
+def check_permissions(cluster: Cluster, plan: Plan, storage: Storage, preflight: Preflight) -> None:
     """Raises Refused naming everything that the caller may not do but a deploy does."""
-    bare = any(step.ref.kind == "Pod" for step in steps)
+    bare = any(step.ref.kind == "Pod" for step in plan.steps)
     more = (*storage_verbs(storage), *(BARE_POD_VERBS if bare else ()))
-    missing = missing_verbs(cluster, namespace, more)
+    missing = missing_verbs(cluster, plan.namespace, more)
     if missing:
         named = ", ".join(f"{verb} {resource}" for _, resource, verb in missing)
-        raise Refused(
-            f"not allowed to deploy to namespace {namespace}: missing {named}",
-            hint=shipit("doctor", why="shows the Role that is missing; examples/rbac holds the whole"),
+        preflight.refuse(
+            Refused(
+                f"not allowed to deploy to namespace {plan.namespace}: missing {named}",
+                hint=shipit("doctor", why="shows the Role that is missing; examples/rbac holds the whole"),
+            )
         )
 
 
-def check_references(plan: Plan, objects: Objects) -> None:
-    """Every Secret, ConfigMap, ServiceAccount and PVC that a step names exists, or is made before it runs.
+def check_references(plan: Plan, objects: Objects, preflight: Preflight) -> Plan:
+    """Every Secret, ConfigMap, ServiceAccount and PVC that a step names exists, or is made before it runs, with the
+    keys that it names.
 
-    Raises Refused with all that is missing.
+    Raises Refused with all that is surely missing. What something before the step may make is told, and the step waits
+    for it in the plan that is returned.
     """
-    missing = [each for each in needed(plan) if not each.optional and objects.get(each.ref) is None]
-    if missing:
-        told = (
-            f"{each.step.ref.title} references {each.ref.title}" + (f" ({each.where})" if each.where else "")
-            for each in missing
-        )
+    missing = [found for each in referenced(plan) if (found := absence(each, objects)) is not None]
+    for each in missing:
+        if each.needed.makers and not plan.resumed:
+            preflight.emit(Warned(each.told_with_makers))
+    sure = [each.told for each in missing if not each.needed.makers]
+    if sure:
         raise Refused(
             f"what the migration references does not exist in namespace {plan.namespace}",
             hint=advice(
                 "create it first, outside this chart or as a pre-install,pre-upgrade hook of lower weight"
             ),
-            details=tuple(dict.fromkeys(told)),
+            details=tuple(dict.fromkeys(sure)),
         )
-
-
-def dry_run_step(cluster: Cluster, step: Step) -> None:
-    """The API server accepts the object, and the pod that it would make. Raises Refused with its words."""
-    try:
-        cluster.create(step.manifest, dry_run=True)
-    except AlreadyExists:
-        pass  # the old one stands in place: everything but its name was accepted
-    except (Invalid, Forbidden, NotFound) as error:
-        raise _refused(str(step.ref), step.hook.path if step.hook else "", error) from error
-    if step.ref.kind == "Job" and cluster.may(
-        "create", "", "pods", step.ref.namespace
-    ):  # dry runs need it too
-        _dry_run_pod(cluster, step)
-
-
-def _dry_run_pod(cluster: Cluster, step: Step) -> None:
-    """Quota and PodSecurity refuse pods, not Jobs: ask for the Job's pod as well."""
-    template = pod_template_of(step.manifest) or {}
-    meta = dict(metadata_of(template))
-    meta |= {"name": f"{step.ref.name[:50]}-dry-run", "namespace": step.ref.namespace}
-    spec = dict(spec_of(template))
-    account = as_text(spec.get("serviceAccountName") or spec.get("serviceAccount")) or "default"
-    if cluster.get(Ref("v1", "ServiceAccount", step.ref.namespace, account)) is None:
-        for key in ("serviceAccountName", "serviceAccount"):  # an earlier hook makes it, or the app
-            spec.pop(key, None)
-    pod: Json = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
-    try:
-        cluster.create(pod, dry_run=True)
-    except AlreadyExists:
-        pass
-    except (Invalid, Forbidden) as error:
-        raise _refused(f"the pod of {step.ref}", step.hook.path if step.hook else "", error) from error
-
-
-def dry_run_app(
-    cluster: Cluster, plan: Plan, live: Sequence[Document], *, server_side: bool
-) -> tuple[str, ...]:
-    """The API server accepts what the upgrade will apply, in the way that Helm will apply it.
-
-    Returns what can't be judged yet: objects of a kind or in a namespace that the chart itself brings.
-    """
-    before = {each.ref: each.body for each in resources(live)}
-    gone = {step.ref.identity for step in plan.before if not step.of_app}  # by then: Helm makes its own
-    unknown: list[str] = []
-    for each in plan.app:
-        ref = _placed(cluster, each.ref, plan.namespace)
-        if ref is None:
-            unknown.append(str(each.ref))
-            continue
-        try:
-            applied = server_side and each.ref.identity not in gone
-            _dry_run(cluster, ref, each.body, before.get(each.ref), server_side=applied)
-        except NotFound:
-            unknown.append(str(ref))
-        except (Invalid, Forbidden, Conflict) as error:
-            raise _refused(str(ref), each.source, error) from error
-    return tuple(unknown)
-
-
-def _placed(cluster: Cluster, ref: Ref, namespace: str) -> Ref | None:
-    """Where the object really lives; None for a kind that isn't served yet."""
-    namespaced = cluster.namespaced(ref.api_version, ref.kind)
-    if namespaced is None:
-        return None
-    return ref._replace(namespace=(ref.namespace or namespace) if namespaced else "")
-
-
-def _dry_run(cluster: Cluster, ref: Ref, body: Json, old: Json | None, *, server_side: bool) -> None:
-    meta = {k: v for k, v in metadata_of(body).items() if k != "namespace"}
-    new = {**body, "metadata": {**meta, "namespace": ref.namespace} if ref.namespace else meta}
-    if server_side:
-        cluster.apply(new, dry_run=True)
-        return
-    live = cluster.get(ref)
-    if live is None:
-        cluster.create(new, dry_run=True)
-    else:
-        cluster.replace(three_way_merge(old, live, new), dry_run=True)
-
-
-def _refused(what: str, source: str, error: ApiError) -> Refused:
-    where = f" (from {source})" if source else ""
-    hint = error.hint
-    if "immutable" in error.message:
-        hint = advice(
-            "if it is a migration Job, name its template under [migration]: a live object's field can't be changed"
-        )
-    return Refused(
-        f"the API server does not accept {what}{where}: {error.message}", hint=hint, details=error.details
+    waiting = {each.needed.step.ref for each in missing}
+    before, after = (
+        tuple(replace(step, awaits=step.ref in waiting) for step in steps)
+        for steps in (plan.before, plan.after)
     )
+    return replace(plan, before=before, after=after)

@@ -7,19 +7,22 @@ from dataclasses import replace
 from shipit.chart import digest
 from shipit.config import Request
 from shipit.errors import refusing
-from shipit.events import Emit, StepChanged, Warned
+from shipit.events import Emit, Event, StepChanged
 from shipit.lock import UpgradeRecord
 from shipit.model import Plan, Situation, Start, World
 from shipit.plan.build import build_plan
+from shipit.plan.definitions import check_definitions
 from shipit.plan.gitops import warn_of_owner
 from shipit.plan.noted_upgrade import is_handover, is_upgrade
 from shipit.plan.objects import Objects
 from shipit.plan.own_objects import keep_own_objects
-from shipit.plan.preflight import check_permissions, check_references, dry_run_app, dry_run_step
+from shipit.plan.preflight import check_permissions, check_references
+from shipit.plan.rehearsal import rehearse_app, rehearse_steps
 from shipit.plan.rendering import ReleaseRendering, render_release
 from shipit.plan.secret_values import mask_secrets
 from shipit.plan.step_checks import check_step
 from shipit.plan.step_warnings import warnings_of
+from shipit.plan.verdicts import Preflight
 
 
 def prepare(request: Request, world: World, found: UpgradeRecord | None, emit: Emit) -> Plan:
@@ -34,7 +37,7 @@ def prepare(request: Request, world: World, found: UpgradeRecord | None, emit: E
             request, world, rendering, _situation(request, world, rendering, found)
         )
         plan = keep_own_objects(plan, rendering, world)
-        _check(plan, world, rendering, emit)
+        plan = _check(plan, world, rendering, Preflight(emit, warns=request.spec.preflight == "warn"))
     emit(StepChanged("prepare", "done", summary(plan)))
     return plan
 
@@ -85,28 +88,36 @@ def _resumed(
     return plan if plan.digest == found.digest else None
 
 
-def mask_and_check_references(plan: Plan, rendering: ReleaseRendering, world: World) -> None:
+def mask_and_check_references(
+    plan: Plan, world: World, rendering: ReleaseRendering, preflight: Preflight
+) -> Plan:
     """Mask the Secrets of a plan before anything foreign is shown, and see that what it references is there."""
     objects = Objects(world.cluster)
     mask_secrets(plan, rendering.live, world, objects)
-    check_references(plan, objects)
+    return check_references(plan, objects, preflight)
 
 
-def _check(plan: Plan, world: World, rendering: ReleaseRendering, emit: Emit) -> None:
-    check_permissions(world.cluster, plan.namespace, plan.steps, world.helm.storage)
-    mask_and_check_references(plan, rendering, world)
+def rehearse(plan: Plan, world: World, rendering: ReleaseRendering, preflight: Preflight) -> None:
+    """Try in dry runs what a deploy will create and apply. What the app holds is refused in any case."""
+    check_definitions(world.cluster, plan.definitions, preflight)
+    rehearse_steps(world.cluster, plan, preflight)
+    rehearse_app(world.cluster, plan, rendering.live, rendering.rendered, Preflight(preflight.emit))
+
+
+def _check(plan: Plan, world: World, rendering: ReleaseRendering, preflight: Preflight) -> Plan:
+    if plan.definitions:  # all of it is told once they are there
+        preflight = replace(preflight, emit=_unheard)
+    check_permissions(world.cluster, plan, world.helm.storage, preflight)
+    plan = mask_and_check_references(plan, world, rendering, preflight)
     for step in plan.steps:
         check_step(step)
-        dry_run_step(world.cluster, step)
     for warning in (*warnings_of(plan.steps), *warn_of_owner(plan, rendering.live, world.cluster)):
-        emit(warning)
-    unknown = dry_run_app(world.cluster, plan, rendering.live, server_side=rendering.rendered.server_side)
-    if unknown:
-        emit(
-            Warned(
-                f"not checked, because the chart itself brings their kind or namespace: {', '.join(unknown)}"
-            )
-        )
+        preflight.emit(warning)
+    rehearse(plan, world, rendering, preflight)
+    return plan
+
+
+def _unheard(event: Event) -> None: ...
 
 
 def summary(plan: Plan) -> str:

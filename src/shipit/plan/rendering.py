@@ -9,9 +9,10 @@ from functools import partial
 from shipit.chart import Document, split, uses_tag
 from shipit.config import MigrationSpec, Request
 from shipit.errors import HelmFailed, Refused
-from shipit.model import Rendered, Revision, Situation, World
+from shipit.model import Rendered, Resource, Revision, Situation, World
 from shipit.plan.absent import find_elsewhere
 from shipit.plan.candidates import Rendering
+from shipit.plan.definitions import missing_definitions, render
 from shipit.plan.names import with_fixed_names
 from shipit.plan.other_releases import explain_in_the_way
 from shipit.plan.refusals import refuse_plain_pods
@@ -21,12 +22,16 @@ from shipit.plan.tag import PROBE_TAG, check_coincidence, check_tag_keys, is_wri
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRendering:
-    """The one rendering, beside the release as it is: `live` is the manifest that Helm compares with."""
+    """The one rendering, beside the release as it is: `live` is the manifest that Helm compares with.
+
+    `definitions` are what the chart's `crds/` bring and isn't there yet.
+    """
 
     rendered: Rendered
     documents: tuple[Document, ...]
     history: tuple[Revision, ...]
     live: tuple[Document, ...]
+    definitions: tuple[Resource, ...] = ()
 
     @property
     def newest(self) -> int:
@@ -42,15 +47,16 @@ def render_release(request: Request, world: World) -> ReleaseRendering:
     """Render the release with the tag, once, and read what Helm has of it."""
     history = world.helm.history()
     check_tag_keys(request)
+    definitions = missing_definitions(request, world, history)
+    values = request.values.with_tag(request.tag, request.spec.tag_keys)
     try:
-        rendered = world.helm.render(
-            request.chart, request.values.with_tag(request.tag, request.spec.tag_keys)
-        )
+        rendered = render(request.chart, values, world, definitions)
     except HelmFailed as error:
         raise explain_in_the_way(error, request.release, request.namespace, world) from error
     if history:  # after `uninstall --keep-history` Helm renders revision 1, but goes on counting
         rendered = replace(rendered, revision=max(rendered.revision, history[-1].number + 1))
-    rendering = ReleaseRendering(rendered, split(rendered.manifest, request.namespace), history, ())
+    documents = split(rendered.manifest, request.namespace)
+    rendering = ReleaseRendering(rendered, documents, history, (), definitions)
     number = rendering.deployed or rendering.newest
     return (
         replace(rendering, live=split(world.helm.manifest(number), request.namespace))
@@ -64,7 +70,10 @@ def select_checked(
 ) -> Selection:
     """What runs around the upgrade, checked: each migration is there, the tag is in the image because we set it."""
     release = Rendering(rendering.rendered.hooks, rendering.documents)
-    own = [_own_rendering(entry, request.tag, request, world) for entry in request.migrations]
+    own = [
+        _own_rendering(entry, request.tag, request, world, rendering.definitions)
+        for entry in request.migrations
+    ]
     selected = select_objects(request.migrations, situation, release, own)
     for entry, alone in zip(request.migrations, own, strict=True):
         if entry not in selected.missing:
@@ -87,12 +96,14 @@ def _render_other(entry: MigrationSpec, request: Request, world: World, *, insta
         return None
 
 
-def _own_rendering(entry: MigrationSpec, tag: str, request: Request, world: World) -> Rendering | None:
+def _own_rendering(
+    entry: MigrationSpec, tag: str, request: Request, world: World, definitions: Sequence[Resource] = ()
+) -> Rendering | None:
     """The rendering of a migration with a chart or values of its own; None when it is in the release's."""
     if not entry.renders_alone:
         return None
     values = request.values_of(entry).with_tag(tag, request.spec.tag_keys)
-    return Rendering.of(world.helm.render(request.chart_of(entry), values), request.namespace)
+    return Rendering.of(render(request.chart_of(entry), values, world, definitions), request.namespace)
 
 
 def _check_coincidence(
