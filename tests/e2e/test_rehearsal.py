@@ -244,14 +244,14 @@ def test_what_is_forced_is_tried_by_force(project4: Project) -> None:
     kube = project4.kube
     project4.template("migrate", job("echo migrated"))
     fine(project4.deploy("v1"))
-    kube.kubectl("scale", "deployment", "shop", "--replicas=0")
+    kube.kubectl("scale", "deployment", "shop", "--replicas=2")
     found = refused(project4.deploy("v2"), "conflict", "kubectl", "spec.replicas")
     assert "--force-conflicts" in found.error["hint"]
     assert found.log == []
     project4.configure(release='helm_args = ["--force-conflicts"]')
     assert fine(project4.deploy("v2")).log == ["migrated"]
     project4.configure(release='helm_args = ["--server-side=false"]')
-    kube.kubectl("scale", "deployment", "shop", "--replicas=0")
+    kube.kubectl("scale", "deployment", "shop", "--replicas=2")
     fine(project4.deploy("v3"))
     project4.configure(release='helm_args = ["--server-side=true"]')
     fine(project4.deploy("v4"))
