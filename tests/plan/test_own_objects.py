@@ -33,7 +33,7 @@ def made(kind: str = "ConfigMap", name: str = "settings", **fields: Any) -> Json
 def reading(kind: str = "ConfigMap", name: str = "settings") -> Json:
     """A pod that takes the object in each of the ways in which a pod can."""
     ref = "configMap" if kind == "ConfigMap" else "secret"
-    env = [{"name": "A", "valueFrom": {f"{ref}KeyRef": {"name": name, "key": "a"}}}]
+    env = [{"name": "A", "valueFrom": {f"{ref}KeyRef": {"name": name, "key": "COLOUR"}}}]
     inside = {ref: {"name": name}}
     volume = {ref: {"secretName" if kind == "Secret" else "name": name}}
     container = {"image": "shop:v2", "env": env, "envFrom": [{f"{ref}Ref": {"name": name}}]}
