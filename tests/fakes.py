@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import copy
 import itertools
+import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
+
+import yaml
 
 from shipit.cluster.parse import job_of, pod_of
 from shipit.cluster.workloads import workload_of
@@ -20,6 +23,7 @@ from shipit.model import (
     Departures,
     HelmExit,
     HelmVersion,
+    Hook,
     Job,
     Json,
     KubeEvent,
@@ -430,8 +434,8 @@ class FakeHelm:
     manifests: dict[int, str] = field(default_factory=dict)
     hooked: str = ""
     others: dict[tuple[str, str], list[Revision]] = field(default_factory=dict)
-
     crds: str = ""
+    stored_hooks: dict[int, str] = field(default_factory=dict)
     upgrade_ends: HelmExit = field(default_factory=lambda: HelmExit(0))
     upgrade_takes: float = 3.0
     calls: list[str] = field(default_factory=list)
@@ -467,7 +471,7 @@ class FakeHelm:
         return self.manifests.get(revision, "")
 
     def hooks(self, revision: int) -> str:
-        return self.hooked
+        return self.hooked or self.stored_hooks.get(revision, "")
 
     def upgrade(self, chart: Path, values: Values | None, **how: Any) -> FakeProcess:
         self.calls.append(f"upgrade {chart.name.partition('-')[0]}")
@@ -493,6 +497,7 @@ class FakeHelm:
     def _made(self, status: str) -> None:
         self.revisions.append(Revision(len(self.revisions) + 1, status))
         self.manifests[len(self.revisions)] = self.rendered.manifest
+        self.stored_hooks[len(self.revisions)] = "".join(map(_stored, self.rendered.hooks))
 
 
 @dataclass
@@ -527,6 +532,16 @@ def _merged(body: Json, patch: Json) -> Json:
     for key, value in patch.items():
         merged[key] = _merged(merged.get(key) or {}, value) if isinstance(value, dict) else value
     return merged
+
+
+def _stored(hook: Hook) -> str:
+    """As Helm prints it: what it knows of a hook stands in its annotations."""
+    body = yaml.safe_load(hook.manifest)
+    notes = {"helm.sh/hook": ",".join(hook.events), "helm.sh/hook-weight": str(hook.weight)}
+    if hook.delete_policies:
+        notes["helm.sh/hook-delete-policy"] = ",".join(hook.delete_policies)
+    body["metadata"]["annotations"] = {**body["metadata"].get("annotations", {}), **notes}
+    return f"---\n# Source: {hook.path}\n{json.dumps(body)}\n"
 
 
 def _stamp(moment: datetime) -> str:

@@ -11,7 +11,9 @@ from shipit.chart.hooks import (
     deletes_before,
     for_event,
     install_rank,
+    stored_hooks,
 )
+from shipit.chart.manifest import split
 from shipit.model import Hook
 
 
@@ -105,3 +107,34 @@ def test_the_order_does_not_depend_on_how_hooks_arrive(hooks: list[Hook]) -> Non
 
 def test_the_install_order_is_whole() -> None:
     assert len(INSTALL_ORDER) == len(set(INSTALL_ORDER)) == 38
+
+
+STORED = """\
+---
+# Source: shop/templates/0003/jobs/migrate.yaml
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: migrate
+  annotations:
+    helm.sh/hook: post-install, Post-Upgrade
+    helm.sh/hook-weight: "-5"
+    helm.sh/hook-delete-policy: hook-succeeded,before-hook-creation
+---
+# Source: shop/templates/0004/charts/db/templates/init.yaml
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: init
+  annotations: {helm.sh/hook: pre-install, helm.sh/hook-weight: high}
+"""
+
+
+def test_the_hooks_that_a_revision_holds_are_those_that_were_rendered() -> None:
+    job, settings = stored_hooks(split(STORED))
+    assert (job.name, job.kind, job.path) == ("migrate", "Job", "shop/templates/jobs/migrate.yaml")
+    assert (job.events, job.weight) == (("post-install", "post-upgrade"), -5)
+    assert job.delete_policies == ("hook-succeeded", "before-hook-creation")
+    assert job.manifest.startswith("apiVersion: batch/v1\nkind: Job\n")
+    assert (settings.path, settings.weight) == ("shop/charts/db/templates/init.yaml", 0)
+    assert settings.delete_policies == ()

@@ -7,7 +7,7 @@ import pytest
 from shipit.deploy.completion import wait_for_completion
 from shipit.errors import ApiError, IdentityChanged, Unreachable
 from shipit.logs.follower import Follower
-from shipit.model import Job, Ref, Step
+from shipit.model import Fingerprint, Job, Ref, Step
 from shipit.states import StepOutcome
 from tests.fakes import NAMESPACE, Script, fakes
 
@@ -28,7 +28,7 @@ def test_the_end_of_a_log_is_waited_for_until_shortly_after_the_steps_timeout(
     world.cluster.create(body)
     job = world.cluster.job(NAMESPACE, "migrate")
     assert isinstance(job, Job)
-    step = Step("migrate", JOB, body, "before", timeout, timeout, "h")
+    step = Step("migrate", JOB, body, "before", timeout, timeout)
     assert wait_for_completion(step, job, world.world, world.told).outcome is StepOutcome.FAILED
     (seconds,) = given
     assert least <= seconds <= most
@@ -47,7 +47,7 @@ def test_silence_is_waited_out_and_a_kubeconfig_that_leads_elsewhere_is_not(
     job = world.cluster.job(NAMESPACE, "migrate")
     assert isinstance(job, Job)
     world.cluster.broken = lambda _: error
-    step = Step("migrate", JOB, body, "before", 20.0, 20.0, "h")
+    step = Step("migrate", JOB, body, "before", 20.0, 20.0, Fingerprint(earlier="h"))
     if ends_at_once:
         with pytest.raises(IdentityChanged):
             wait_for_completion(step, job, world.world, world.told)

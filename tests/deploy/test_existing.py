@@ -36,9 +36,10 @@ def asked(tmp_path: Path) -> Request:
 
 
 def leave(world: Fakes, plan: Plan, *, name: str = "migrate", state: str = "Complete", **notes: str) -> Ref:
-    """The Job of the plan's first step, as another deploy left it: `notes` are shipit's own annotations."""
+    """The Job of the plan's first step, as an earlier try left it: `notes` are shipit's own annotations."""
     body = plan.before[0].manifest
-    noted = {f"shipit/{key.replace('_', '-')}": value for key, value in {"run": "other", **notes}.items()}
+    notes = {"run": "other", "hash": plan.before[0].fingerprint.note("other"), **notes}
+    noted = {f"shipit/{key.replace('_', '-')}": value for key, value in notes.items()}
     meta = {**body["metadata"], "name": name, "annotations": {**body["metadata"]["annotations"], **noted}}
     left: Json = {**body, "metadata": meta}
     if state:
@@ -348,12 +349,13 @@ def test_a_job_that_failed_although_its_pod_had_succeeded_is_accepted(
     assert not is_this_deploys(found, plan.before[0], replace(plan, tag="v3"))
 
 
+@pytest.mark.parametrize("note", [{"version": "3"}, {"hash": "3:a:b"}])
 @pytest.mark.parametrize("flag", ["", "rerun", "replace_running"])
 def test_a_job_with_notes_of_a_newer_shipit_stops_the_deploy_unless_it_is_to_run_anyway(
-    asked: Request, world: Fakes, flag: str
+    asked: Request, world: Fakes, flag: str, note: dict[str, str]
 ) -> None:
     plan = planned(asked, world)
-    leave(world, plan, version="2")
+    leave(world, plan, **note)
     if flag:
         refuse_running(replace(plan, **{flag: True}), world.world)  # type: ignore[arg-type]
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.faults import (
+    rows_again,
     rows_api,
     rows_crowd,
     rows_helm,
@@ -20,6 +21,7 @@ from tests.faults.case import CASES
 
 __all__ = [
     "CASES",
+    "rows_again",
     "rows_api",
     "rows_crowd",
     "rows_helm",

@@ -22,7 +22,7 @@ from shipit.lock.record import (
     lease_ref,
     record_of,
 )
-from shipit.model import Identity, Json, Ref
+from shipit.model import Identity, Json, Ref, slow_digest
 from tests.fakes import NAMESPACE, Fakes, fakes
 
 REF = lease_ref(NAMESPACE, "shop")
@@ -250,8 +250,8 @@ def test_a_note_that_cannot_be_read_is_never_taken_for_nothing_owed(text: str) -
 def test_a_note_of_a_newer_shipit_stops_the_deploy_before_it_takes_the_lock() -> None:
     world = fakes()
     take(world, ANNA).end()
-    world.cluster.objects[REF]["metadata"]["annotations"]["shipit/progress"] = '{"version": 3, "later": true}'
-    with pytest.raises(Busy, match=r"newer shipit \(format 3"):
+    world.cluster.objects[REF]["metadata"]["annotations"]["shipit/progress"] = '{"version": 4, "later": true}'
+    with pytest.raises(Busy, match=r"newer shipit \(format 4"):
         take(world, BERT)
     assert not holder_of(world.cluster.get(REF)).run
 
@@ -279,6 +279,25 @@ def test_a_note_of_the_first_form_is_still_understood(flags: Json, state: Upgrad
     assert found == UpgradeRecord(
         "v1", 4, "d", True, state, oldest_accepted_revision=3, first_install_owed=True
     )
+
+
+def test_a_note_says_what_the_upgrade_was_made_from_and_only_its_run_s_salt_finds_it() -> None:
+    owed = UpgradeRecord("v1", 4, "d", True, run="run-1", inputs=slow_digest("inputs", "run-1"))
+    world = fakes()
+    lease = take(world, ANNA)
+    lease.note(owed)
+    found = record_of(world.cluster.get(REF)).upgrade
+    assert found == owed
+    assert found.is_made_from("inputs")
+    assert not found.is_made_from("others")
+    assert not replace(found, run="run-2").is_made_from("inputs")
+
+
+def test_a_note_of_the_second_form_does_not_say_what_it_was_made_from() -> None:
+    second = {"version": 2, "tag": "v1", "revision": 4, "digest": "d", "install": True, "state": "applied"}
+    found = record_of(noted(json.dumps(second))).upgrade
+    assert found == UpgradeRecord("v1", 4, "d", True, UpgradeState.APPLIED)
+    assert not found.is_made_from("")
 
 
 def test_a_lease_that_may_not_be_touched_is_a_refusal() -> None:

@@ -47,7 +47,7 @@ def test_a_job_says_whose_it_is() -> None:
             "shipit/tag": "v2",
             "shipit/hash": job_hash(JOB),
             "shipit/revision": "7",
-            "shipit/version": "1",
+            "shipit/version": "2",
         },
     }
     assert found["spec"] == JOB["spec"]

@@ -63,7 +63,7 @@ CHANGES = st.sampled_from(OBJECTS).flatmap(
 
 def a_step(body: Json) -> Step:
     kind = str(body.get("kind"))
-    return Step("migrate", Ref("v1", kind, "shop", "migrate"), body, "before", 7200.0, 300.0, "h", migration=True)  # fmt: skip
+    return Step("migrate", Ref("v1", kind, "shop", "migrate"), body, "before", 7200.0, 300.0, migration=True)  # fmt: skip
 
 
 def read_all(body: Json) -> list[Any]:

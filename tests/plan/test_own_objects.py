@@ -114,7 +114,7 @@ def test_the_copy_doesn_t_make_it_another_migration(asked: Request, world: Fakes
     asked.workdir.mkdir()
     second = before(asked, world, made(data=NEW), live=made(data=OLD), in_app=True)
     assert second.before[0].of_app
-    assert first.before[1].hash == second.before[1].hash
+    assert first.before[1].fingerprint == second.before[1].fingerprint
 
 
 def test_the_name_of_a_copy_that_is_somebody_s_is_refused(asked: Request, world: Fakes) -> None:

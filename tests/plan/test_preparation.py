@@ -80,7 +80,7 @@ def test_one_object_of_two_events_is_two_steps(asked: Request, world: Fakes) -> 
     world.helm.rendered = rendered("", hook(job(), "pre-upgrade", "post-upgrade"))
     plan = planned(asked, world)
     assert [step.ref.name for step in (*plan.before, *plan.after)] == ["migrate", "migrate"]
-    assert plan.before[0].hash != plan.after[0].hash, "what the one has done, the other has not"
+    assert plan.before[0].fingerprint != plan.after[0].fingerprint, "what the one has done, the other has not"
 
 
 def test_a_first_install_whose_migration_comes_after_does_not_wait(asked: Request, world: Fakes) -> None:

@@ -54,7 +54,7 @@ FIRST = Situation(Start.FRESH, 1, install=True, first_install_owed=True)
 
 
 def build_plan(*app: Json, before: tuple[Json, ...] = ()) -> Plan:
-    steps = [Step(one.ref.name, one.ref, one.body, "before", 1, 1, "h") for one in map(resource, before)]
+    steps = [Step(one.ref.name, one.ref, one.body, "before", 1, 1) for one in map(resource, before)]
     return Plan(
         release="mastodon", namespace=NAMESPACE, run="r", tag="v1.2.3", situation=FIRST, revision=1, base_revision=0,
         before=tuple(steps), after=(), chart=Path("app"), values=Values(), digest="d",

@@ -23,12 +23,12 @@ def job(spec: Json, pod: Json | None = None, *, notes: Json | None = None, timeo
         "spec": {"restartPolicy": "Never", "containers": [{"name": "c"}], **(pod or {})},
     }
     body = {"kind": "Job", "metadata": {"name": "up"}, "spec": {**spec, "template": template}}
-    return Step("up", Ref("batch/v1", "Job", "shop", "up"), body, "before", timeout, 300.0, "h", migration=True)  # fmt: skip
+    return Step("up", Ref("batch/v1", "Job", "shop", "up"), body, "before", timeout, 300.0, migration=True)  # fmt: skip
 
 
 def pod(spec: Json, *, notes: Json | None = None, timeout: float = 900.0) -> Step:
     body = {"kind": "Pod", "metadata": {"name": "up", "annotations": notes}, "spec": spec}
-    return Step("up", Ref("v1", "Pod", "shop", "up"), body, "before", timeout, 300.0, "h", migration=True)
+    return Step("up", Ref("v1", "Pod", "shop", "up"), body, "before", timeout, 300.0, migration=True)
 
 
 def told(*steps: Step) -> list[str]:

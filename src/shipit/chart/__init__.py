@@ -8,6 +8,7 @@ from shipit.chart.hooks import (
     deletes_before,
     deletes_before_creation,
     for_event,
+    stored_hooks,
 )
 from shipit.chart.manifest import (
     Document,
@@ -27,7 +28,7 @@ from shipit.chart.pod_template import held_by_digest, images, pod_spec, pod_temp
 from shipit.chart.references import references_of
 from shipit.chart.renamed_references import with_references
 from shipit.chart.size import MOST_STORED, check_stored_size, stored_size
-from shipit.chart.source import brings_crds, chart_files
+from shipit.chart.source import all_files, brings_crds, chart_files
 from shipit.chart.templated import rendered_of
 from shipit.chart.values import read_values
 from shipit.chart.yaml import load_yaml

@@ -77,6 +77,15 @@ def _template(source: str) -> str:
     return "/".join(parts)
 
 
+def original_source(source: str) -> str:
+    """The template, chart in front, that a document of a frozen chart was rendered from."""
+    chart, _, path = source.partition("/")
+    rest = path.removeprefix("templates/")
+    if numbered := _NUMBERED.match(rest):
+        rest = rest[numbered.end() :]
+    return f"{chart}/{rest}" if rest.startswith("charts/") else f"{chart}/templates/{rest}"
+
+
 def _name_and_version(chart: str, documents: Iterable[Document]) -> tuple[str, str]:
     """`shop-1.4.2` in two: both halves may hold dashes, but a template's source begins with the name."""
     names = {each.source.partition("/")[0] for each in documents}

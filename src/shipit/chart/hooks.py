@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shipit.model import Hook
+from shipit.chart.frozen import original_source
+from shipit.chart.manifest import Document
+from shipit.model import Hook, as_map, as_text
 
 # Helm's InstallOrder (pkg/release/v1/util/kind_sorter.go of 4.3; 3.22 lacks the two webhook configurations, which
 # sorts them last just the same). A kind that isn't listed comes after these, by its name.
@@ -64,6 +66,33 @@ def for_event(hooks: Sequence[Hook], event: str) -> tuple[Hook, ...]:
     """
     chosen = [hook for hook in hooks if event in hook.events]
     return tuple(sorted(chosen, key=lambda hook: (hook.weight, hook.name, install_rank(hook.kind))))
+
+
+def stored_hooks(documents: Sequence[Document]) -> tuple[Hook, ...]:
+    """The hooks that a revision of a frozen chart holds, under the templates that they were rendered from."""
+    return tuple(_stored(each) for each in documents)
+
+
+def _stored(document: Document) -> Hook:
+    notes = as_map(as_map(document.body.get("metadata")).get("annotations"))
+
+    def listed(key: str) -> tuple[str, ...]:
+        found = as_text(notes.get(f"helm.sh/{key}"))
+        return tuple(word for part in found.split(",") if (word := part.strip().lower()))
+
+    try:
+        weight = int(str(notes.get("helm.sh/hook-weight", 0)))
+    except ValueError:
+        weight = 0
+    return Hook(
+        document.ref.name,
+        document.ref.kind,
+        original_source(document.source),
+        document.text,
+        listed("hook"),
+        weight,
+        listed("hook-delete-policy"),
+    )
 
 
 def install_rank(kind: str) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""What of a chart, a folder or an archive, the frozen chart keeps: all that Helm reads but the templates."""
+"""The files of a chart, a folder or an archive: all that Helm reads, and what of it the frozen chart keeps."""
 
 from __future__ import annotations
 
@@ -45,6 +45,21 @@ def chart_files(chart: Path) -> Iterator[Path]:
         yield from (chart / path for path in _walk(chart, place.name, rules))
 
 
+def all_files(chart: Path) -> Iterator[tuple[str, bytes]]:
+    """Every file that a template may read, by its path in the chart. Raises Refused for what can't be read."""
+    try:
+        if chart.is_dir():
+            for file in chart_files(chart):
+                yield str(file.relative_to(chart)), file.read_bytes()
+        else:
+            with tarfile.open(chart, mode="r:gz") as archive:
+                for member in archive:
+                    if member.isfile() and (opened := archive.extractfile(member)):
+                        yield member.name, opened.read()
+    except (OSError, tarfile.TarError, EOFError) as error:
+        raise Refused(f"the chart {chart} can't be read: {error}") from error
+
+
 def _rules(chart: Path) -> tuple[Rule, ...]:
     ignored = chart / ".helmignore"
     return parse(ignored.read_text(encoding="utf-8", errors="replace")) if ignored.is_file() else ()
@@ -67,7 +82,8 @@ def _walk(chart: Path, path: str, rules: tuple[Rule, ...]) -> Iterator[str]:
     if folder and place.is_symlink() and place.parent.resolve().is_relative_to(place.resolve()):
         return  # it leads back up
     if not folder:
-        yield path
+        if place.is_file():  # a socket or a pipe would never be read to its end
+            yield path
         return
     for each in sorted(place.iterdir()):
         yield from _walk(chart, f"{path}/{each.name}", rules)

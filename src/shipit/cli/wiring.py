@@ -135,6 +135,7 @@ def _request(session: Session, config: Config, tag: str, flags: Flags, folder: P
         workdir=folder,
         identity=identity(os.environ, flags.message),
         migrations=(config.migration,),
+        project=config.path.parent,
         skip_migration=flags.skip_migration,
         rerun=flags.rerun,
         replace_running=flags.replace_running,

@@ -84,6 +84,12 @@ _WITHOUT_VALUE = {
 _USES = {**_WITH_VALUE, **_WITHOUT_VALUE}
 _STRATEGIES = ("watcher", "legacy")
 
+# How to get at the chart: credentials, that change with each run, among them.
+_ACCESS = {
+    "--ca-file", "--cert-file", "--insecure-skip-tls-verify", "--key-file", "--keyring", "--pass-credentials",
+    "--password", "--plain-http", "--username", "--verify",
+}  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class HelmFlag:
@@ -99,6 +105,21 @@ class HelmFlag:
         if len(self.words) > 1:
             return self.words[1]
         return self.words[0].removeprefix(self.name).removeprefix("=")
+
+    @property
+    def shapes_rendering(self) -> bool:
+        """Whether another value may render another manifest."""
+        return self.use in (Use.VALUES, Use.RENDERING) and self.name not in _ACCESS
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files, and programs, that it may name: what they hold is part of the rendering."""
+        match self.name:
+            case "--set-file":
+                return tuple(part.partition("=")[2] for part in self.value.split(","))
+            case "--post-renderer":
+                return (self.value,)
+        return ()
 
 
 def parse_helm_args(helm_args: Sequence[str]) -> tuple[HelmFlag, ...]:

@@ -54,8 +54,8 @@ class Config:
 @dataclass(frozen=True, slots=True)
 class Request:
     """A deploy. `values` are the release's, without the tag; `workdir` is a private folder that is removed on every
-    way out; `namespace` is the one that `spec` names, or else the context's; `lock_wait` is in seconds; `from_variables`
-    as in `Config`."""
+    way out; `project` is the folder of shipit.toml, in which helm runs; `namespace` is the one that `spec` names, or
+    else the context's; `lock_wait` is in seconds; `from_variables` as in `Config`."""
 
     run: str
     namespace: str
@@ -65,6 +65,7 @@ class Request:
     workdir: Path
     identity: Identity
     migrations: tuple[MigrationSpec, ...] = (MigrationSpec(),)
+    project: Path = Path()
     skip_migration: bool = False
     rerun: bool = False
     replace_running: bool = False

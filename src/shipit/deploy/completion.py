@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
 
@@ -43,6 +44,11 @@ def wait_for_completion(step: Step, found: JobOrPod, world: World, emit: Emit) -
     return replace(
         result, details=last, duration=world.clock.monotonic() - born, ever_started=watch.ever_started
     )
+
+
+def images_of(pods: Iterable[Pod]) -> tuple[tuple[str, str], ...]:
+    """What their containers ran, in the order of the pods: the image as it is written, and its ID with the digest."""
+    return tuple((c.image, c.image_id) for pod in pods for c in pod.containers if not c.init and c.image_id)
 
 
 class Watch:
@@ -144,9 +150,7 @@ def _judge(
 ) -> StepResult | None:
     reason, hint = (finding.reason, finding.hint) if finding else ("", NO_HINT)
     if state == "succeeded":
-        ran = [c for pod in seen.pods for c in pod.containers if not c.init and c.image_id]
-        images = tuple((c.image, c.image_id) for c in ran)
-        return StepResult(StepOutcome.SUCCEEDED, reason, hint, images=images)
+        return StepResult(StepOutcome.SUCCEEDED, reason, hint, images=images_of(seen.pods))
     if state == "failed":
         return StepResult(StepOutcome.FAILED, reason, hint)
     if finding is not None and finding.kind == "fatal":

@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from shipit.chart import deletes_before_creation
+from shipit.deploy.recognition import (
+    disowned,
+    find_existing,
+    is_same,
+    is_this_deploys,
+    labelled,
+    ref_of,
+    what_differs,
+)
 from shipit.deploy.timing import GONE_WITHIN, LATE, wait_while
 from shipit.errors import ApiError, Busy, Conflict, MigrationFailed, Refused
 from shipit.events import Emit, JobChanged, StepChanged
@@ -27,31 +36,40 @@ from shipit.states import State
 
 def refuse_others(plan: Plan, world: World) -> None:
     """Stop before anything changes when something of another release is in the way. Raises Refused or Busy."""
-    for step in plan.after if plan.resumed else plan.steps:
+    for step in plan.to_run:
         if not step.of_app:
             refuse_anothers(step, plan, world)
 
 
 def refuse_running(plan: Plan, world: World) -> None:
     """Stop before anything changes when a Job of this release runs that is not this very deploy's. Raises Busy."""
-    ours = {(plan.tag, step.hash) for step in (plan.after if plan.resumed else plan.before)}
     for found in _of_this_release(plan, world):
         if plan.replace_running:
             continue
         if found.from_a_newer_shipit and not plan.rerun:
             raise Busy(
-                f"{_ref(found).title} was created by a newer shipit, whose annotations this one can't read",
+                f"{ref_of(found).title} was created by a newer shipit, whose annotations this one can't read",
                 hint=advice("upgrade shipit; --rerun goes ahead, and runs the migration again"),
                 states=(plan.app_before,),
             )
-        if is_active(found) and (found.tag, found.hash) not in ours:
-            raise _busy(found, plan.app_before)
+        if is_active(found) and not any(is_same(found, step, plan) for step in plan.to_run):
+            raise _busy(found, plan, world, plan.app_before)
+
+
+def tell_disowned(plan: Plan, world: World, emit: Emit) -> None:
+    """Say which completed migrations are not accepted, and why, as long as what they used is still there."""
+    for found in _of_this_release(plan, world):
+        _tell_disowned(found, plan, world, emit)
+
+
+def _tell_disowned(found: JobOrPod, plan: Plan, world: World, emit: Emit) -> None:
+    if not found.deleting and (why := disowned(found, plan, world)):
+        emit(why)
 
 
 def refuse_kept(plan: Plan, world: World) -> None:
     """Stop before anything changes when a hook's object exists that its delete policy keeps. Raises Refused."""
-    steps = (*(() if plan.resumed else plan.before), *plan.after)
-    kept = [str(step.ref) for step in steps if step.hook is not None and _is_kept(step, plan, world)]
+    kept = [str(step.ref) for step in plan.to_run if step.hook is not None and _is_kept(step, plan, world)]
     if kept:
         raise Refused(
             f"{', '.join(dict.fromkeys(kept))} exists, and its hook's delete policy keeps it",
@@ -77,7 +95,7 @@ def _is_kept(step: Step, plan: Plan, world: World) -> bool:
 
 def _of_this_release(plan: Plan, world: World) -> tuple[JobOrPod, ...]:
     """The Jobs of this release, and whatever has the name of a step; what is another release's is not touched here."""
-    found = {each.uid: each for each in _labelled(plan, world)}
+    found = {each.uid: each for each in labelled(plan, world)}
     for ref in (*(step.ref for step in plan.steps if step.watched), *plan.previous_jobs):
         there = get_job_or_pod(world.cluster, ref)
         if there is not None and other_owner(there.annotations, plan) is None:
@@ -85,11 +103,13 @@ def _of_this_release(plan: Plan, world: World) -> tuple[JobOrPod, ...]:
     return tuple(found.values())
 
 
-def _busy(found: JobOrPod, app: State) -> Busy:
+def _busy(found: JobOrPod, plan: Plan, world: World, app: State) -> Busy:
     what = f"of {found.tag} (run {found.run})" if found.tag else "that shipit did not start"
     state = "is suspended" if isinstance(found, Job) and found.suspended else "still runs"
+    differs = what_differs(found, plan, world)
     return Busy(
-        f"{_ref(found).title} {what} {state}, created {found.created:%Y-%m-%d %H:%M:%S} UTC",
+        f"{ref_of(found).title} {what} {state}, created {found.created:%Y-%m-%d %H:%M:%S} UTC"
+        + (f", and is not what would run now: {differs}" if differs else ""),
         hint=shipit(
             "logs", "--follow", why="shows its log; deploy --replace-running deletes it, even while it runs"
         ),
@@ -110,7 +130,7 @@ def clear(step: Step, plan: Plan, world: World, emit: Emit) -> JobOrPod | None:
         if is_this_deploys(found, step, plan):
             return found
         if is_active(found) and not plan.replace_running:
-            raise _busy(found, plan.app_at(step))
+            raise _busy(found, plan, world, plan.app_at(step))
         if _is_kept(step, plan, world):
             raise MigrationFailed(
                 f"{step.ref.title} exists, and its hook's delete policy keeps it",
@@ -133,32 +153,6 @@ def yield_to_others(step: Step, plan: Plan, world: World) -> None:
         raise Busy(error.message, hint=error.hint, states=states, details=error.details) from error
 
 
-def _under_another_name(step: Step, plan: Plan, world: World) -> JobOrPod | None:
-    """The same Job of an earlier try of this deploy, where the chart gives it a new name with every rendering."""
-    names = {other.ref.name for other in plan.steps}
-    ours = (
-        found
-        for found in _labelled(plan, world)
-        if _ref(found).kind == step.ref.kind
-        and found.name not in names
-        and is_this_deploys(found, step, plan)
-    )
-    return next(ours, None)
-
-
-def find_existing(step: Step, plan: Plan, world: World) -> JobOrPod | None:
-    """What there is of a step now: under its name, or under the one that an earlier try of this deploy gave it."""
-    return get_job_or_pod(world.cluster, step.ref) or _under_another_name(step, plan, world)
-
-
-def _labelled(plan: Plan, world: World) -> tuple[JobOrPod, ...]:
-    """The Jobs and bare Pods that shipit has made for this release."""
-    selector = f"{RELEASE_LABEL}={plan.release}"
-    pods = (pod for pod in world.cluster.pods(plan.namespace, selector) if not pod.owner_uid)
-    found: tuple[JobOrPod, ...] = (*world.cluster.jobs(plan.namespace, selector), *pods)
-    return tuple(each for each in found if other_owner(each.annotations, plan) is None)
-
-
 def clear_stale(plan: Plan, world: World, emit: Emit, *, anew: bool) -> None:
     """Delete what earlier deploys left: finished Jobs, and with `--replace-running` everything that still runs.
 
@@ -166,8 +160,9 @@ def clear_stale(plan: Plan, world: World, emit: Emit, *, anew: bool) -> None:
     anything about this release.
     """
     for found in _of_this_release(plan, world):
+        _tell_disowned(found, plan, world, emit)
         if plan.replace_running if is_active(found) else _is_stale(found, plan, anew=anew):
-            remove("clear", _ref(found), found, world, emit)
+            remove("clear", ref_of(found), found, world, emit)
 
 
 def _is_stale(found: JobOrPod, plan: Plan, *, anew: bool) -> bool:
@@ -178,21 +173,6 @@ def _is_stale(found: JobOrPod, plan: Plan, *, anew: bool) -> bool:
         found.name == step.ref.name or is_this_deploys(found, step, plan) for step in plan.steps
     )
     return anew or not kept
-
-
-def is_this_deploys(found: JobOrPod, step: Step, plan: Plan) -> bool:
-    """Whether an object was made by an earlier try of this deploy, and may be attached to or accepted.
-
-    It has the same tag and the same rendered object, and runs, or has succeeded and its upgrade has not come yet.
-    """
-    if other_owner(found.annotations, plan) is not None:
-        return False
-    if (found.tag, found.hash) != (plan.tag, step.hash):
-        return False
-    if is_active(found):
-        return not plan.replace_running
-    counts = plan.oldest_accepted_revision <= found.revision <= plan.revision
-    return found.has_succeeded and counts and not plan.rerun
 
 
 def remove(
@@ -247,9 +227,3 @@ def _rest(world: World, ref: Ref, found: JobOrPod, deadline: float) -> str | Non
     except ApiError as error:
         return error.message
     return f"its pod {left[0].name} has not ended" if left else None
-
-
-def _ref(found: JobOrPod) -> Ref:
-    if isinstance(found, Pod):
-        return Ref("v1", "Pod", found.namespace, found.name)
-    return Ref("batch/v1", "Job", found.namespace, found.name)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from shipit.config import Request
-from shipit.deploy.existing import find_existing
+from shipit.deploy.recognition import find_existing, is_same
 from shipit.deploy.release_state import untouched, where_it_stands
 from shipit.deploy.timing import LAST_LOOK
 from shipit.errors import Interrupted, ShipitError
@@ -78,7 +78,7 @@ class DeployState:
             return ObjectUnknown(what, error.message)
         if found is None:
             return ObjectAbsent(what)
-        if (found.tag, found.hash) != (plan.tag, step.hash):
+        if not is_same(found, step, plan):
             return ObjectAbsent(what, instead=found.tag or "another deploy")
         named = step.ref._replace(name=found.name).title
         return ObjectLeft(named, Leftover.RUNNING if is_active(found) else Leftover.ENDED)

@@ -9,18 +9,13 @@ from shipit import lock
 from shipit.config import Request
 from shipit.deploy.definitions import install_definitions
 from shipit.deploy.delete_policies import apply_delete_policies, delete_old_copies, make_way, may_still_run
-from shipit.deploy.existing import (
-    clear_stale,
-    find_existing,
-    is_this_deploys,
-    refuse_kept,
-    refuse_others,
-    refuse_running,
-)
+from shipit.deploy.existing import clear_stale, refuse_kept, refuse_others, refuse_running, tell_disowned
 from shipit.deploy.interrupted import DeployState, Stage
+from shipit.deploy.kept_hooks import kept_hooks
+from shipit.deploy.left_running import finish_running
 from shipit.deploy.pending_release import recover_pending_release
 from shipit.deploy.release_state import newest_revision
-from shipit.deploy.step import run
+from shipit.deploy.step import images_run_before, run
 from shipit.deploy.timing import LAST_LOOK
 from shipit.deploy.upgrade import refuse_moved, upgrade, wait_for_rollout, warn_of_moved_tag
 from shipit.errors import (
@@ -38,7 +33,7 @@ from shipit.errors import (
 )
 from shipit.events import Emit, StepChanged, Warned
 from shipit.lock import Lease, LockLost, LockRecord, UpgradeRecord, UpgradeState, fenced, lease_ref
-from shipit.model import Plan, Ref, Step, StepResult, World
+from shipit.model import Plan, Ref, Step, StepResult, World, slow_digest
 from shipit.plan import prepare
 from shipit.states import DefinitionsInstalled
 
@@ -93,6 +88,9 @@ def _deploy(request: Request, world: World, lease: Lease, state: DeployState, em
         emit(Warned(f"an earlier deploy of {plan.tag} upgraded the app and died: finishing what it left"))
         if plan.replace_running:
             clear_stale(plan, world, emit, anew=False)
+        else:
+            tell_disowned(plan, world, emit)
+        warn_of_moved_tag(plan, dict(images_run_before(plan, world)), world, emit)
     else:
         plan = _migrate_and_upgrade(plan, world, lease, state, emit)
     _finish(plan, world, lease, state, emit)
@@ -132,6 +130,7 @@ def _migrate_and_upgrade(plan: Plan, world: World, lease: Lease, state: DeploySt
         plan = state.plan = begun
         lease.note(record_of(plan, UpgradeState.BEGUN))
 
+    finish_running(plan, world, state, emit)
     anew = counts_anew(plan, lease.found)
     clear_stale(plan, world, emit, anew=anew)
     if anew:
@@ -189,6 +188,8 @@ def record_of(plan: Plan, state: UpgradeState) -> UpgradeRecord:
         oldest_accepted_revision=plan.oldest_accepted_revision,
         handover=plan.handover is not None,
         first_install_owed=plan.situation.first_install_owed,
+        run=plan.run,
+        inputs=slow_digest(plan.inputs, plan.run),
     )
 
 
@@ -244,11 +245,11 @@ def run_all(
     """
     results: list[StepResult] = []
     made: dict[Ref, str] = {}
-    resumed = last_resumed(steps, plan, world)
+    kept = kept_hooks(steps, plan, world)
     for number, step in enumerate(steps):
         state.step = step
         try:
-            results.append(run(step, plan, world, emit, keep=number < resumed))
+            results.append(run(step, plan, world, emit, keep=step.ref in kept))
             made[step.ref] = results[-1].uid
         except (MigrationFailed, MigrationTimedOut, AfterFailed):
             apply_delete_policies((step,), made, succeeded=False, world=world, emit=emit)
@@ -261,20 +262,3 @@ def run_all(
     if steps is plan.before:
         make_way(steps[::-1], made, plan, world)
     return results
-
-
-def last_resumed(steps: tuple[Step, ...], plan: Plan, world: World) -> int:
-    """The number of the last step that an earlier try of this deploy has begun, 0 when there is none.
-
-    It may still use what was made for it before: a ServiceAccount, a Secret, a volume.
-    """
-    if all(step.watched for step in steps):
-        return 0
-    ours = (
-        number
-        for number, step in enumerate(steps)
-        if step.watched
-        and (found := find_existing(step, plan, world)) is not None
-        and is_this_deploys(found, step, plan)
-    )
-    return max(ours, default=0)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from shipit.chart import deletes_before_creation
-from shipit.deploy.completion import wait_for_completion
+from shipit.deploy.completion import images_of, wait_for_completion
 from shipit.deploy.definitions import LOOK, unserved, wait_until_served
 from shipit.deploy.existing import clear, remove, remove_hook, yield_to_others
+from shipit.deploy.recognition import find_existing, is_this_deploys
 from shipit.deploy.suspend import suspend_unstarted
 from shipit.deploy.timing import SETTLED_WITHIN
 from shipit.diagnosis import Observation, diagnose
@@ -69,7 +70,7 @@ def _run(step: Step, plan: Plan, world: World, emit: Emit) -> StepResult:
         elapsed = max(0.0, (world.cluster.now() - found.created).total_seconds())
     emit(StepChanged(step.name, "started", step.ref.title, step.timeout, elapsed=elapsed))
     if found is not None and found.has_succeeded:
-        return _accepted(step, found, plan, emit)
+        return _accepted(step, found, plan, world, emit)
     if found is None:
         found = _start(step, plan, world)
         emit(JobChanged(step.name, step.ref.name, "created"))
@@ -78,13 +79,30 @@ def _run(step: Step, plan: Plan, world: World, emit: Emit) -> StepResult:
     return _settle(step, found, wait_for_completion(step, found, world, emit), world, emit)
 
 
-def _accepted(step: Step, found: JobOrPod, plan: Plan, emit: Emit) -> StepResult:
+def _accepted(step: Step, found: JobOrPod, plan: Plan, world: World, emit: Emit) -> StepResult:
     """What an earlier try of this deploy has done isn't done again."""
     if isinstance(found, Job) and (doubt := diagnose(Observation(found))):
         emit(Warned(doubt.reason, hint=deploy_again(plan.tag, "--rerun", why="runs it again all the same")))
     state = found.state if isinstance(found, Job) else "complete"
     emit(JobChanged(step.name, step.ref.name, state, succeeded=1))
-    return StepResult(StepOutcome.RESUMED, "an earlier attempt of this deploy completed it")
+    reason = "an earlier attempt of this deploy completed it"
+    return StepResult(StepOutcome.RESUMED, reason, images=images_run(found, world))
+
+
+def images_run(found: JobOrPod, world: World) -> tuple[tuple[str, str], ...]:
+    """What a Job of an earlier try ran, by its pods; nothing when they are gone, or the API server doesn't say."""
+    try:
+        with world.cluster.within(SETTLED_WITHIN):
+            return images_of(pods_of(world.cluster, found))
+    except ApiError:
+        return ()
+
+
+def images_run_before(plan: Plan, world: World) -> tuple[tuple[str, str], ...]:
+    """What ran before an upgrade that an earlier try has applied."""
+    there = ((find_existing(step, plan, world), step) for step in plan.before if step.watched)
+    ours = (found for found, step in there if found is not None and is_this_deploys(found, step, plan))
+    return tuple(image for found in ours for image in images_run(found, world))
 
 
 def _start(step: Step, plan: Plan, world: World) -> JobOrPod:

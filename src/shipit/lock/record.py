@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from shipit.errors import Busy
 from shipit.hints import kubectl
-from shipit.model import Identity, Json, Ref, as_int, as_text, as_texts, metadata_of, spec_of
+from shipit.model import Identity, Json, Ref, as_int, as_text, as_texts, metadata_of, slow_digest, spec_of
 
 LEASE_DURATION = 15.0
 """Seconds without a change after which a holder counts as dead."""
@@ -18,8 +18,9 @@ HELM_ENDS = 20.0
 when it has heard nothing for LEASE_DURATION, and gets 15 s to end."""
 SEEMS_DEAD = 60.0
 """Seconds after its last renewal from which the holder of another release's lock doesn't count, where clocks differ."""
-NOTE_VERSION = 2
-"""The form in which an upgrade is noted. Version 1 had no number, and three booleans instead of the state."""
+NOTE_VERSION = 3
+"""The form in which an upgrade is noted. Version 2 had no inputs, version 1 no number, and three booleans instead of
+the state."""
 _PREFIX = "shipit/"
 _UPGRADE = _PREFIX + "progress"
 
@@ -45,7 +46,7 @@ class UpgradeRecord:
     `oldest_accepted_revision` is the oldest one whose migration counts for it: an earlier one than its own where this
     upgrade was begun before, and interrupted. `handover`: the live manifest without the migration is made a revision
     of its own first. `first_install_owed`: what runs after the first install has not succeeded yet; that outlives the
-    upgrade itself.
+    upgrade itself. `inputs` is what it was rendered from, as a slow digest that is salted with its `run`.
     """
 
     tag: str
@@ -56,6 +57,12 @@ class UpgradeRecord:
     oldest_accepted_revision: int = 0
     handover: bool = False
     first_install_owed: bool = False
+    run: str = ""
+    inputs: str = ""
+
+    def is_made_from(self, inputs: str) -> bool:
+        """Whether it was rendered from these inputs; of one noted by an earlier version that is not known."""
+        return bool(self.inputs) and slow_digest(inputs, self.run) == self.inputs
 
     @property
     def owed(self) -> bool:
@@ -151,7 +158,7 @@ def _upgrade_of(text: str, body: Json) -> UpgradeRecord:
         version = note.pop("version", 1)
         if version == 1:
             note = _from_version_1(note)
-        if version in (1, NOTE_VERSION):
+        if version in (1, 2, NOTE_VERSION):
             return UpgradeRecord(**note | {"state": UpgradeState(note["state"])})
         problem = (
             f"was written by a newer shipit (format {version}, this one knows {NOTE_VERSION}): upgrade shipit"

@@ -5,12 +5,13 @@ Frozen data that is handed from step to step; durations are seconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
 from shipit.hints import NO_HINT, Hint
+from shipit.model.fingerprint import UNKNOWN, Fingerprint
 from shipit.model.helm import Hook, Values
 from shipit.model.kubernetes import Json, Ref, Resource
 from shipit.states import AppUntouched, AppUpgraded, BeforeUpgrade, Leftover, StepOutcome
@@ -41,7 +42,7 @@ class Step:
     phase: Literal["before", "after"]
     timeout: float
     start_timeout: float
-    hash: str
+    fingerprint: Fingerprint = UNKNOWN
     hook: Hook | None = None
     migration: bool = False
     on_timeout: Literal["leave", "delete"] = "leave"
@@ -101,13 +102,12 @@ class Plan:
     the newest revision there was when it was rendered (0: none). `chart` is the frozen chart that Helm gets, with
     `values`; `handover` the frozen chart of the live manifest without the migration's Job, applied first when the live
     revision was made by bare Helm and lists it. `digest` names the app's manifest: two renders with the same digest
-    are the same app. `rollback_revision` is the one to go back to when the upgrade fails, 0 when there is none.
-    `taken_over` is what the live revision lists and hooks own from now on. `previous_jobs` are Jobs of earlier
-    revisions that must not run beside this deploy's. `skipped` are the migrations that a flag leaves out, `left_out`
-    what is of another operation. `helm_waits` is false when
-    Helm must not wait for the pods: on a first install whose migration comes after. `definitions` are what the chart's
-    `crds/` bring and the cluster doesn't have yet: as long as they are missing, the plan is what could be known
-    without them.
+    are the same app, `inputs` what it was rendered from. `rollback_revision` is the one to go back to when the upgrade
+    fails, 0 when there is none. `taken_over` is what the live revision lists and hooks own from now on. `previous_jobs`
+    are Jobs of earlier revisions that must not run beside this deploy's. `skipped` are the migrations that a flag leaves
+    out, `left_out` what is of another operation. `helm_waits` is false when Helm must not wait for the pods: on a first
+    install whose migration comes after. `definitions` are what the chart's `crds/` bring and the cluster doesn't have
+    yet: as long as they are missing, the plan is what could be known without them.
     """
 
     release: str
@@ -136,6 +136,7 @@ class Plan:
     skipped: tuple[str, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     definitions: tuple[Resource, ...] = ()
+    inputs: str = field(default="", repr=False)
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -145,6 +146,11 @@ class Plan:
     def resumed(self) -> bool:
         """Whether the app is upgraded already."""
         return self.situation.start is Start.RESUMED
+
+    @property
+    def to_run(self) -> tuple[Step, ...]:
+        """The steps that are left to do."""
+        return self.after if self.resumed else self.steps
 
     @property
     def oldest_accepted_revision(self) -> int:

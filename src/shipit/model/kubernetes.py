@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
+from shipit.model.fingerprint import FORMAT
+
 Json = dict[str, Any]
 
 RELEASE_LABEL = "shipit/release"
@@ -22,7 +24,7 @@ SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict"
 DO_NOT_DISRUPT = "karpenter.sh/do-not-disrupt"
 COPY_ANNOTATION = "shipit/copy-of"
 """On what a migration gets in place of one of the app's objects: the name of that."""
-NOTES_VERSION = 1
+NOTES_VERSION = 2
 """The form of these notes; one without a version is of the first."""
 
 
@@ -126,7 +128,8 @@ class Marked:
         return self.annotations.get(TAG_ANNOTATION, "")
 
     @property
-    def hash(self) -> str:
+    def fingerprint(self) -> str:
+        """What it was made from and what it does, as `Fingerprint.note` writes it."""
         return self.annotations.get(HASH_ANNOTATION, "")
 
     @property
@@ -135,9 +138,10 @@ class Marked:
 
     @property
     def from_a_newer_shipit(self) -> bool:
-        """Whether its notes are in a form that this shipit doesn't know."""
+        """Whether its notes, or the digests among them, are in a form that this shipit doesn't know."""
         text = self.annotations.get(VERSION_ANNOTATION, str(NOTES_VERSION))
-        return not text.isdecimal() or int(text) > NOTES_VERSION
+        form, colon, _ = self.fingerprint.partition(":")
+        return not text.isdecimal() or int(text) > NOTES_VERSION or (bool(colon) and form != FORMAT)
 
     @property
     def revision(self) -> int:

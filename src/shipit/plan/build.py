@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from shipit.chart import (
@@ -19,26 +20,45 @@ from shipit.chart import (
     workloads,
 )
 from shipit.config import Request
-from shipit.model import Plan, Resource, Situation, Start, Step, World
-from shipit.plan.job_metadata import job_hash, with_metadata
+from shipit.model import Fingerprint, Plan, Resource, Situation, Start, Step, World
+from shipit.plan.fingerprints import fingerprints
+from shipit.plan.inputs import inputs_of
+from shipit.plan.job_metadata import with_metadata
 from shipit.plan.job_spec import as_created
 from shipit.plan.own_objects import taken_over
 from shipit.plan.rendering import ReleaseRendering, select_checked
-from shipit.plan.selection import SelectedObject
+from shipit.plan.selection import SelectedObject, Selection
 
 
-def build_plan(request: Request, world: World, rendering: ReleaseRendering, situation: Situation) -> Plan:
-    """What a deploy of that rendering would do. Raises Refused when the migration or the tag isn't there."""
-    rendered = rendering.rendered
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What of a rendering is run around the upgrade in a situation, and the app that Helm gets."""
+
+    situation: Situation
+    selection: Selection
+    app: tuple[Document, ...]
+
+
+def choose(request: Request, world: World, rendering: ReleaseRendering, situation: Situation) -> Chosen:
+    """Take a rendering apart. Raises Refused when the migration or the tag isn't there."""
     selection = select_checked(request, world, situation, rendering)
-    selected = selection.objects
-    app = without(rendering.documents, selection.taken)
+    return Chosen(situation, selection, without(rendering.documents, selection.taken))
+
+
+def build_plan(request: Request, world: World, rendering: ReleaseRendering, chosen: Chosen) -> Plan:
+    """What a deploy of that rendering would do. Its frozen chart is built in `workdir`, which takes one."""
+    rendered, situation = rendering.rendered, chosen.situation
+    selected, app = chosen.selection.objects, chosen.app
+    inputs = inputs_of(request, rendering)
     resumed = situation.start is Start.RESUMED
     retired = () if resumed else _retired(selected, app, rendering.live, request.namespace)
     taken = () if resumed else taken_over(selected, app, rendering.live, request.namespace)
     handover = bool((retired or taken) and rendering.deployed)
     revision = situation.revision + (1 if handover else 0)
-    steps = [(one, _step(one, request, revision)) for one in selected]
+    known = fingerprints(selected, rendered.hooks, inputs, request.namespace)
+    steps = [
+        (one, _step(one, request, revision, known_by)) for one, known_by in zip(selected, known, strict=True)
+    ]
     kept = [step for one, step in steps if not (request.skip_migration and one.migration)]
     named = digest(app)
     chart = freeze(
@@ -73,8 +93,9 @@ def build_plan(request: Request, world: World, rendering: ReleaseRendering, situ
             situation.first_install_owed and any(step.phase == "after" and step.watched for step in kept)
         ),
         skipped=tuple(step.name for one, step in steps if request.skip_migration and one.migration),
-        left_out=selection.left_out,
+        left_out=chosen.selection.left_out,
         definitions=rendering.definitions,
+        inputs=inputs,
     )
 
 
@@ -106,20 +127,16 @@ def _handover(
     return freeze_live((*rest, *hooks), folder, chart=live.chart, app_version=live.app_version)
 
 
-def _step(one: SelectedObject, request: Request, revision: int) -> Step:
-    watched = one.kind in ("Job", "Pod")
+def _step(one: SelectedObject, request: Request, revision: int, known_by: Fingerprint) -> Step:
     retries = one.spec.backoff_limit if one.migration else None
     body = as_created(one.body, retries) if one.kind == "Job" else one.body
-    # the same object of a pre- and a post- hook is two steps: what the one has done, the other has not
-    suffix = "-after" if one.phase == "after" else ""
-    doing = f"{job_hash(one.body)}{suffix}" if watched else ""
     manifest = with_metadata(
         body,
         release=request.release,
         namespace=request.namespace,
         run=request.run,
         tag=request.tag,
-        hash=doing,
+        hash=known_by.note(request.run) if one.kind in ("Job", "Pod") else "",
         revision=revision,
     )
     return Step(
@@ -129,7 +146,7 @@ def _step(one: SelectedObject, request: Request, revision: int) -> Step:
         phase=one.phase,
         timeout=one.spec.timeout,
         start_timeout=one.spec.start_timeout,
-        hash=doing,
+        fingerprint=known_by,
         hook=one.hook,
         migration=one.migration,
         on_timeout=one.spec.on_timeout,

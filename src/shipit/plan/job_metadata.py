@@ -1,4 +1,4 @@
-"""An object as shipit creates it: where it lives, whose it is, which deploy made it, and a hash to know it again."""
+"""An object as shipit creates it: where it lives, whose it is, and which deploy made it."""
 
 from __future__ import annotations
 
@@ -95,9 +95,9 @@ def placed(body: Json, namespace: str) -> Json:
 
 
 def job_hash(body: Json) -> str:
-    """Names what a Job or Pod does, as 16 hexadecimal digits; the same before and after it was with_metadata.
+    """What earlier versions noted of a Job or Pod, as 16 hexadecimal digits: the rendered object, but for its name.
 
-    Its name doesn't count. Of two steps that do the very same, each Job is still one step's only.
+    Their Jobs are known again by it; the same before and after it was with_metadata.
     """
     metadata = as_map(body.get("metadata"))
     kept = {key: value for key, value in metadata.items() if key not in _UNHASHED}

@@ -62,7 +62,8 @@ def check_references(plan: Plan, objects: Objects, preflight: Preflight) -> Plan
     Raises Refused with all that is surely missing. What something before the step may make is told, and the step waits
     for it in the plan that is returned.
     """
-    missing = [found for each in referenced(plan) if (found := absence(each, objects)) is not None]
+    due = [each for each in referenced(plan) if each.step in plan.to_run]
+    missing = [found for each in due if (found := absence(each, objects)) is not None]
     for each in missing:
         if each.needed.makers and not plan.resumed:
             preflight.emit(Warned(each.told_with_makers))

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shipit.chart import digest
+from shipit.chart import digest, ref_of, split, stored_hooks
 from shipit.config import Request
 from shipit.errors import refusing
-from shipit.events import Emit, Event, StepChanged
+from shipit.events import Emit, Event, StepChanged, Warned
 from shipit.lock import UpgradeRecord
-from shipit.model import Plan, Situation, Start, World
-from shipit.plan.build import build_plan
+from shipit.model import UNKNOWN, Plan, Situation, Start, World, get_job_or_pod
+from shipit.plan.build import Chosen, build_plan, choose
 from shipit.plan.definitions import check_definitions
+from shipit.plan.fingerprints import fingerprints
 from shipit.plan.gitops import warn_of_owner
+from shipit.plan.inputs import inputs_of
+from shipit.plan.job_metadata import placed
 from shipit.plan.noted_upgrade import is_handover, is_upgrade
 from shipit.plan.objects import Objects
 from shipit.plan.own_objects import keep_own_objects
@@ -33,9 +36,15 @@ def prepare(request: Request, world: World, found: UpgradeRecord | None, emit: E
     emit(StepChanged("prepare", "started", f"rendering {request.release} with {request.tag}"))
     with refusing():
         rendering = render_release(request, world)
-        plan = _resumed(request, world, rendering, found) or build_plan(
-            request, world, rendering, _situation(request, world, rendering, found)
-        )
+        applied = found if found is not None and _is_applied(request, rendering, found) else None
+        resumed = _resumed(request, world, rendering, applied) if applied else None
+        if resumed is not None:
+            plan = build_plan(request, world, *resumed)
+        else:
+            if applied is not None:
+                emit(_overtaken(request, applied))
+            situation = _situation(request, world, rendering, found)
+            plan = build_plan(request, world, rendering, choose(request, world, rendering, situation))
         plan = keep_own_objects(plan, rendering, world)
         plan = _check(plan, world, rendering, Preflight(emit, warns=request.spec.preflight == "warn"))
     emit(StepChanged("prepare", "done", summary(plan)))
@@ -71,21 +80,58 @@ def _situation(
     return replace(situation, start=Start.RETRIED, oldest_accepted_revision=found.oldest_accepted_revision)
 
 
-def _resumed(
-    request: Request, world: World, rendering: ReleaseRendering, found: UpgradeRecord | None
-) -> Plan | None:
-    """The plan that finishes what a dead deploy owes: its upgrade has come, and it is the one that we would make."""
-    if found is None or not found.owed or found.tag != request.tag:
-        return None
-    if not found.revision == rendering.deployed == rendering.newest:
-        return None
-    if digest(rendering.live) != found.digest:
-        return None  # somebody else made that revision
-    owed = found.install or found.first_install_owed
-    plan = build_plan(
-        request, world, rendering, Situation(Start.RESUMED, found.revision, found.install, owed)
+def _is_applied(request: Request, rendering: ReleaseRendering, found: UpgradeRecord) -> bool:
+    """Whether a dead deploy of this tag owes what comes after its upgrade, which is live: nobody else made it."""
+    return (
+        found.owed
+        and found.tag == request.tag
+        and found.revision == rendering.deployed == rendering.newest
+        and digest(rendering.live) == found.digest
     )
-    return plan if plan.digest == found.digest else None
+
+
+def _resumed(
+    request: Request, world: World, rendering: ReleaseRendering, applied: UpgradeRecord
+) -> tuple[ReleaseRendering, Chosen] | None:
+    """How the upgrade that a dead deploy has applied is finished, None when ours would be another one.
+
+    Made from the same inputs, it is what Helm has stored, its hooks too, whatever the chart renders anew each time;
+    made from others, it is the same if the app is, and what ran before it.
+    """
+    inputs = inputs_of(request, rendering)
+    owed = applied.install or applied.first_install_owed
+    situation = Situation(Start.RESUMED, applied.revision, applied.install, owed)
+    same = applied.is_made_from(inputs)
+    if same:
+        hooks = stored_hooks(split(world.helm.hooks(applied.revision), request.namespace))
+        rendering = replace(rendering, rendered=replace(rendering.rendered, hooks=hooks))
+    chosen = choose(request, world, rendering, situation)
+    if same or (digest(chosen.app) == applied.digest and _has_run(request, world, rendering, chosen, inputs)):
+        return rendering, replace(chosen, app=rendering.live)
+    return None
+
+
+def _has_run(
+    request: Request, world: World, rendering: ReleaseRendering, chosen: Chosen, inputs: str
+) -> bool:
+    """Whether every Job and Pod that would run before the upgrade is there, of this tag, and the same."""
+    known = fingerprints(chosen.selection.objects, rendering.rendered.hooks, inputs, request.namespace)
+    for one, known_by in zip(chosen.selection.objects, known, strict=True):
+        if known_by is UNKNOWN or one.phase != "before" or (request.skip_migration and one.migration):
+            continue
+        ref = ref_of(placed(one.body, request.namespace), request.namespace)
+        found = get_job_or_pod(world.cluster, ref)
+        if found is None or found.tag != request.tag or not known_by.is_noted(found.fingerprint, found.run):
+            return False
+    return True
+
+
+def _overtaken(request: Request, applied: UpgradeRecord) -> Warned:
+    return Warned(
+        f"an earlier deploy of {request.tag} upgraded the app (revision {applied.revision}) and died before it was "
+        "through; the chart renders another app or another migration now: the app is upgraded again, and what comes "
+        "after runs then"
+    )
 
 
 def mask_and_check_references(
@@ -101,7 +147,8 @@ def rehearse(plan: Plan, world: World, rendering: ReleaseRendering, preflight: P
     """Try in dry runs what a deploy will create and apply. What the app holds is refused in any case."""
     check_definitions(world.cluster, plan.definitions, preflight)
     rehearse_steps(world.cluster, plan, preflight)
-    rehearse_app(world.cluster, plan, rendering.live, rendering.rendered, Preflight(preflight.emit))
+    if not plan.resumed:  # else the app is applied
+        rehearse_app(world.cluster, plan, rendering.live, rendering.rendered, Preflight(preflight.emit))
 
 
 def _check(plan: Plan, world: World, rendering: ReleaseRendering, preflight: Preflight) -> Plan:
@@ -109,9 +156,9 @@ def _check(plan: Plan, world: World, rendering: ReleaseRendering, preflight: Pre
         preflight = replace(preflight, emit=_unheard)
     check_permissions(world.cluster, plan, world.helm.storage, preflight)
     plan = mask_and_check_references(plan, world, rendering, preflight)
-    for step in plan.steps:
+    for step in plan.to_run:
         check_step(step)
-    for warning in (*warnings_of(plan.steps), *warn_of_owner(plan, rendering.live, world.cluster)):
+    for warning in (*warnings_of(plan.to_run), *warn_of_owner(plan, rendering.live, world.cluster)):
         preflight.emit(warning)
     rehearse(plan, world, rendering, preflight)
     return plan

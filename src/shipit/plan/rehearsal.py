@@ -26,6 +26,8 @@ HELM = "helm"
 def rehearse_steps(cluster: Cluster, plan: Plan, preflight: Preflight) -> None:
     """The API server accepts each step's object, and the pod that a Job would make. Raises Refused with its words."""
     for step, made in made_before(plan):
+        if step not in plan.to_run:
+            continue
         judge = Judge(cluster, plan, made)
         job = _rehearse_object(cluster, step, judge, preflight)
         if step.ref.kind == "Job" and cluster.may("create", "", "pods", step.ref.namespace):

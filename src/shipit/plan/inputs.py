@@ -1,0 +1,80 @@
+"""What a deploy is made from, as one digest: the same whatever the chart renders anew each time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from shipit.chart import all_files, canonical
+from shipit.config import MigrationSpec, Request, parse_helm_args
+from shipit.model import Json, Values
+from shipit.plan.rendering import ReleaseRendering
+
+# How long a migration may take is not what it is.
+_PATIENCE = ("timeout", "start_timeout", "on_timeout")
+_REUSING = ("--reuse-values", "--reset-then-reuse-values")
+
+
+def inputs_of(request: Request, rendering: ReleaseRendering) -> str:
+    """Names the charts' files, all values, the tag, the migration's configuration and the helm_args that shape a
+    rendering, as 64 hexadecimal digits. Raises Refused for a chart or values file that can't be read.
+    """
+    whole = hashlib.sha256()
+    for label, content in _inputs(request, rendering):
+        whole.update(canonical([label, hashlib.sha256(content).hexdigest()]).encode("utf-8", "surrogatepass"))
+    return whole.hexdigest()
+
+
+def _inputs(request: Request, rendering: ReleaseRendering) -> Iterator[tuple[str, bytes]]:
+    yield from _chart(request.chart)
+    yield from _values("release", request.values.with_tag(request.tag, request.spec.tag_keys))
+    for number, entry in enumerate(request.migrations):
+        yield f"migration {number}", _text(_configuration(entry))
+        yield from _values(f"migration {number}", Values(entry.layers))
+        if entry.chart:
+            yield from _chart(entry.chart)
+    yield from _helm_args(request, rendering)
+
+
+def _chart(chart: str) -> Iterator[tuple[str, bytes]]:
+    """Its files; of one that helm has from elsewhere, what it is called."""
+    if not Path(chart).exists():
+        return iter([(f"chart {chart}", b"")])
+    return ((f"chart {path}", content) for path, content in all_files(Path(chart)))
+
+
+def _values(whose: str, values: Values) -> Iterator[tuple[str, bytes]]:
+    for layer in values.layers:
+        yield f"{whose}, values", _file(layer) if isinstance(layer, Path) else _text(layer)
+    yield f"{whose}, set", _text([values.set, values.set_string])
+
+
+def _configuration(entry: MigrationSpec) -> Json:
+    """Its keys but for what is read as a file, and for how long it may take."""
+    keys: Json = msgspec.to_builtins(entry)
+    return {key: value for key, value in keys.items() if key not in (*_PATIENCE, "chart", "values", "set")}
+
+
+def _helm_args(request: Request, rendering: ReleaseRendering) -> Iterator[tuple[str, bytes]]:
+    flags = [flag for flag in parse_helm_args(request.spec.helm_args) if flag.shapes_rendering]
+    for flag in flags:
+        yield "helm_args", _text(flag.words)
+        for name in flag.files:
+            yield "helm_args, file", _file(request.project / name)
+    if any(flag.name in _REUSING for flag in flags):
+        yield "values of revision", _text(rendering.deployed)
+
+
+def _file(path: Path) -> bytes:
+    """What it holds; nothing for what can't be read, which is helm's to refuse, or a program on PATH."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _text(value: object) -> bytes:
+    return canonical(value).encode("utf-8", "surrogatepass")
