@@ -481,7 +481,7 @@ class FakeHelm:
 
     def rollback(self, revision: int, *, timeout: float) -> FakeProcess:
         self.calls.append(f"rollback {revision}")
-        return self._start(HelmExit(0), self._upgraded)
+        return self._start(HelmExit(0), lambda: self._made("deployed", f"Rollback to {revision}"))
 
     def _start(self, ending: HelmExit, then: Callable[[], None]) -> FakeProcess:
         process = FakeProcess(self.clock, self.clock.monotonic() + self.upgrade_takes, ending, then)
@@ -494,8 +494,8 @@ class FakeHelm:
     def _interrupted(self) -> None:
         self._made("failed")
 
-    def _made(self, status: str) -> None:
-        self.revisions.append(Revision(len(self.revisions) + 1, status))
+    def _made(self, status: str, description: str = "") -> None:
+        self.revisions.append(Revision(len(self.revisions) + 1, status, description=description))
         self.manifests[len(self.revisions)] = self.rendered.manifest
         self.stored_hooks[len(self.revisions)] = "".join(map(_stored, self.rendered.hooks))
 

@@ -130,6 +130,47 @@ class AppUpgraded:
 
 
 @dataclass(frozen=True, slots=True)
+class RolloutLeft:
+    """The rollout of an upgrade that is applied was not waited for; `unready` is what was not ready at a last look, None
+    where that wasn't taken.
+    """
+
+    unready: tuple[str, ...] | None = None
+
+    def __str__(self) -> str:
+        match self.unready:
+            case None:
+                seen = ""
+            case ():
+                seen = ", all pods are ready"
+            case unready:
+                seen = f": {'; '.join(unready)}"
+        return f"its rollout was not waited for{seen}"
+
+
+@dataclass(frozen=True, slots=True)
+class AppMovedOn:
+    """Our upgrade was applied, and somebody else has made a revision since."""
+
+    tag: str
+    revision: int
+    moved_to: int
+
+    def __str__(self) -> str:
+        return f"{self.tag} was applied as revision {self.revision}, someone else moved the release to revision {self.moved_to}"
+
+
+@dataclass(frozen=True, slots=True)
+class StepsNotRun:
+    """What was still to run when a deploy ended."""
+
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"not run: {', '.join(self.names)}"
+
+
+@dataclass(frozen=True, slots=True)
 class AppUnknown:
     why: str
 
@@ -172,7 +213,8 @@ class NotRolledBack:
     status: str
 
     def __str__(self) -> str:
-        return f"revision {self.revision} is {self.status} and was not rolled back"
+        but = ", its pods are not ready," if self.status == "deployed" else ""
+        return f"revision {self.revision} is {self.status}{but} and was not rolled back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +245,9 @@ State = (
     | AppUntouched
     | AppUntouchedByUs
     | AppUpgraded
+    | RolloutLeft
+    | AppMovedOn
+    | StepsNotRun
     | AppUnknown
     | RevisionPending
     | HandoverOnly

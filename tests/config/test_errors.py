@@ -12,7 +12,7 @@ from shipit.config import Flags, load_config
 from shipit.errors import Usage
 
 BASE = '[release]\nname = "shop"\nchart = "chart"\n'
-RELEASE_KEYS = "chart, context, create_namespace, helm_args, name, namespace, preflight, rollback_on_failure, set, tag_key, timeout, values"
+RELEASE_KEYS = "chart, context, create_namespace, helm_args, max_restarts, name, namespace, preflight, rollback_on_failure, set, tag_key, timeout, values"
 MIGRATION_KEYS = (
     "chart, job, name, on_timeout, phase, require_tag, retries, set, start_timeout, template, timeout, values"
 )
@@ -67,6 +67,9 @@ def refused(
         (BASE + "namespace = true", "shipit.toml: [release] namespace: must be text in quotes, not true or false"),
         (BASE + "namespace = 1979-05-27", "shipit.toml: [release] namespace: must be text in quotes, not a date or time"),
         (BASE + 'rollback_on_failure = "true"', 'shipit.toml: [release] rollback_on_failure: must be true or false, without quotes, not "true"'),
+        (BASE + 'max_restarts = "5"', 'shipit.toml: [release] max_restarts: must be a number, 0 or more, not "5"'),
+        (BASE + "max_restarts = true", "shipit.toml: [release] max_restarts: must be a number, 0 or more, not true or false"),
+        (BASE + "max_restarts = -1", "shipit.toml: [release] max_restarts: must be 0 or more"),
         (BASE + 'values = "a"', 'shipit.toml: [release] values: must be a list of texts, like ["a", "b"], none of them empty, not "a"'),
         (BASE + 'values = ["a", 3]', 'shipit.toml: [release] values: must be a list of texts, like ["a", "b"], none of them empty; item no. 2 is a number'),
         (BASE + "tag_key = 3", 'shipit.toml: [release] tag_key: must be text in quotes, or a list of texts, like ["a", "b"], none of them empty, not a number'),
@@ -87,7 +90,7 @@ def refused(
         (BASE + '[migration]\nstart_timeout = "0s"', "shipit.toml: [migration] start_timeout: must be longer than 0s"),
         (BASE + '[environments.p.migration]\ntimeout = "x\\n\\u001b"', f'shipit.toml: [environments.p.migration] timeout: must be {DURATION}, not "x\\n\\u001b"'),
         (BASE + '[migration]\njob = "Schema_*"', 'shipit.toml: [migration] job: "Schema_*" is not the name of a Job; use lower-case letters, digits, `-` and `.`, and `*` or `?` for what changes'),
-        (BASE + '[migration]\nphase = "befor"', 'shipit.toml: [migration] phase: must be "before" or "after", not "befor"'),
+        (BASE + '[migration]\nphase = "befor"', 'shipit.toml: [migration] phase: must be "before", "during" or "after", not "befor"'),
         (BASE + "[migration]\nretries = -1", "shipit.toml: [migration] retries: must be from 0 to 2147483647"),
         (BASE + "[migration]\nretries = 2147483648", "shipit.toml: [migration] retries: must be from 0 to 2147483647"),
         (BASE + '[migration]\nretries = "1"', 'shipit.toml: [migration] retries: must be a whole number, 0 or more, without quotes, not "1"'),

@@ -73,11 +73,11 @@ def test_a_word_behind_a_flag_that_takes_none_is_refused(name: str) -> None:
     assert problem(name, "other") == 'item no. 2 is not a flag; write a flag and its value as "--flag=value"'
 
 
-@pytest.mark.parametrize("word", ["--wait", "--wait=true", "--wait=false", "--wait=hookOnly", "--wait="])
-def test_only_how_helm_waits_can_be_chosen(word: str) -> None:
+@pytest.mark.parametrize("word", ["--wait=false", "--wait=hookOnly", "--wait="])
+def test_that_helm_waits_and_how_can_be_chosen(word: str) -> None:
     """With `hookOnly` or `false` helm would not wait, and the rollout would count as done."""
-    assert "shipit decides when helm waits; with Helm 4, --wait=watcher or --wait=legacy" in problem(word)
-    for good in ("--wait=watcher", "--wait=legacy"):
+    assert "with Helm 4, --wait=watcher or --wait=legacy also chooses how helm waits" in problem(word)
+    for good in ("--wait", "--wait=true", "--wait=watcher", "--wait=legacy"):
         (flag,) = parse_helm_args([good])
         assert (flag.use, flag.words) == (Use.WAITING, (good,))
 

@@ -11,7 +11,7 @@ from shipit.deploy.rollout import Rollout
 from shipit.deploy.timing import ROLLOUT_LOOK_WITHIN, STEADY, UNTOUCHED
 from shipit.diagnosis import Finding
 from shipit.errors import Unreachable
-from shipit.model import Json, Plan, Ref, Situation, Start, Values
+from shipit.model import Json, Plan, Ref, Revision, Situation, Start, Values
 from tests.fakes import NAMESPACE, START, Fakes, fakes
 
 APP = Ref("apps/v1", "Deployment", NAMESPACE, "shop")
@@ -19,6 +19,7 @@ PLAN = Plan(
     release="shop", namespace=NAMESPACE, run="r", tag="v2", before=(), after=(),
     situation=Situation(Start.FRESH, 2, install=False, first_install_owed=False), revision=2, base_revision=1,
     chart=Path("chart"), values=Values(), digest="d", app=(), workloads=(APP,), timeout=300,
+    max_restarts=3, history=(Revision(1, "deployed"),), live_workloads=(APP,), ready_workloads=frozenset({APP}),
 )  # fmt: skip
 NO_IMAGE = {
     "waiting": {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "shop:v1": not found'}

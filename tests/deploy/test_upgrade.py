@@ -9,7 +9,8 @@ import pytest
 
 from shipit.deploy.release_state import where_it_stands
 from shipit.deploy.rollback import roll_back, way_back
-from shipit.deploy.upgrade import upgrade, wait_for_rollout
+from shipit.deploy.rollout_wait import wait_for_rollout
+from shipit.deploy.upgrade import upgrade
 from shipit.errors import Unreachable, UpgradeFailed
 from shipit.events import StepChanged
 from shipit.model import HelmExit, Plan, Revision

@@ -9,7 +9,7 @@ import pytest
 
 from shipit.config import MigrationSpec, Request
 from shipit.errors import AlreadyExists, Forbidden, HelmFailed, Invalid, NotFound, Refused
-from shipit.events import Warned
+from shipit.events import StepChanged, Warned
 from shipit.model import Json, Ref, Rendered, Values
 from shipit.plan.preparation import prepare
 from shipit.plan.tag import PROBE_TAG
@@ -79,18 +79,42 @@ def test_the_plan_runs_the_job_and_hands_helm_the_rest(asked: Request, world: Fa
 def test_one_object_of_two_events_is_two_steps(asked: Request, world: Fakes) -> None:
     world.helm.rendered = rendered("", hook(job(), "pre-upgrade", "post-upgrade"))
     plan = planned(asked, world)
-    assert [step.ref.name for step in (*plan.before, *plan.after)] == ["migrate", "migrate"]
-    assert plan.before[0].fingerprint != plan.after[0].fingerprint, "what the one has done, the other has not"
+    assert [step.ref.name for step in (*plan.before, *plan.during)] == ["migrate", "migrate"]
+    assert plan.before[0].fingerprint != plan.during[0].fingerprint, "what the one has done, the other has not"
 
 
-def test_a_first_install_whose_migration_comes_after_does_not_wait(asked: Request, world: Fakes) -> None:
+def test_helm_does_not_wait_where_something_runs_before_the_pods_are_ready(
+    asked: Request, world: Fakes
+) -> None:
+    world.helm.rendered = rendered("", hook(job(), "post-upgrade"))
+    assert not planned(asked, world).helm_waits
+    skipping = planned(replace(fresh(asked, "2"), skip_migration=True), world)
+    assert (skipping.helm_waits, skipping.skipped, skipping.later) == (True, ("migrate",), ())
+    told = [each.message for each in world.told.of(StepChanged) if each.state == "done"]
+    assert told[0].endswith("once it is applied, while pods of the live tag still serve: migrate")
     world.helm.revisions = []
     world.helm.rendered = rendered("", hook(job(), "post-install"), revision=1)
-    assert not planned(asked, world).helm_waits
-    after = replace(asked, workdir=asked.workdir / "2", skip_migration=True)
-    after.workdir.mkdir()
-    skipping = planned(after, world)
-    assert (skipping.helm_waits, skipping.skipped, skipping.after) == (True, ("migrate",), ())
+    first = planned(fresh(asked, "3"), world)
+    assert (first.helm_waits, [step.name for step in first.during]) == (False, ["migrate"])
+    assert world.told.of(StepChanged)[-1].message.endswith("once it is applied: migrate")
+
+
+def test_with_wait_in_helm_args_post_hooks_come_once_the_pods_are_ready(asked: Request, world: Fakes) -> None:
+    world.helm.rendered = rendered(manifest(job("plain")), hook(job(), "post-upgrade"))
+    waiting = configured(asked, helm_args=("--wait",))
+    plan = planned(waiting, world)
+    assert (plan.helm_waits, [step.name for step in plan.after]) == (True, ["migrate"])
+    spec = MigrationSpec(template="templates/migrate.yaml", phase="during")
+    world.helm.rendered = rendered(manifest(job("plain"), template="migrate"))
+    explicit = planned(replace(fresh(waiting, "2"), migrations=(spec,)), world)
+    assert (explicit.helm_waits, [step.name for step in explicit.during]) == (False, ["migrate"])
+
+
+def fresh(asked: Request, name: str) -> Request:
+    """The same deploy, by a shipit of its own."""
+    workdir = asked.workdir / name
+    workdir.mkdir()
+    return replace(asked, workdir=workdir)
 
 
 def test_over_a_release_of_bare_helm_a_handover_is_made_and_rolled_back_to(

@@ -93,13 +93,13 @@ def test_the_hooks_of_this_operation_are_the_migration_and_a_plain_job_is_left_t
     )
     found = chosen(job("plain"), *hooks)
     assert names(found, "before") == ["first", "a", "b"]
-    assert names(found, "after") == ["last"]
+    assert names(found, "during") == ["last"]
     assert [one.migration for one in found] == [False, True, True, True]
 
 
 def test_one_object_runs_in_each_of_its_events() -> None:
     found = chosen("", hook("both", "pre-upgrade,post-upgrade"))
-    assert [(one.name, one.phase) for one in found] == [("both", "before"), ("both", "after")]
+    assert [(one.name, one.phase) for one in found] == [("both", "before"), ("both", "during")]
 
 
 def test_hooks_of_the_other_operation_run_nothing_and_are_no_reason_to_refuse() -> None:
@@ -186,7 +186,8 @@ def test_a_hook_that_only_borrows_the_timeouts_of_a_table_does_not_stand_for_its
 
 
 def test_the_phase_of_a_plain_job_is_the_table_s() -> None:
-    assert names(chosen(job("a"), specs=(MigrationSpec(phase="after"),)), "after") == ["migrate"]
+    for phase in ("during", "after"):
+        assert names(chosen(job("a"), specs=(MigrationSpec(phase=phase),)), phase) == ["migrate"]
 
 
 def test_the_tag_must_be_in_an_image_of_each_migration() -> None:

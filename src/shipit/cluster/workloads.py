@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from shipit.cluster.parse import conditions_of
 from shipit.model import (
@@ -40,6 +41,8 @@ def workload_of(ref: Ref, body: Json, pod_hash: str = "") -> Workload:
         conditions=conditions_of(status),
         uid=as_text(meta.get("uid")),
         generation=as_int(meta.get("generation")),
+        paused=spec.get("paused") is True,
+        spare=_spare(ref.kind, spec, desired),
     )
 
 
@@ -61,6 +64,27 @@ def _counts(kind: str, spec: Json, status: Json) -> tuple[int, int, int, int, in
         # By the chart's own wish pods keep the old template: they are as new as they will be
         updated = max(updated, min(total, updated + _kept(spec)))
     return desired, total, updated, ready, available
+
+
+def _spare(kind: str, spec: Json, desired: int) -> int:
+    """The maxUnavailable of a rolling update, in pods: as Kubernetes rounds it."""
+    strategy = as_map(spec.get("strategy" if kind == "Deployment" else "updateStrategy"))
+    rolling = as_map(strategy.get("rollingUpdate"))
+    if kind == "DaemonSet":
+        return _scaled(rolling.get("maxUnavailable", 1), desired, up=True)
+    if kind != "Deployment" or strategy.get("type") == "Recreate":
+        return 0
+    spare = _scaled(rolling.get("maxUnavailable", "25%"), desired, up=False)
+    surge = _scaled(rolling.get("maxSurge", "25%"), desired, up=True)
+    return spare if spare or surge else 1
+
+
+def _scaled(value: Any, total: int, *, up: bool) -> int:
+    """An IntOrString: a number, or a share of the total."""
+    if not (isinstance(value, str) and value.endswith("%") and value[:-1].isdecimal()):
+        return as_int(value)
+    share = int(value[:-1]) * total
+    return -(-share // 100) if up else share // 100
 
 
 def _kept(spec: Json) -> int:

@@ -82,7 +82,7 @@ _WITHOUT_VALUE = {
     "--wait": Use.WAITING,
 }  # fmt: skip
 _USES = {**_WITH_VALUE, **_WITHOUT_VALUE}
-_STRATEGIES = ("watcher", "legacy")
+_WAITS = ("", "true", "watcher", "legacy")
 
 # How to get at the chart: credentials, that change with each run, among them.
 _ACCESS = {
@@ -179,8 +179,9 @@ def _checked(flag: HelmFlag) -> HelmFlag:
             f"{flag.name} would apply to helm but not to shipit, and both must talk to the same cluster: "
             "put it into a context of the kubeconfig, and use context"
         )
-    if flag.name == "--wait" and flag.value not in _STRATEGIES:
+    if flag.name == "--wait" and (flag.value not in _WAITS or flag.words[0].endswith("=")):
         raise Usage(
-            "shipit decides when helm waits; with Helm 4, --wait=watcher or --wait=legacy chooses how it waits"
+            "--wait here makes what runs after the upgrade wait for its pods first; with Helm 4, --wait=watcher or "
+            "--wait=legacy also chooses how helm waits; nothing else can be set"
         )
     return flag

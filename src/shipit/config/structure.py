@@ -16,6 +16,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from shipit.config import validators
 from shipit.config.durations import ALLOWED as DURATION
 from shipit.config.durations import PATTERN, format_duration, seconds
+from shipit.config.helm_args import Use, parse_helm_args
 from shipit.model import Json
 
 TEXT = "text in quotes"
@@ -91,10 +92,29 @@ class ReleaseSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             '"refuse" or "warn"',
         ),
     ] = "refuse"
+    max_restarts: Annotated[
+        int,
+        about(
+            "How often a container of the new pods may be restarted before the rollout ends early; 0: wait for the timeout.",
+            "a number, 0 or more",
+            validators.not_negative,
+            schema={"minimum": 0},
+        ),
+    ] = 5
     create_namespace: Annotated[bool, about("Create the namespace when it isn't there.", TRUTH)] = False
     helm_args: Annotated[
         Texts, about("Options that are passed to helm upgrade as they are.", TEXTS, validators.helm_args)
     ] = ()
+
+    @property
+    def waits_first(self) -> bool:
+        """Whether `helm_args` ask helm to wait for the pods before its post-hooks run."""
+        return any(flag.use is Use.WAITING for flag in parse_helm_args(self.helm_args))
+
+    @property
+    def waits_for_jobs(self) -> bool:
+        """Whether `helm_args` ask helm to wait for the app's Jobs too."""
+        return any(flag.name == "--wait-for-jobs" for flag in parse_helm_args(self.helm_args))
 
     @property
     def tag_keys(self) -> tuple[str, ...]:
@@ -127,8 +147,11 @@ class MigrationSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     timeout: Annotated[float, duration("How long it may take, from creation to completion.")] = 900.0
     start_timeout: Annotated[float, duration("How long until a container has started.")] = 300.0
     phase: Annotated[
-        Literal["before", "after"] | UnsetType,
-        about("Before or after the upgrade; by its hook by default, or before.", '"before" or "after"'),
+        Literal["before", "during", "after"] | UnsetType,
+        about(
+            "Before the upgrade, once it is applied (during), or once its pods are ready (after); by its hook by default, or before.",
+            '"before", "during" or "after"',
+        ),
     ] = UNSET
     require_tag: Annotated[
         bool,

@@ -111,6 +111,10 @@ def retries(count: int | UnsetType) -> str:
     return "" if count is UNSET or 0 <= count <= MOST_RETRIES else f"must be from 0 to {MOST_RETRIES}"
 
 
+def not_negative(number: int) -> str:
+    return "" if number >= 0 else "must be 0 or more"
+
+
 def tag_keys(keys: str | tuple[str, ...]) -> str:
     """What is wrong with a `tag_key`, or "": it names at least one value, as `--set` takes it."""
     bad = [key for key in ((keys,) if isinstance(keys, str) else keys) if key_path(key) is None]

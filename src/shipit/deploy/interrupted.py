@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from shipit.config import Request
@@ -12,7 +12,15 @@ from shipit.deploy.timing import LAST_LOOK
 from shipit.errors import Interrupted, ShipitError
 from shipit.hints import deploy_again
 from shipit.model import Plan, Step, World, is_active
-from shipit.states import AppUntouched, Leftover, ObjectAbsent, ObjectLeft, ObjectUnknown, State
+from shipit.states import (
+    AppUntouched,
+    Leftover,
+    ObjectAbsent,
+    ObjectLeft,
+    ObjectUnknown,
+    RolloutLeft,
+    State,
+)
 
 
 class Stage(Enum):
@@ -20,18 +28,22 @@ class Stage(Enum):
 
     BEFORE = auto()
     UPGRADE = auto()
-    AFTER = auto()
+    APPLIED = auto()
+    READY = auto()
 
 
 @dataclass(slots=True)
 class DeployState:
-    """Where a deploy is, so that an interrupt can say what it left behind."""
+    """Where a deploy is, so that an interrupt can say what it left behind. `images` are those that migrated, with their
+    IDs.
+    """
 
     request: Request
     world: World
     plan: Plan | None = None
     step: Step | None = None
     stage: Stage = Stage.BEFORE
+    images: dict[str, str] = field(default_factory=dict)
 
     def interrupted(self, signum: int) -> Interrupted:
         """What still runs, in which state the app is, and how to pick it up."""
@@ -66,7 +78,9 @@ class DeployState:
                 return (untouched(plan, self.world),)
             case Stage.UPGRADE:
                 return where_it_stands(plan, self.world)
-            case Stage.AFTER:
+            case Stage.APPLIED:
+                return (plan.app_after, RolloutLeft())
+            case Stage.READY:
                 return (plan.app_after,)
 
     def _object(self, step: Step, plan: Plan) -> State:

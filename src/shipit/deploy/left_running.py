@@ -16,7 +16,7 @@ def finish_running(plan: Plan, world: World, state: DeployState, emit: Emit) -> 
 
     It belongs to the upgrade before ours, after which it runs once more.
     """
-    for step in (step for step in plan.after if step.watched):
+    for step in (step for step in plan.later if step.watched):
         found = find_existing(step, plan, world)
         if found is None or not (is_active(found) and is_this_deploys(found, step, plan)):
             continue

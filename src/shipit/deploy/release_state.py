@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from shipit.deploy.timing import LAST_LOOK
-from shipit.errors import ShipitError
-from shipit.hints import Hint, helm
+from shipit.errors import Busy, HelmFailed, ShipitError, Unknown
+from shipit.hints import Hint, deploy_again, helm
 from shipit.model import Plan, Revision, World
 from shipit.states import (
+    AppMovedOn,
     AppUnknown,
     AppUntouchedByUs,
     HandoverOnly,
@@ -42,9 +43,43 @@ def where_it_stands(plan: Plan, world: World) -> tuple[State, ...]:
         return (plan.ran_before, plan.app_before)
     if newest.pending:
         return (plan.ran_before, RevisionPending(newest.number, newest.status, plan.timeout))
+    if newest.number > plan.revision and not _is_our_rollback(newest, plan):
+        return (plan.ran_before, AppMovedOn(plan.tag, plan.revision, newest.number))
     if plan.handover is not None and newest.number < plan.revision:
         return (plan.ran_before, HandoverOnly(newest.number, newest.status))
     return (plan.ran_before, NotRolledBack(newest.number, newest.status))
+
+
+def _is_our_rollback(newest: Revision, plan: Plan) -> bool:
+    """The revision that follows a failed upgrade where shipit rolls back, by Helm's own words for what made it."""
+    ours = plan.rollback_on_failure and newest.number == plan.revision + 1
+    return ours and newest.description.startswith("Rollback")
+
+
+def moved_on(plan: Plan, newest: int) -> Busy:
+    """Somebody has made a revision since ours was applied."""
+    return Busy(
+        f"someone else moved the release meanwhile: revision {newest} instead of {plan.revision}",
+        hint=deploy_again(plan.tag, why=f"starts over on top of revision {newest}, migration included"),
+        states=(AppMovedOn(plan.tag, plan.revision, newest),),
+    )
+
+
+def check_still_ours(plan: Plan, world: World, *, certain: bool = False) -> None:
+    """The revision that was applied is the newest. Raises Busy, and Unknown when it must be `certain` and isn't."""
+    try:
+        newest = newest_number(world, LAST_LOOK)
+    except HelmFailed as error:
+        if not certain:
+            return
+        raise Unknown(
+            f"whether someone else moved the release meanwhile is not known: {error.message}",
+            hint=deploy_again(plan.tag, why="continues with what comes after the upgrade"),
+            states=(plan.app_after,),
+            details=error.details,
+        ) from error
+    if newest > plan.revision:
+        raise moved_on(plan, newest)
 
 
 def untouched(plan: Plan, world: World) -> State:

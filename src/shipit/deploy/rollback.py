@@ -1,14 +1,52 @@
-"""`helm rollback` to the app of before, and the command that does it by hand."""
+"""The way back when an upgrade fails: to which revision, `helm rollback` to it, and the command that does it by hand."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from shipit.deploy.helm_run import run_helm
-from shipit.deploy.release_state import where_it_stands
+from shipit.deploy.release_state import newest_number, where_it_stands
 from shipit.deploy.rollout import Rollout
+from shipit.deploy.timing import LAST_LOOK
+from shipit.errors import HelmFailed
 from shipit.events import Emit, StepChanged
 from shipit.hints import NO_HINT, Hint, helm
-from shipit.model import Plan, World
+from shipit.model import Plan, SeenRevisions, World
 from shipit.states import NotRolledBack, RollbackFailed, RolledBack, State
+
+
+def rollback_revision(plan: Plan, seen: SeenRevisions) -> int:
+    """The revision to go back to, 0 for none: the newest whose pods were seen ready, else the newest that was deployed
+    and on which no deploy failed. Helm calls one `deployed` before its pods are ready, and one that never got ready too.
+    """
+    if plan.situation.install:
+        return 0
+    if plan.handover is not None:
+        return plan.rollback_revision  # those before it list the migration's Job
+    gone = max((each.number for each in plan.history if each.status == "uninstalled"), default=0)
+    there = [
+        each.number
+        for each in plan.history
+        if each.status in ("deployed", "superseded") and gone < each.number < plan.revision
+    ]
+    ready = [number for number in there if number in seen.ready]
+    calm = [number for number in there if number not in seen.failed]
+    return max(ready or calm, default=0)
+
+
+def roll_back_or_stay(plan: Plan, world: World, emit: Emit) -> tuple[State, ...]:
+    """Roll back where that is asked for and there is something to go back from and to; the states that things are in."""
+    if plan.rollback_on_failure and plan.rollback_revision and _is_newest(plan, world):
+        return roll_back(plan, plan.rollback_revision, world, emit)
+    return where_it_stands(plan, world)
+
+
+def _is_newest(plan: Plan, world: World) -> bool:
+    """Whether helm made its revision, and nobody another one since; no when that is not known."""
+    try:
+        return newest_number(world, LAST_LOOK) == plan.revision
+    except HelmFailed:
+        return False
 
 
 def roll_back(plan: Plan, revision: int, world: World, emit: Emit) -> tuple[State, ...]:
@@ -34,3 +72,23 @@ def way_back(plan: Plan, states: tuple[State, ...]) -> Hint:
         "rollback", plan.release, str(plan.rollback_revision), "--no-hooks", namespace=plan.namespace,
         why="returns to the previous app; the database stays as it is",
     )  # fmt: skip
+
+
+def what_next(plan: Plan, hint: Hint, states: tuple[State, ...]) -> Hint:
+    """The way back to the previous app where there is one, for the app's last words are shown already; beside it what
+    the reason asks for, and that what was still to run may be what the pods wait for.
+    """
+    next_one = way_back(plan, states) or hint
+    advice_too = hint.why if next_one is not hint and hint.command is None else ""
+    why = "; ".join(filter(None, (next_one.why, advice_too, _still_to_run(plan))))
+    return replace(next_one, why=why)
+
+
+def _still_to_run(plan: Plan) -> str:
+    names = ", ".join(step.name for step in plan.after if step.watched)
+    if not names:
+        return ""
+    return (
+        f'{names} would have run once the pods are ready: if they wait for it, phase = "during" under [migration] '
+        "(and no --wait in helm_args) runs it before"
+    )

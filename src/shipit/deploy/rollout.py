@@ -1,4 +1,4 @@
-"""The app's workloads while helm changes them: what becomes of their pods, and whether they can become ready."""
+"""What a rollout waits for: what becomes of the app's pods, claims and addresses, and whether they can become ready."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from shipit.deploy.timing import ROLLOUT_LOOK_EVERY, ROLLOUT_LOOK_WITHIN, STEADY, UNTOUCHED
+from shipit.deploy.waited_for import Waited, waited_for
 from shipit.diagnosis import Finding, Restarts, overdue, why_not_ready
 from shipit.errors import ApiError
 from shipit.events import AppLogLine, Emit, RolloutChanged
@@ -15,6 +16,8 @@ from shipit.model import Plan, Pod, Ref, Workload, World
 from shipit.plan import mask_secrets_taken
 
 LAST_LINES = 20
+LIKE_STATUS = 4
+"""Since this version Helm waits until every pod is available."""
 
 
 def newest_pods(workload: Workload | None, world: World) -> tuple[Pod, ...]:
@@ -41,7 +44,8 @@ class Before:
 
 @dataclass(slots=True)
 class Rollout:
-    """The app's workloads during an upgrade: what changed is told, what can't succeed is found.
+    """The app's workloads, and what else is waited for, during an upgrade: what changed is told, what can't succeed is
+    found. `own`: shipit waits, helm has ended and doesn't; all counts as it is.
 
     No look takes longer than ROLLOUT_LOOK_WITHIN; what one has not come to is looked at first the next time.
     """
@@ -49,14 +53,20 @@ class Rollout:
     plan: Plan
     world: World
     emit: Emit
+    own: bool = False
     _told: dict[Ref, RolloutChanged] = field(default_factory=dict)
     _troubled: dict[Ref, tuple[Finding, tuple[Pod, ...]]] = field(default_factory=dict)
     _before: dict[Ref, Before] = field(default_factory=dict)
     _looked: dict[Ref, float] = field(default_factory=dict)
     _done: set[Ref] = field(default_factory=set)
+    _others: Waited = field(init=False)
     _born: float = -1.0
     _crashed: float = -STEADY
     _over: bool = False
+
+    def __post_init__(self) -> None:
+        self._over = self.own
+        self._others = waited_for(self.plan, self.world, own=self.own)
 
     @classmethod
     def of_helm(cls, plan: Plan, world: World, emit: Emit) -> Rollout:
@@ -65,19 +75,34 @@ class Rollout:
         What an earlier revision left broken says nothing about this one, as long as helm hasn't come to it.
         """
         rollout = cls(plan, world, emit)
-        with suppress(ApiError), world.cluster.within(ROLLOUT_LOOK_WITHIN):
-            for ref in plan.workloads:
-                rollout._first_look(ref, world.cluster.workload(ref))
+        rollout.begin()
         return rollout
 
+    @classmethod
+    def of_ours(cls, plan: Plan, world: World, emit: Emit) -> Rollout:
+        """The rollout of an upgrade that helm has applied: made once all that its pods may have waited for has run.
+
+        That they crashed until then, or exceeded a deadline, is no verdict.
+        """
+        rollout = cls(plan, world, emit, own=True)
+        rollout.begin()
+        return rollout
+
+    def begin(self) -> None:
+        """See how all is, to know later what has happened since."""
+        cluster = self.world.cluster
+        with suppress(ApiError), cluster.within(ROLLOUT_LOOK_WITHIN):
+            for ref in self.plan.workloads:
+                self._first_look(ref, cluster.workload(ref))
+
     def look(self) -> Finding | None:
-        """One look at every workload. Returns why the rollout can't succeed, None as long as it may."""
+        """One look at all that is waited for. Returns why the rollout can't succeed, None as long as it may."""
         now = self.world.clock.monotonic
         until = now() + ROLLOUT_LOOK_WITHIN
         if self._born < 0:
             self._born = now()
         with self.world.cluster.within(ROLLOUT_LOOK_WITHIN):
-            for ref in sorted(self.plan.workloads, key=lambda ref: self._looked.get(ref, -1.0)):
+            for ref in sorted(self._waiting(), key=lambda ref: self._looked.get(ref, -1.0)):
                 if now() >= until:
                     break
                 with suppress(ApiError):
@@ -95,7 +120,7 @@ class Rollout:
         """
         deadline = self.world.clock.monotonic() + self.plan.timeout
         finding = self.closed()
-        while finding is None and self.world.clock.monotonic() - self._crashed < STEADY:
+        while finding is None and not self.steady:
             if self.world.clock.monotonic() >= deadline:
                 return self.worst() or Finding(
                     "fatal", f"the app crashed and is not ready again: {self.summary()}"
@@ -113,23 +138,48 @@ class Rollout:
         """What stands in the way now that helm has ended, the fatal first."""
         return self.closed() or self.worst()
 
+    def _waiting(self) -> tuple[Ref, ...]:
+        """The workloads, and of the others what was not seen to be done."""
+        return (*self.plan.workloads, *(ref for ref in self._others.refs if ref not in self._done))
+
     def _look_at(self, ref: Ref) -> Finding | None:
+        if ref in self._others.refs:
+            return self._look_at_other(ref)
         workload = self.world.cluster.workload(ref)
-        self._note_done(ref, done=workload is None or workload.done)
+        self._note_done(ref, done=workload is None or self._is_done(workload))
         before = self._before.get(ref) or self._first_look(ref, workload)
         if workload is None or not self._has_come_to(workload, before):
             self._troubled.pop(ref, None)
             return None
-        finding = None if workload.done else self._trouble(self._without_old_delay(workload, before), before)
+        done = ref in self._done
+        finding = None if done else self._trouble(self._without_old_delay(workload, before), before)
         if finding is None:
             self._troubled.pop(ref, None)
-        told = RolloutChanged(
-            ref.kind, ref.name, workload.available, workload.desired, finding.reason if finding else ""
-        )
+        self._tell(ref, workload.available, workload.desired, finding)
+        return finding
+
+    def _look_at_other(self, ref: Ref) -> Finding | None:
+        finding = self._others.look(ref)
+        self._note_done(ref, done=finding is None)
+        if finding is not None:
+            self._troubled[ref] = (finding, ())
+        elif self._troubled.pop(ref, None) is None:
+            return None  # never waited for: nothing to tell
+        self._tell(ref, int(finding is None), 1, finding)
+        return finding
+
+    def _tell(self, ref: Ref, ready: int, desired: int, finding: Finding | None) -> None:
+        told = RolloutChanged(ref.kind, ref.name, ready, desired, finding.reason if finding else "")
         if self._told.get(ref) != told:
             self._told[ref] = told
             self.emit(told)
-        return finding
+
+    def _is_done(self, workload: Workload) -> bool:
+        """As the helm at hand judges where shipit waits in its stead: Helm 3 does without some pods of an update."""
+        if not self.own:
+            return workload.done
+        lenient = self.world.helm.version.major < LIKE_STATUS and workload.enough
+        return workload.done or (workload.observed and (workload.paused or lenient))
 
     def _note_done(self, ref: Ref, *, done: bool) -> None:
         if done:
@@ -152,12 +202,17 @@ class Rollout:
         return touched and workload.observed
 
     def _without_old_delay(self, workload: Workload, before: Before) -> Workload:
-        """Its controller takes back an exceeded deadline only when the new rollout gets somewhere."""
-        if not before.late or not self._young:
-            return workload
+        """Its controller takes back an exceeded deadline only when the new rollout gets somewhere.
+
+        One that never ran may exceed it while it waits for what it needs.
+        """
         late = overdue(workload)
         if late is None:
             self._before[workload.ref] = replace(before, late=False)
+            return workload
+        never_ran = self.plan.situation.install or workload.ref not in self.plan.live_workloads
+        if not never_ran and not (before.late and (self._young or self.own)):
+            return workload
         return replace(workload, conditions=tuple(c for c in workload.conditions if c is not late))
 
     @property
@@ -173,7 +228,9 @@ class Rollout:
             uid: cluster.events(namespace, uid) for uid in (*(p.uid for p in unready[:3]), workload.uid)
         }
         elapsed = self.world.clock.monotonic() - self._born
-        finding = why_not_ready(workload, pods, events, elapsed, before=before.restarts)
+        ran = workload.ref in self.plan.ready_workloads and not self.plan.situation.install
+        crashes = self.plan.max_restarts if ran else 0
+        finding = why_not_ready(workload, pods, events, elapsed, crashes=crashes, before=before.restarts)
         if finding is not None:
             self._troubled[workload.ref] = (finding, tuple(unready))
         if any(_has_crashed(pod) for pod in unready):
@@ -181,8 +238,18 @@ class Rollout:
         return finding
 
     def done(self) -> bool:
-        """Every workload was seen to be rolled out."""
-        return self._done.issuperset(self.plan.workloads)
+        """All that is waited for was seen to be ready."""
+        return self._done.issuperset((*self.plan.workloads, *self._others.refs))
+
+    @property
+    def steady(self) -> bool:
+        """No pod has crashed lately."""
+        return self.world.clock.monotonic() - self._crashed >= STEADY
+
+    @property
+    def unjudged(self) -> tuple[Ref, ...]:
+        """What may have to become ready too, and can't be judged."""
+        return self._others.unjudged
 
     def worst(self) -> Finding | None:
         """Why the rollout isn't done, the fatal first."""

@@ -13,11 +13,13 @@ from shipit.deploy.existing import clear_stale, refuse_kept, refuse_others, refu
 from shipit.deploy.interrupted import DeployState, Stage
 from shipit.deploy.kept_hooks import kept_hooks
 from shipit.deploy.left_running import finish_running
+from shipit.deploy.live import look_at_live
+from shipit.deploy.notes import Notes, after_a_failure, counts_anew, record_of
 from shipit.deploy.pending_release import recover_pending_release
-from shipit.deploy.release_state import newest_revision
+from shipit.deploy.release_state import check_still_ours
+from shipit.deploy.rollout_wait import rollout_left, wait_for_rollout
 from shipit.deploy.step import images_run_before, run
-from shipit.deploy.timing import LAST_LOOK
-from shipit.deploy.upgrade import refuse_moved, upgrade, wait_for_rollout, warn_of_moved_tag
+from shipit.deploy.upgrade import refuse_moved, upgrade, warn_of_moved_tag
 from shipit.errors import (
     AfterFailed,
     AlreadyExists,
@@ -32,8 +34,8 @@ from shipit.errors import (
     refusing,
 )
 from shipit.events import Emit, StepChanged, Warned
-from shipit.lock import Lease, LockLost, LockRecord, UpgradeRecord, UpgradeState, fenced, lease_ref
-from shipit.model import Plan, Ref, Step, StepResult, World, slow_digest
+from shipit.lock import Lease, LockLost, LockRecord, UpgradeState, fenced, lease_ref
+from shipit.model import Plan, Ref, Step, StepResult, World
 from shipit.plan import prepare
 from shipit.states import DefinitionsInstalled
 
@@ -79,12 +81,15 @@ def _deploy(request: Request, world: World, lease: Lease, state: DeployState, em
         if plan.definitions:
             install_definitions(plan, world, emit)
             plan = _prepare_with_definitions(plan, request, world, lease, emit)
+    plan, seen = look_at_live(plan, lease.found, world)
     state.plan = plan
     for name in plan.skipped:
         emit(StepChanged(name, "skipped", "--skip-migration"))
     for each in plan.left_out:
         emit(StepChanged(each.name, "skipped", each.reason))
+    notes = Notes(lease, record_of(plan, UpgradeState.BEGUN, seen), emit)
     if plan.resumed:
+        notes.record = replace(notes.record, state=UpgradeState.APPLIED)
         emit(Warned(f"an earlier deploy of {plan.tag} upgraded the app and died: finishing what it left"))
         if plan.replace_running:
             clear_stale(plan, world, emit, anew=False)
@@ -92,8 +97,8 @@ def _deploy(request: Request, world: World, lease: Lease, state: DeployState, em
             tell_disowned(plan, world, emit)
         warn_of_moved_tag(plan, dict(images_run_before(plan, world)), world, emit)
     else:
-        plan = _migrate_and_upgrade(plan, world, lease, state, emit)
-    _finish(plan, world, lease, state, emit)
+        plan = _migrate_and_upgrade(plan, world, notes, state, emit)
+    _finish(plan, world, notes, state, emit)
     return Deployed(plan.tag, plan.revision)
 
 
@@ -120,7 +125,7 @@ def _prepare_with_definitions(
         raise
 
 
-def _migrate_and_upgrade(plan: Plan, world: World, lease: Lease, state: DeployState, emit: Emit) -> Plan:
+def _migrate_and_upgrade(plan: Plan, world: World, notes: Notes, state: DeployState, emit: Emit) -> Plan:
     """What comes before, then the upgrade; the lock says how far we are for whoever comes after us. The plan as it was
     carried out.
     """
@@ -128,9 +133,10 @@ def _migrate_and_upgrade(plan: Plan, world: World, lease: Lease, state: DeploySt
     def note(begun: Plan) -> None:
         nonlocal plan
         plan = state.plan = begun
-        lease.note(record_of(plan, UpgradeState.BEGUN))
+        notes.begun(plan)
 
     finish_running(plan, world, state, emit)
+    lease = notes.lease
     anew = counts_anew(plan, lease.found)
     clear_stale(plan, world, emit, anew=anew)
     if anew:
@@ -143,83 +149,54 @@ def _migrate_and_upgrade(plan: Plan, world: World, lease: Lease, state: DeploySt
     try:
         upgrade(plan, world, emit, note)
     except UpgradeFailed:
-        note_end(lease, record_of(plan, _after_a_failure(plan, world)), emit)
+        notes.failed(after_a_failure(plan, world))
         raise
     except Stopped as stop:
         if not stop.again:
-            note_end(lease, record_of(plan, UpgradeState.INTERRUPTED), emit)
+            notes.stopped()
         raise
-    note_end(lease, record_of(plan, UpgradeState.APPLIED), emit)
+    notes.applied(plan)
     apply_workload_policies(plan.before, world, emit)
     delete_old_copies(plan, world, emit)
-    warn_of_moved_tag(plan, dict(each for result in results for each in result.images), world, emit)
+    state.images = dict(each for result in results for each in result.images)
     return plan
 
 
-def _finish(plan: Plan, world: World, lease: Lease, state: DeployState, emit: Emit) -> None:
-    """What comes after the upgrade. Once it is done or has failed nothing is owed any more, but what an install does."""
-    state.stage = Stage.AFTER
-    settled = record_of(plan, UpgradeState.SETTLED)
+def _finish(plan: Plan, world: World, notes: Notes, state: DeployState, emit: Emit) -> None:
+    """What comes once the upgrade is applied: what runs during it, the rollout where helm did not wait for it, what runs
+    after it. Once all is done or something has failed nothing is owed any more, but what an install does.
+    """
+    state.stage = Stage.APPLIED
     try:
-        run_all(plan.after, plan, world, state, emit)
-        if not plan.helm_waits:
+        _run_during(plan, world, state, emit)
+        if not notes.record.seen_ready:
             wait_for_rollout(plan, world, emit)
-    except AfterFailed:
-        note_end(lease, settled, emit)
+            notes.ready()
+        state.stage = Stage.READY
+        warn_of_moved_tag(plan, state.images, world, emit)
+        run_all(plan.after, plan, world, state, emit)
+    except (AfterFailed, UpgradeFailed) as error:
+        notes.failed(ran=isinstance(error, UpgradeFailed) and not plan.after)
         raise
-    apply_workload_policies(plan.after, world, emit)
-    note_end(lease, replace(settled, first_install_owed=False), emit)
+    notes.settled()
+    apply_workload_policies(plan.later, world, emit)
+
+
+def _run_during(plan: Plan, world: World, state: DeployState, emit: Emit) -> None:
+    """A step that fails here stops the deploy: the rollout is not waited for, its state is told, nothing rolled back."""
+    try:
+        state.images |= dict(
+            each for result in run_all(plan.during, plan, world, state, emit) for each in result.images
+        )
+    except AfterFailed as error:
+        left = (*error.states, rollout_left(plan, world, emit))
+        raise AfterFailed(error.message, hint=error.hint, states=left, details=error.details) from error
 
 
 def apply_workload_policies(steps: tuple[Step, ...], world: World, emit: Emit) -> None:
     """The Jobs and Pods of an event that went well, newest first as Helm does, by their hooks' delete policies."""
     watched = [step for step in reversed(steps) if step.watched]
     apply_delete_policies(watched, {}, succeeded=True, world=world, emit=emit)
-
-
-def record_of(plan: Plan, state: UpgradeState) -> UpgradeRecord:
-    """The plan's upgrade, as it is noted on the lock."""
-    return UpgradeRecord(
-        plan.tag,
-        plan.revision,
-        plan.digest,
-        plan.situation.install,
-        state,
-        oldest_accepted_revision=plan.oldest_accepted_revision,
-        handover=plan.handover is not None,
-        first_install_owed=plan.situation.first_install_owed,
-        run=plan.run,
-        inputs=slow_digest(plan.inputs, plan.run),
-    )
-
-
-def counts_anew(plan: Plan, found: UpgradeRecord | None) -> bool:
-    """Whether the release was uninstalled since the last deploy: then revisions count anew, and no Job of before says
-    anything about this release.
-    """
-    if found is None:
-        return False
-    return found.revision > plan.revision or (found.made and found.revision == plan.revision)
-
-
-def note_end(lease: Lease, upgrade: UpgradeRecord, emit: Emit) -> None:
-    """Note how it ended; what has ended so is not undone by a note that can't be written."""
-    try:
-        lease.note(upgrade)
-    except (Unknown, Busy) as error:
-        emit(Warned(f"the end of this deploy could not be noted on its lock: {error.message}"))
-
-
-def _after_a_failure(plan: Plan, world: World) -> UpgradeState:
-    """What an upgrade that failed leaves to a successor: nothing when its revision is known to be made, else all of
-    it, and a revision that may be pending by a helm that is gone.
-    """
-    try:
-        newest = newest_revision(world, LAST_LOOK)
-    except HelmFailed:
-        newest = None
-    made = newest is not None and not newest.pending and newest.number >= plan.revision
-    return UpgradeState.SETTLED if made else UpgradeState.INTERRUPTED
 
 
 def ensure_namespace(request: Request, world: World, emit: Emit) -> None:
@@ -248,6 +225,8 @@ def run_all(
     kept = kept_hooks(steps, plan, world)
     for number, step in enumerate(steps):
         state.step = step
+        if step.phase != "before":
+            check_still_ours(plan, world, certain=True)
         try:
             results.append(run(step, plan, world, emit, keep=step.ref in kept))
             made[step.ref] = results[-1].uid

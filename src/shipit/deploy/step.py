@@ -220,7 +220,7 @@ def _failure(step: Step, plan: Plan, result: StepResult) -> ShipitError:
     hint = _next(step, plan, result)
     timed_out = result.outcome is StepOutcome.TIMED_OUT
     message = f"{step.ref.title} " + (f"did not end within {step.timeout:g} s" if timed_out else "failed")
-    kind = AfterFailed if step.phase == "after" else MigrationTimedOut if timed_out else MigrationFailed
+    kind = AfterFailed if step.phase != "before" else MigrationTimedOut if timed_out else MigrationFailed
     return kind(f"{message}{because}", hint=hint, states=states, details=result.details)
 
 

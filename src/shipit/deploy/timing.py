@@ -21,6 +21,9 @@ ROLLOUT_LOOK_EVERY = 1.0
 ROLLOUT_LOOK_WITHIN = 3.0
 """What one look at the rollout may take: helm, and the lock that it runs under, are looked at in between."""
 
+MOVED_LOOK_EVERY = 10.0
+"""Between looks, while shipit waits for a rollout, at whether somebody has moved the release on."""
+
 GONE_WITHIN = 300.0
 """What a deleted object and its pods get to go: twice the patience of a pod that ignores SIGTERM."""
 PROOF_WITHIN = 60.0

@@ -7,35 +7,27 @@ from dataclasses import replace
 from pathlib import Path
 
 from shipit.deploy.helm_run import HelmOutcome, run_helm
-from shipit.deploy.release_state import newest_number, newest_revision, see_history, where_it_stands
-from shipit.deploy.rollback import roll_back, way_back
+from shipit.deploy.release_state import moved_on, newest_number, newest_revision, see_history
+from shipit.deploy.rollback import roll_back_or_stay, what_next
 from shipit.deploy.rollout import Rollout, newest_pods
 from shipit.deploy.taken_over import keep_taken_over
-from shipit.deploy.timing import LAST_LOOK, ROLLOUT_LOOK_EVERY, ROLLOUT_LOOK_WITHIN, WEBHOOK_PAUSE
-from shipit.errors import (
-    AfterFailed,
-    ApiError,
-    Busy,
-    HelmFailed,
-    ShipitError,
-    Unknown,
-    UpgradeFailed,
-)
+from shipit.deploy.timing import ROLLOUT_LOOK_WITHIN, WEBHOOK_PAUSE
+from shipit.errors import ApiError, Busy, HelmFailed, Unknown, UpgradeFailed
 from shipit.events import Emit, StepChanged, Warned
-from shipit.hints import NO_HINT, Hint, advice, deploy_again, kubectl
+from shipit.hints import advice, deploy_again
 from shipit.model import Plan, World
-from shipit.states import State
 
 
 def _unnoted(plan: Plan) -> None: ...
 
 
 def upgrade(plan: Plan, world: World, emit: Emit, note: Callable[[Plan], None] = _unnoted) -> Plan:
-    """Upgrade the release, and watch its pods become ready. Returns the plan as it was carried out.
+    """Upgrade the release and, where helm waits for its pods, watch them become ready. Returns the plan as it was
+    carried out.
 
     Where helm failed over nothing but an admission webhook that did not answer, it is run once more, as the next
     revision; `note` hears of that before. Raises UpgradeFailed with the reason in the cluster's words, Unknown when
-    what helm made can't be learned.
+    what helm made can't be learned, Busy when somebody has moved the release on.
     """
     keep_taken_over(plan, world)
     if plan.handover is not None:
@@ -65,9 +57,9 @@ def _once_more(plan: Plan, world: World) -> Plan | None:
     return replace(plan, revision=newest.number + 1, situation=situation, handover=None)
 
 
-def _run(plan: Plan, world: World, emit: Emit) -> tuple[HelmOutcome, Rollout]:
+def _run(plan: Plan, world: World, emit: Emit) -> tuple[HelmOutcome, Rollout | None]:
     emit(StepChanged("upgrade", "started", f"helm upgrade to {plan.tag}", plan.timeout))
-    rollout = Rollout.of_helm(plan, world, emit)
+    rollout = Rollout.of_helm(plan, world, emit) if plan.helm_waits else None
     outcome = run_helm(
         lambda: world.helm.upgrade(
             plan.chart,
@@ -81,7 +73,7 @@ def _run(plan: Plan, world: World, emit: Emit) -> tuple[HelmOutcome, Rollout]:
         emit,
         rollout,
     )
-    if outcome.code == 0 and plan.helm_waits:
+    if outcome.code == 0 and rollout is not None:
         outcome = replace(outcome, finding=rollout.settle())
     return outcome, rollout
 
@@ -144,71 +136,27 @@ def _check_made(plan: Plan, world: World, emit: Emit) -> None:
             hint=see_history(plan),
             details=error.details,
         ) from error
+    if newest is not None and newest.number > plan.revision:
+        raise moved_on(plan, newest.number)
     if newest is None or newest.status != "deployed":
         state = f"revision {newest.number} is {newest.status}" if newest else "there is no revision"
         raise Unknown(f"helm succeeded, but {state}", hint=see_history(plan))
     emit(StepChanged("upgrade", "done", f"revision {newest.number}"))
 
 
-def _failed(plan: Plan, rollout: Rollout, outcome: HelmOutcome, world: World, emit: Emit) -> ShipitError:
+def _failed(
+    plan: Plan, rollout: Rollout | None, outcome: HelmOutcome, world: World, emit: Emit
+) -> UpgradeFailed:
     """Say why, from the cluster where the rollout failed, else from helm; then roll back where it is asked for."""
     emit(StepChanged("upgrade", "failed", outcome.reason))
-    details = (*(rollout.app_logs() if outcome.finding else ()), *outcome.details)
-    if plan.rollback_on_failure and plan.rollback_revision and _has_begun(plan, world):
-        states = roll_back(plan, plan.rollback_revision, world, emit)
-    else:
-        states = where_it_stands(plan, world)
+    logs = rollout.app_logs() if rollout is not None and outcome.finding else ()
+    states = roll_back_or_stay(plan, world, emit)
     return UpgradeFailed(
         f"the upgrade to {plan.tag} failed: {outcome.reason}",
-        hint=_next(plan, outcome, states),
+        hint=what_next(plan, outcome.hint, states) or see_history(plan),
         states=states,
-        details=details,
+        details=(*logs, *outcome.details),
     )
-
-
-def _next(plan: Plan, outcome: HelmOutcome, states: tuple[State, ...]) -> Hint:
-    """The way back to the previous app where there is one, for the app's last words are shown already; what the reason
-    asks for beside it.
-    """
-    back = way_back(plan, states)
-    if not back:
-        return outcome.hint or see_history(plan)
-    advice_too = outcome.hint.why if outcome.hint.command is None else ""
-    return replace(back, why="; ".join(filter(None, (back.why, advice_too))))
-
-
-def _has_begun(plan: Plan, world: World) -> bool:
-    """Whether helm made its revision, before which there is nothing to go back from; yes when that is not known."""
-    try:
-        return newest_number(world, LAST_LOOK) >= plan.revision
-    except HelmFailed:
-        return True
-
-
-def wait_for_rollout(plan: Plan, world: World, emit: Emit) -> None:
-    """Wait until the app's pods are ready, when Helm was told not to. Raises AfterFailed.
-
-    That they crashed while they waited for the migration is no verdict.
-    """
-    emit(StepChanged("rollout", "started", timeout=plan.timeout))
-    rollout = Rollout.of_helm(plan, world, emit)
-    deadline = world.clock.monotonic() + plan.timeout
-    while True:
-        finding = rollout.closed()
-        if finding is None and rollout.done():
-            break
-        if finding is not None or world.clock.monotonic() >= deadline:
-            reason = finding.reason if finding else rollout.summary()
-            emit(StepChanged("rollout", "failed", reason))
-            raise AfterFailed(
-                f"the app did not become ready within {plan.timeout:g} s: {reason}",
-                hint=(finding.hint if finding else NO_HINT)
-                or kubectl("get", "pods", namespace=plan.namespace),
-                states=(plan.app_after,),
-                details=rollout.app_logs(),
-            )
-        world.clock.sleep(ROLLOUT_LOOK_EVERY)
-    emit(StepChanged("rollout", "done"))
 
 
 def warn_of_moved_tag(plan: Plan, ran: Mapping[str, str], world: World, emit: Emit) -> None:

@@ -2,4 +2,5 @@
 
 from shipit.diagnosis.finding import SETTLE, Finding, Observation
 from shipit.diagnosis.job import State, diagnose, outcome_of, why_vanished
+from shipit.diagnosis.objects import is_unjudged, is_waited_for, waits_for_a_consumer, why_waiting
 from shipit.diagnosis.rollout import Restarts, overdue, why_not_ready

@@ -12,8 +12,6 @@ from shipit.diagnosis.waits import crashed, held_up, unscheduled
 from shipit.hints import advice, kubectl
 from shipit.model import Condition, Container, KubeEvent, Pod, Workload
 
-CRASHES = 3
-"""Restarts after which a container is believed not to get over it: about 40 s of Kubernetes' back-off."""
 CONFIG_TRIES = 3
 """Tries of the kubelet to make a container whose Secret or ConfigMap is missing: about 12 s."""
 CONFIG_PATIENCE = 30.0
@@ -31,7 +29,7 @@ def why_not_ready(
     events: Mapping[str, tuple[KubeEvent, ...]],
     elapsed: float,
     *,
-    crashes: int = CRASHES,
+    crashes: int = 0,
     before: Restarts = _NONE,
 ) -> Finding | None:
     """Why a Deployment, StatefulSet or DaemonSet isn't rolled out; None when it is, or nothing is to be said.
@@ -41,7 +39,7 @@ def why_not_ready(
 
     `pods` may hold old ones; `events` are by the UIDs of the pods and of the workload, oldest first; `elapsed` are
     the seconds since the rollout began. `crashes`: with how many restarts a container counts as lost, those not
-    counted that it had `before` the rollout.
+    counted that it had `before` the rollout; with 0 it never does.
     """
     if workload.done or not workload.observed:
         return None
@@ -81,11 +79,14 @@ def _unready(
         if cause is None:
             continue
         restarts = container.restarts - before.get((pod.uid, container.name), 0)
-        often = crash is not None and restarts >= crashes
+        often = crash is not None and 0 < crashes <= restarts
+        tries = (
+            0 if (pod.uid, container.name) in before else sum(e.count for e in events if e.reason == "Failed")
+        )
         lost = (
             often
             or cause.hope == "none"
-            or (cause.hope == "little" and _hopeless(container, restarts, events, elapsed))
+            or (cause.hope == "little" and _hopeless(container, restarts, tries, elapsed))
         )
         return _on(pod, cause.final if lost else cause)
     return _not_answering(pod, events)
@@ -107,11 +108,10 @@ def _crash(container: Container, events: tuple[KubeEvent, ...]) -> Finding | Non
     return replace(cause, reason=f"{cause.reason}; {shortened(killed[-1])}", hint=hint)
 
 
-def _hopeless(container: Container, restarts: int, events: tuple[KubeEvent, ...], elapsed: float) -> bool:
+def _hopeless(container: Container, restarts: int, tries: int, elapsed: float) -> bool:
     """What may only be missing for a moment has been missing for long, or was tried often."""
     if container.termination or container.last_termination:
         return restarts > 1
-    tries = sum(event.count for event in events if event.reason == "Failed")
     return elapsed >= SETTLE and (tries >= CONFIG_TRIES or elapsed >= CONFIG_PATIENCE)
 
 
@@ -134,7 +134,15 @@ def _not_answering(pod: Pod, events: tuple[KubeEvent, ...]) -> Finding | None:
 
 def _stuck(workload: Workload, found: Finding | None, elapsed: float) -> Finding | None:
     """What the workload's own conditions say: no pod can be created, or it took longer than it may."""
-    name = f"{workload.ref.kind} {workload.ref.name}"
+    name = workload.ref.title
+    if workload.paused:
+        hint = kubectl(
+            "rollout",
+            "resume",
+            f"{workload.ref.kind.lower()}/{workload.ref.name}",
+            namespace=workload.ref.namespace,
+        )
+        return Finding("waiting", f"{name} is paused", hint)
     failure = next(
         (c for c in workload.conditions if c.type == "ReplicaFailure" and c.status == "True"), None
     )
@@ -160,7 +168,7 @@ def _unmade(pods: Iterable[Pod], workload: Workload, events: tuple[KubeEvent, ..
     refused = [event for event in events if event.reason == "FailedCreate"]
     if not refused or any(_is_new(pod, workload) for pod in pods):
         return None
-    return refusal(shortened(refused[-1].message), on=f"{workload.ref.kind} {workload.ref.name}")[0]
+    return refusal(shortened(refused[-1].message), on=workload.ref.title)[0]
 
 
 def _on(pod: Pod, found: Finding) -> Finding:

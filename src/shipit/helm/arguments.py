@@ -219,7 +219,7 @@ def check_version(version: HelmVersion, binary: str) -> None:
 
 def check_flags(version: HelmVersion, helm_flags: Sequence[HelmFlag]) -> None:
     """Raises Usage for a flag that this helm would not understand, but only once the migration has run."""
-    if version < STRATEGIES and any(flag.use is Use.WAITING for flag in helm_flags):
+    if version < STRATEGIES and _wait(helm_flags) != "--wait":
         raise Usage(
             f"[release] helm_args: {_wait(helm_flags)} needs helm 4, this is helm {version}",
             hint=advice("leave it out of helm_args, or name a helm 4 in SHIPIT_HELM"),
@@ -236,7 +236,8 @@ def _of_cluster(helm_flags: Sequence[HelmFlag]) -> list[str]:
 
 def _wait(helm_flags: Sequence[HelmFlag]) -> str:
     """`--wait`, or the strategy that the user chose (Helm 4)."""
-    return next((flag.words[0] for flag in reversed(helm_flags) if flag.use is Use.WAITING), "--wait")
+    chosen = next((flag for flag in reversed(helm_flags) if flag.use is Use.WAITING), None)
+    return "--wait" if chosen is None or chosen.value in ("", "true") else chosen.words[0]
 
 
 def _where(target: Target) -> list[str]:

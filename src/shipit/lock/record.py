@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from shipit.errors import Busy
 from shipit.hints import kubectl
-from shipit.model import Identity, Json, Ref, as_int, as_text, as_texts, metadata_of, slow_digest, spec_of
+from shipit.model import (
+    Identity,
+    Json,
+    Ref,
+    SeenRevisions,
+    as_int,
+    as_text,
+    as_texts,
+    metadata_of,
+    slow_digest,
+    spec_of,
+)
 
 LEASE_DURATION = 15.0
 """Seconds without a change after which a holder counts as dead."""
@@ -19,8 +30,10 @@ when it has heard nothing for LEASE_DURATION, and gets 15 s to end."""
 SEEMS_DEAD = 60.0
 """Seconds after its last renewal from which the holder of another release's lock doesn't count, where clocks differ."""
 NOTE_VERSION = 3
-"""The form in which an upgrade is noted. Version 2 had no inputs, version 1 no number, and three booleans instead of
-the state."""
+"""The form in which an upgrade is noted. Version 1 had no number, and three booleans instead of the state; version 2 no
+inputs, and nothing of what was seen of revisions: helm had always waited for the pods of one that was APPLIED, but for a
+first install's. A shipit that knows no more than version 2 refuses this one: it would not wait for those pods.
+"""
 _PREFIX = "shipit/"
 _UPGRADE = _PREFIX + "progress"
 
@@ -29,7 +42,8 @@ class UpgradeState(StrEnum):
     """How far the upgrade of a deploy has come.
 
     BEGUN: its helm may be at work. INTERRUPTED: its helm was seen to end, and may have left the revision pending.
-    APPLIED: the revision was made, and what runs after it is owed. SETTLED: nothing of it is owed any more.
+    APPLIED: the revision was made, its pods may not be ready, and what runs after it is owed. SETTLED: nothing of it is
+    owed any more.
     """
 
     BEGUN = "begun"
@@ -46,7 +60,8 @@ class UpgradeRecord:
     `oldest_accepted_revision` is the oldest one whose migration counts for it: an earlier one than its own where this
     upgrade was begun before, and interrupted. `handover`: the live manifest without the migration is made a revision
     of its own first. `first_install_owed`: what runs after the first install has not succeeded yet; that outlives the
-    upgrade itself. `inputs` is what it was rendered from, as a slow digest that is salted with its `run`.
+    upgrade itself. `inputs` is what it was rendered from, as a slow digest that is salted with its `run`. `seen` is what
+    this deploy and those before it have seen of the release's revisions.
     """
 
     tag: str
@@ -59,6 +74,7 @@ class UpgradeRecord:
     first_install_owed: bool = False
     run: str = ""
     inputs: str = ""
+    seen: SeenRevisions = field(default_factory=SeenRevisions)
 
     def is_made_from(self, inputs: str) -> bool:
         """Whether it was rendered from these inputs; of one noted by an earlier version that is not known."""
@@ -68,6 +84,11 @@ class UpgradeRecord:
     def owed(self) -> bool:
         """Whether a successor has something to finish, or to clear up."""
         return self.state is not UpgradeState.SETTLED
+
+    @property
+    def seen_ready(self) -> bool:
+        """Whether the pods of its revision were seen to be ready."""
+        return self.revision in self.seen.ready
 
     @property
     def made(self) -> bool:
@@ -159,7 +180,8 @@ def _upgrade_of(text: str, body: Json) -> UpgradeRecord:
         if version == 1:
             note = _from_version_1(note)
         if version in (1, 2, NOTE_VERSION):
-            return UpgradeRecord(**note | {"state": UpgradeState(note["state"])})
+            seen = _seen_of(note.get("seen") or {})
+            return UpgradeRecord(**note | {"state": UpgradeState(note["state"]), "seen": seen})
         problem = (
             f"was written by a newer shipit (format {version}, this one knows {NOTE_VERSION}): upgrade shipit"
         )
@@ -173,6 +195,14 @@ def _upgrade_of(text: str, body: Json) -> UpgradeRecord:
             why="removes the note: only when you know that no migration or hook is still owed",
         ),
     )  # fmt: skip
+
+
+def _seen_of(note: Json) -> SeenRevisions:
+    return (
+        SeenRevisions(tuple(map(int, note["ready"])), tuple(map(int, note["failed"])))
+        if note
+        else SeenRevisions()
+    )
 
 
 def _from_version_1(note: Json) -> Json:

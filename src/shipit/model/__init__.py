@@ -1,6 +1,16 @@
 """The shapes that everything speaks of: what the cluster shows, what Helm answers, what a deploy decides."""
 
-from shipit.model.deploy import Identity, LeftOut, Plan, Situation, Start, Step, StepResult
+from shipit.model.deploy import (
+    Identity,
+    LeftOut,
+    Phase,
+    Plan,
+    SeenRevisions,
+    Situation,
+    Start,
+    Step,
+    StepResult,
+)
 from shipit.model.fingerprint import UNKNOWN, Fingerprint, slow_digest
 from shipit.model.helm import HelmExit, HelmVersion, Hook, Rendered, Revision, Storage, Values
 from shipit.model.interfaces import Changes, Clock, Cluster, Departures, Helm, HelmProcess, Mask, World

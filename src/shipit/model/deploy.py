@@ -5,16 +5,21 @@ Frozen data that is handed from step to step; durations are seconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
 from shipit.hints import NO_HINT, Hint
 from shipit.model.fingerprint import UNKNOWN, Fingerprint
-from shipit.model.helm import Hook, Values
+from shipit.model.helm import Hook, Revision, Values
 from shipit.model.kubernetes import Json, Ref, Resource
 from shipit.states import AppUntouched, AppUpgraded, BeforeUpgrade, Leftover, StepOutcome
+
+Phase = Literal["before", "during", "after"]
+"""When a step runs: before the upgrade; once it is applied, before its pods are waited for; once they are ready."""
+
+SEEN_KEPT = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ class Step:
     name: str
     ref: Ref
     manifest: Json
-    phase: Literal["before", "after"]
+    phase: Phase
     timeout: float
     start_timeout: float
     fingerprint: Fingerprint = UNKNOWN
@@ -95,6 +100,34 @@ class Situation:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenRevisions:
+    """What deploys have seen of a release's revisions, each oldest first: those whose pods were all `ready`, and those
+    on which a deploy `failed`. Helm calls either `deployed`, and one that is neither too.
+    """
+
+    ready: tuple[int, ...] = ()
+    failed: tuple[int, ...] = ()
+
+    def with_ready(self, *revisions: int) -> SeenRevisions:
+        return replace(self, ready=_with(self.ready, revisions))
+
+    def before(self, revision: int) -> SeenRevisions:
+        """What was seen of those before that one."""
+        return SeenRevisions(
+            tuple(each for each in self.ready if each < revision),
+            tuple(each for each in self.failed if each < revision),
+        )
+
+    def with_failed(self, revision: int) -> SeenRevisions:
+        return replace(self, failed=_with(self.failed, (revision,)))
+
+
+def _with(known: tuple[int, ...], more: tuple[int, ...]) -> tuple[int, ...]:
+    """The newest of them: Helm keeps no more."""
+    return tuple(sorted({*known, *more} - {0}))[-SEEN_KEPT:]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that can be known before anything changes.
 
@@ -103,11 +136,14 @@ class Plan:
     `values`; `handover` the frozen chart of the live manifest without the migration's Job, applied first when the live
     revision was made by bare Helm and lists it. `digest` names the app's manifest: two renders with the same digest
     are the same app, `inputs` what it was rendered from. `rollback_revision` is the one to go back to when the upgrade
-    fails, 0 when there is none. `taken_over` is what the live revision lists and hooks own from now on. `previous_jobs`
-    are Jobs of earlier revisions that must not run beside this deploy's. `skipped` are the migrations that a flag leaves
-    out, `left_out` what is of another operation. `helm_waits` is false when Helm must not wait for the pods: on a first
-    install whose migration comes after. `definitions` are what the chart's `crds/` bring and the cluster doesn't have
-    yet: as long as they are missing, the plan is what could be known without them.
+    fails, 0 when there is none: until what deploys have seen is looked at, the one that is deployed. `history` are the
+    release's newest revisions, oldest first, `live_workloads` those of the live manifest, `ready_workloads` those of
+    them whose pods were all ready before anything changed. `taken_over` is what the live revision lists and hooks own
+    from now on. `previous_jobs` are Jobs of earlier revisions that must not run beside this deploy's. `skipped` are the
+    migrations that a flag leaves out, `left_out` what is of another operation. `helm_waits` is false when Helm must not
+    wait for the pods: something runs `during` the upgrade, and shipit waits for them afterwards. `definitions` are what
+    the chart's `crds/` bring and the cluster doesn't have yet: as long as they are missing, the plan is what could be
+    known without them.
     """
 
     release: str
@@ -125,10 +161,16 @@ class Plan:
     app: tuple[Resource, ...]
     workloads: tuple[Ref, ...]
     timeout: float
+    during: tuple[Step, ...] = ()
     handover: Path | None = None
     taken_over: tuple[Ref, ...] = ()
     rollback_revision: int = 0
     rollback_on_failure: bool = False
+    max_restarts: int = 5
+    wait_for_jobs: bool = False
+    history: tuple[Revision, ...] = ()
+    live_workloads: tuple[Ref, ...] = ()
+    ready_workloads: frozenset[Ref] = frozenset()
     previous_jobs: tuple[Ref, ...] = ()
     rerun: bool = False
     replace_running: bool = False
@@ -140,7 +182,17 @@ class Plan:
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        return (*self.before, *self.after)
+        return (*self.before, *self.later)
+
+    @property
+    def later(self) -> tuple[Step, ...]:
+        """What runs once the upgrade is applied."""
+        return (*self.during, *self.after)
+
+    @property
+    def deployed(self) -> int:
+        """The newest revision that was deployed before anything changed, 0 for none."""
+        return next((each.number for each in reversed(self.history) if each.status == "deployed"), 0)
 
     @property
     def resumed(self) -> bool:
@@ -150,7 +202,7 @@ class Plan:
     @property
     def to_run(self) -> tuple[Step, ...]:
         """The steps that are left to do."""
-        return self.after if self.resumed else self.steps
+        return self.later if self.resumed else self.steps
 
     @property
     def oldest_accepted_revision(self) -> int:

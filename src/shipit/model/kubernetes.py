@@ -293,7 +293,8 @@ class Workload:
 
     `observed` is false until its controller has seen the newest spec; `selector` finds its pods;
     `pod_hash` is the label `pod-template-hash` or `controller-revision-hash` of the newest pods, "" when unknown;
-    `generation` counts the changes of its spec.
+    `generation` counts the changes of its spec. `paused`: its controller rolls nothing out. `spare` is how many of the
+    desired pods its update may do without.
     """
 
     ref: Ref
@@ -307,6 +308,18 @@ class Workload:
     conditions: tuple[Condition, ...] = ()
     uid: str = ""
     generation: int = 0
+    paused: bool = False
+    spare: int = 0
+
+    @property
+    def enough(self) -> bool:
+        """What Helm 3 calls ready: its update may do without some pods. But not without any."""
+        updated = self.ref.kind == "Deployment" or self.updated >= self.desired
+        return (
+            self.observed
+            and updated
+            and self.available >= min(self.desired, max(1, self.desired - self.spare))
+        )
 
     @property
     def done(self) -> bool:

@@ -20,7 +20,7 @@ from shipit.chart import (
     workloads,
 )
 from shipit.config import Request
-from shipit.model import Fingerprint, Plan, Resource, Situation, Start, Step, World
+from shipit.model import Fingerprint, Phase, Plan, Resource, Situation, Start, Step, World
 from shipit.plan.fingerprints import fingerprints
 from shipit.plan.inputs import inputs_of
 from shipit.plan.job_metadata import with_metadata
@@ -75,6 +75,7 @@ def build_plan(request: Request, world: World, rendering: ReleaseRendering, chos
         revision=revision,
         base_revision=rendering.newest,
         before=tuple(step for step in kept if step.phase == "before"),
+        during=tuple(step for step in kept if step.phase == "during"),
         after=tuple(step for step in kept if step.phase == "after"),
         chart=chart,
         values=values,
@@ -86,12 +87,14 @@ def build_plan(request: Request, world: World, rendering: ReleaseRendering, chos
         taken_over=tuple(resource.ref for resource in taken),
         rollback_revision=situation.revision if handover else rendering.deployed,
         rollback_on_failure=request.spec.rollback_on_failure,
+        max_restarts=request.spec.max_restarts,
+        wait_for_jobs=request.spec.waits_for_jobs,
+        history=rendering.history,
+        live_workloads=workloads(rendering.live),
         previous_jobs=tuple(resource.ref for resource in retired),
         rerun=request.rerun,
         replace_running=request.replace_running,
-        helm_waits=not (
-            situation.first_install_owed and any(step.phase == "after" and step.watched for step in kept)
-        ),
+        helm_waits=not any(step.phase == "during" for step in kept),
         skipped=tuple(step.name for one, step in steps if request.skip_migration and one.migration),
         left_out=chosen.selection.left_out,
         definitions=rendering.definitions,
@@ -143,7 +146,7 @@ def _step(one: SelectedObject, request: Request, revision: int, known_by: Finger
         name=one.name,
         ref=ref_of(manifest, request.namespace),
         manifest=manifest,
-        phase=one.phase,
+        phase=_phase(one, request),
         timeout=one.spec.timeout,
         start_timeout=one.spec.start_timeout,
         fingerprint=known_by,
@@ -152,3 +155,9 @@ def _step(one: SelectedObject, request: Request, revision: int, known_by: Finger
         on_timeout=one.spec.on_timeout,
         retries=retries,
     )
+
+
+def _phase(one: SelectedObject, request: Request) -> Phase:
+    """With `--wait` in `helm_args` post-hooks wait for the pods, as they do under helm; an explicit phase counts more."""
+    waits_first = one.hook is not None and not one.spec.phase and request.spec.waits_first
+    return "after" if one.phase == "during" and waits_first else one.phase

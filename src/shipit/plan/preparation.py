@@ -168,7 +168,17 @@ def _unheard(event: Event) -> None: ...
 
 
 def summary(plan: Plan) -> str:
-    """What runs before and after the upgrade, by the names of the steps."""
-    before = ", ".join(step.name for step in plan.before if step.watched) or "nothing"
-    after = ", ".join(step.name for step in plan.after if step.watched)
-    return f"before the upgrade: {before}" + (f"; after it: {after}" if after else "")
+    """What runs around the upgrade, by the names of the steps, and what of it while old pods still serve."""
+    before, during, after = (_names(steps) for steps in (plan.before, plan.during, plan.after))
+    old = "" if plan.situation.install else ", while pods of the live tag still serve"
+    return "; ".join(
+        (
+            f"before the upgrade: {before or 'nothing'}",
+            *([f"once it is applied{old}: {during}"] if during else []),
+            *([f"once its pods are ready: {after}"] if after else []),
+        )
+    )
+
+
+def _names(steps: tuple[Step, ...]) -> str:
+    return ", ".join(step.name for step in steps if step.watched)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import msgspec
 
@@ -12,12 +11,11 @@ from shipit.chart import for_event, held_by_digest, images, uses_tag
 from shipit.config import MigrationSpec
 from shipit.errors import Refused
 from shipit.hints import advice
-from shipit.model import Hook, Json, LeftOut, Resource, Situation
+from shipit.model import Hook, Json, LeftOut, Phase, Resource, Situation
 from shipit.plan.candidates import Candidate, Rendering, of_hook
 from shipit.plan.picks import Pick, pick
 
-Phase = Literal["before", "after"]
-_PHASES: tuple[Phase, ...] = ("before", "after")
+_PHASES: tuple[Phase, ...] = ("before", "during", "after")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,7 @@ class SelectedObject:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What runs, before and after, each in its order, and what doesn't.
+    """What runs, before, during and after, each in its order, and what doesn't.
 
     `taken` are the plain Jobs of the release's rendering that shipit runs in Helm's stead; `left_out` is what is rendered
     and not run; `missing` are the `[migration]`s of which nothing is rendered.
@@ -91,7 +89,7 @@ def select_objects(
 
 def phase_of(spec: MigrationSpec, event: str = "pre-upgrade") -> Phase:
     """When a migration runs: as its `[migration]` says, else by its hook, and before the upgrade where it is none."""
-    return spec.phase or ("before" if event.startswith("pre-") else "after")
+    return spec.phase or ("before" if event.startswith("pre-") else "during")
 
 
 def _events(situation: Situation) -> tuple[tuple[str, ...], ...]:

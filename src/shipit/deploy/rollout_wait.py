@@ -1,0 +1,86 @@
+"""The rollout of an upgrade that Helm applied without waiting: shipit waits for it, with the same patience and verdicts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from shipit.deploy.release_state import check_still_ours
+from shipit.deploy.rollback import roll_back_or_stay, what_next
+from shipit.deploy.rollout import Rollout
+from shipit.deploy.timing import MOVED_LOOK_EVERY, ROLLOUT_LOOK_EVERY
+from shipit.diagnosis import Finding
+from shipit.errors import Busy, UpgradeFailed
+from shipit.events import Emit, StepChanged
+from shipit.hints import kubectl
+from shipit.model import Plan, World
+from shipit.states import RolloutLeft
+
+NAMED = 5
+"""How many of the objects that can't be judged are named."""
+
+
+def wait_for_rollout(plan: Plan, world: World, emit: Emit) -> None:
+    """Wait until all that the rollout waits for is ready, and nothing has crashed lately.
+
+    Raises UpgradeFailed, after rolling back where that is asked for; Busy when somebody has moved the release on.
+    """
+    rollout = Rollout.of_ours(plan, world, emit)
+    emit(StepChanged("rollout", "started", _unjudged(rollout), plan.timeout))
+    try:
+        ready, finding = _waited(rollout, plan, world)
+        check_still_ours(plan, world)
+    except Busy as error:
+        emit(StepChanged("rollout", "failed", error.message))
+        raise
+    if not ready:
+        raise _failed(plan, rollout, finding, world, emit)
+    emit(StepChanged("rollout", "done"))
+
+
+def _waited(rollout: Rollout, plan: Plan, world: World) -> tuple[bool, Finding | None]:
+    """Whether all is ready; if not, why it can't be any more, None when its time is up. Raises Busy."""
+    clock = world.clock
+    deadline = clock.monotonic() + plan.timeout
+    asked = clock.monotonic()
+    while (finding := rollout.look()) is None:
+        if rollout.done() and rollout.steady:
+            return True, None
+        if clock.monotonic() >= deadline:
+            return False, None
+        if clock.monotonic() - asked >= MOVED_LOOK_EVERY:
+            asked = clock.monotonic()
+            check_still_ours(plan, world)
+        clock.sleep(ROLLOUT_LOOK_EVERY)
+    return False, finding
+
+
+def _unjudged(rollout: Rollout) -> str:
+    """What may have to become ready too, and only those who know its kind can tell."""
+    named = [ref.title for ref in rollout.unjudged]
+    more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
+    return f"not waited for: {', '.join(named[:NAMED])}{more}" if named else ""
+
+
+def _failed(plan: Plan, rollout: Rollout, finding: Finding | None, world: World, emit: Emit) -> UpgradeFailed:
+    found = finding or rollout.worst()
+    reason = found.reason if found else rollout.summary() or "the app crashed and is not ready again"
+    late = "" if finding else f" within {plan.timeout:g} s"
+    emit(StepChanged("rollout", "failed", reason))
+    logs = rollout.app_logs()
+    ran = (*plan.before, *(step for step in plan.during if step.migration))
+    states = roll_back_or_stay(replace(plan, before=ran), world, emit)
+    pods = kubectl("get", "pods", namespace=plan.namespace)
+    hint = what_next(plan, (found.hint if found else pods) or pods, states)
+    return UpgradeFailed(
+        f"the app of {plan.tag} did not become ready{late}: {reason}", hint=hint, states=states, details=logs
+    )
+
+
+def rollout_left(plan: Plan, world: World, emit: Emit) -> RolloutLeft:
+    """One look at a rollout that is not waited for, told once."""
+    rollout = Rollout.of_ours(plan, world, emit)
+    found = rollout.look() or rollout.worst()
+    if rollout.done():
+        return RolloutLeft(())
+    words = filter(None, (rollout.summary(), found.reason if found else ""))
+    return RolloutLeft(tuple(words) or None)
