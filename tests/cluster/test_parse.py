@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shipit.cluster.parse import as_time, event_of, job_of, pod_of
 from shipit.cluster.workloads import newest_hash, newest_revision, selector_of, workload_of
 from shipit.cluster.writes import _covers
-from shipit.model import Ref, Termination
+from shipit.model import Json, Ref, Termination
 
 MOMENT = datetime(2026, 3, 1, 12, 0, 1, tzinfo=UTC)
 
@@ -91,6 +91,39 @@ def test_nothing_that_is_json_is_too_odd(body: dict[str, object]) -> None:
         assert container.state in ("waiting", "running", "terminated")
     for kind in ("Deployment", "StatefulSet", "DaemonSet"):
         workload_of(Ref("apps/v1", kind, "shop", "web"), body)
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "spare"),
+    [
+        ("Deployment", {"replicas": 1}, 0),
+        ("Deployment", {"replicas": 7}, 1),
+        ("Deployment", {"replicas": 7, "strategy": {"rollingUpdate": {"maxUnavailable": 2}}}, 2),
+        (
+            "Deployment",
+            {"replicas": 3, "strategy": {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": "0%"}}},
+            1,
+        ),
+        ("Deployment", {"replicas": 7, "strategy": {"type": "Recreate"}}, 0),
+        ("DaemonSet", {}, 1),
+        ("DaemonSet", {"updateStrategy": {"rollingUpdate": {"maxUnavailable": "30%"}}}, 2),
+        ("StatefulSet", {"replicas": 7}, 0),
+    ],
+)
+def test_what_an_update_may_lack_is_counted_as_kubernetes_rounds(kind: str, spec: Json, spare: int) -> None:
+    body = {"spec": spec, "status": {"desiredNumberScheduled": 5}}
+    assert workload_of(Ref("apps/v1", kind, "shop", "web"), body).spare == spare
+
+
+@pytest.mark.parametrize(
+    ("desired", "available", "enough"), [(0, 0, True), (1, 0, False), (5, 3, True), (5, 2, False)]
+)
+def test_enough_is_never_none(desired: int, available: int, enough: bool) -> None:
+    body = {
+        "spec": {"replicas": desired, "strategy": {"rollingUpdate": {"maxUnavailable": 2}}},
+        "status": {"replicas": desired, "updatedReplicas": desired, "availableReplicas": available},
+    }
+    assert workload_of(Ref("apps/v1", "Deployment", "shop", "web"), body).enough is enough
 
 
 def test_a_job() -> None:

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from shipit.deploy.rollout import Rollout
-from shipit.deploy.timing import ROLLOUT_LOOK_WITHIN, STEADY, UNTOUCHED
+from shipit.deploy.timing import FORBIDDEN_FOR, ROLLOUT_LOOK_WITHIN, STEADY, UNTOUCHED
 from shipit.diagnosis import Finding
-from shipit.errors import Unreachable
-from shipit.model import Json, Plan, Ref, Revision, Situation, Start, Values
+from shipit.errors import Forbidden, Unreachable
+from shipit.events import RolloutChanged
+from shipit.model import (
+    HelmVersion,
+    Json,
+    KubeEvent,
+    Plan,
+    Ref,
+    Resource,
+    Revision,
+    Situation,
+    Start,
+    Values,
+)
 from tests.fakes import NAMESPACE, START, Fakes, fakes
 
 APP = Ref("apps/v1", "Deployment", NAMESPACE, "shop")
@@ -233,3 +246,180 @@ def test_what_a_look_had_no_time_for_is_looked_at_first_the_next_time(world: Fak
     world.cluster.broken = dripping
     assert rollout.closed() is None
     assert rollout.look() is not None
+
+
+INSTALL = replace(
+    PLAN, situation=Situation(Start.FRESH, 1, install=True, first_install_owed=True), live_workloads=()
+)
+
+
+@pytest.mark.parametrize(
+    ("plan", "given_up"),
+    [
+        (PLAN, True),
+        (replace(PLAN, max_restarts=6), False),
+        (replace(PLAN, max_restarts=0), False),
+        (replace(PLAN, ready_workloads=frozenset()), False),
+        (INSTALL, False),
+    ],
+)
+def test_only_an_app_that_ran_before_is_given_up_for_its_crashes(
+    world: Fakes, app: App, plan: Plan, given_up: bool
+) -> None:
+    app.shows({"state": UP})
+    rollout = Rollout.of_helm(plan, world.world, world.told)
+    for restarts in range(1, 6):
+        app.shows(crashed(restarts), generation=2)
+        found = rollout.look()
+        assert (found is not None) == (given_up and restarts >= 3)
+    assert f"restarted {restarts} times" in world.told.of(RolloutChanged)[-1].reason, "but it is told"
+
+
+def test_what_is_new_may_exceed_its_progress_deadline(world: Fakes, app: App) -> None:
+    """It waits for what the chart brings with it; only the timeout ends that."""
+    rollout = Rollout.of_helm(INSTALL, world.world, world.told)
+    app.shows({"state": MADE})
+    app.late()
+    assert rollout.closed() is None
+    world.clock.sleep(UNTOUCHED + 1)
+    assert rollout.look() is None
+
+
+def test_what_happened_before_the_last_step_had_run_is_no_verdict(world: Fakes, app: App) -> None:
+    app.shows(crashed(12), generation=2)
+    app.late()
+    rollout = Rollout.of_ours(PLAN, world.world, world.told)
+    world.clock.sleep(UNTOUCHED + 1)
+    app.shows(crashed(14), generation=2)
+    app.late()
+    assert rollout.look() is None
+    app.shows(crashed(15), generation=2)
+    assert rollout.look() is not None
+
+
+CLAIM = Ref("v1", "PersistentVolumeClaim", NAMESPACE, "shop-store")
+DOOR = Ref("v1", "Service", NAMESPACE, "shop-door")
+BALANCED: Json = {"spec": {"type": "LoadBalancer"}}
+
+
+def waiting_for(*refs: Ref, **changes: Any) -> Plan:
+    bodies: dict[str, Json] = {"Service": BALANCED}
+    resources = tuple(Resource(ref, bodies.get(ref.kind, {}), "t") for ref in refs)
+    return replace(PLAN, app=resources, **changes)
+
+
+def put(world: Fakes, ref: Ref, **body: Any) -> None:
+    meta = {"name": ref.name, "namespace": ref.namespace, "uid": ref.name}
+    world.cluster.objects[ref] = {"apiVersion": ref.api_version, "kind": ref.kind, "metadata": meta, **body}
+
+
+@pytest.mark.parametrize("major", [3, 4])
+def test_a_claim_that_nothing_binds_is_what_helm_waits_for(world: Fakes, app: App, major: int) -> None:
+    world.helm.version = HelmVersion(major, 13, 0)
+    app.shows({"state": UP})
+    put(world, CLAIM, status={"phase": "Pending"})
+    world.cluster.kube_events[CLAIM.name] = (KubeEvent("ProvisioningFailed", 'storageclass "x" not found'),)
+    rollout = Rollout.of_helm(waiting_for(CLAIM), world.world, world.told)
+    assert rollout.look() is None
+    found = rollout.worst()
+    assert found is not None
+    assert found.reason == 'PersistentVolumeClaim shop-store is not bound: storageclass "x" not found'
+    assert [each.reason for each in world.told.of(RolloutChanged) if each.name == "shop-store"] == [
+        found.reason
+    ]
+    put(world, CLAIM, status={"phase": "Bound"})
+    assert rollout.look() is None
+    assert rollout.worst() is None
+    assert world.told.of(RolloutChanged)[-1] == RolloutChanged(CLAIM.kind, CLAIM.name, 1, 1)
+
+
+def test_a_services_address_is_waited_for_by_helm_3_and_by_shipit(world: Fakes, app: App) -> None:
+    app.shows({"state": UP})
+    put(world, DOOR, **BALANCED)
+    plan = waiting_for(DOOR)
+    four = Rollout.of_helm(plan, world.world, world.told)
+    assert (four.look(), four.worst()) == (None, None)
+    ours = Rollout.of_ours(plan, world.world, world.told)
+    world.helm.version = HelmVersion(3, 19, 0)
+    three = Rollout.of_helm(plan, world.world, world.told)
+    for rollout in (ours, three):
+        rollout.look()
+        assert "Service shop-door has no external address" in (rollout.worst() or finding_missing()).reason
+        assert not rollout.done()
+    put(world, DOOR, **BALANCED, status={"loadBalancer": {"ingress": [{"ip": "1.2.3.4"}]}})
+    ours.look()
+    assert ours.done()
+
+
+def test_a_claim_that_no_pod_uses_yet_is_bound_later_and_shipit_does_not_wait_for_it(
+    world: Fakes, app: App
+) -> None:
+    app.shows({"state": UP})
+    put(world, CLAIM, status={"phase": "Pending"})
+    world.cluster.kube_events[CLAIM.name] = (KubeEvent("WaitForFirstConsumer", "waiting for first consumer"),)
+    ours = Rollout.of_ours(waiting_for(CLAIM), world.world, world.told)
+    ours.look()
+    assert ours.done()
+    helms = Rollout.of_helm(waiting_for(CLAIM), world.world, world.told)
+    helms.look()
+    assert helms.worst() is not None, "Helm does wait for it"
+
+
+def test_the_apps_jobs_are_waited_for_where_that_is_asked_for(world: Fakes, app: App) -> None:
+    app.shows({"state": UP})
+    job = Ref("batch/v1", "Job", NAMESPACE, "seed")
+    put(world, job)
+    unasked = Rollout.of_ours(waiting_for(job), world.world, world.told)
+    assert (unasked.look(), unasked.done()) == (None, True)
+    asked = Rollout.of_ours(waiting_for(job, wait_for_jobs=True), world.world, world.told)
+    assert (asked.look(), asked.done()) == (None, False)
+    put(
+        world,
+        job,
+        status={"conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]},
+    )
+    assert (asked.look() or finding_missing()).reason == "Job seed failed: BackoffLimitExceeded"
+
+
+def test_what_may_not_be_looked_at_or_is_of_an_unknown_kind_is_named_and_not_waited_for(
+    world: Fakes, app: App
+) -> None:
+    app.shows({"state": UP})
+    put(world, CLAIM, status={"phase": "Pending"})
+    mine = Ref("cert-manager.io/v1", "Certificate", NAMESPACE, "shop-tls")
+    world.cluster.broken = lambda call: Forbidden("no", status=403) if "Claim" in call else None
+    rollout = Rollout.of_ours(waiting_for(CLAIM, mine), world.world, world.told)
+    rollout.look()
+    assert not rollout.done(), "an API server that has just started may not know its Roles yet"
+    world.clock.sleep(FORBIDDEN_FOR)
+    rollout.look()
+    assert rollout.done()
+    assert rollout.unjudged == (mine, CLAIM)
+
+
+@pytest.mark.parametrize(("major", "done"), [(3, True), (4, False)])
+def test_helm_3_does_without_the_pods_that_an_update_may_lack(
+    world: Fakes, app: App, major: int, done: bool
+) -> None:
+    world.helm.version = HelmVersion(major, 19, 0)
+    app.shows({"state": UP})
+    body = world.cluster.objects[APP]
+    body["spec"]["replicas"] = 4
+    body["status"] |= {"replicas": 4, "updatedReplicas": 4, "readyReplicas": 3, "availableReplicas": 3}
+    rollout = Rollout.of_ours(PLAN, world.world, world.told)
+    rollout.look()
+    assert rollout.done() is done
+    body["status"] |= {"readyReplicas": 2, "availableReplicas": 2}
+    rollout.look()
+    assert not rollout.done()
+
+
+def test_a_paused_deployment_is_not_waited_for_and_told_where_helm_does(world: Fakes, app: App) -> None:
+    app.shows({"state": UP})
+    world.cluster.objects[APP]["spec"]["paused"] = True
+    world.cluster.objects[APP]["status"]["updatedReplicas"] = 0
+    ours = Rollout.of_ours(PLAN, world.world, world.told)
+    assert (ours.look(), ours.done()) == (None, True)
+    helms = Rollout.of_helm(PLAN, world.world, world.told)
+    helms.closed()
+    assert (helms.worst() or finding_missing()).reason == "Deployment shop is paused"

@@ -22,7 +22,7 @@ from shipit.lock.record import (
     lease_ref,
     record_of,
 )
-from shipit.model import Identity, Json, Ref, slow_digest
+from shipit.model import Identity, Json, Ref, SeenRevisions, slow_digest
 from tests.fakes import NAMESPACE, Fakes, fakes
 
 REF = lease_ref(NAMESPACE, "shop")
@@ -293,11 +293,25 @@ def test_a_note_says_what_the_upgrade_was_made_from_and_only_its_run_s_salt_find
     assert not replace(found, run="run-2").is_made_from("inputs")
 
 
-def test_a_note_of_the_second_form_does_not_say_what_it_was_made_from() -> None:
+def test_a_note_of_the_second_form_does_not_say_what_it_was_made_from_and_has_seen_nothing() -> None:
     second = {"version": 2, "tag": "v1", "revision": 4, "digest": "d", "install": True, "state": "applied"}
     found = record_of(noted(json.dumps(second))).upgrade
     assert found == UpgradeRecord("v1", 4, "d", True, UpgradeState.APPLIED)
     assert not found.is_made_from("")
+    assert not found.seen_ready
+
+
+def test_what_was_seen_of_revisions_outlives_the_holder() -> None:
+    world = fakes()
+    seen = SeenRevisions(ready=(2, 5), failed=(3,))
+    first = take(world, ANNA)
+    first.note(UpgradeRecord("v1", 5, "d", install=False, seen=seen))
+    first.end()
+    found = take(world, BERT).found
+    assert found is not None
+    assert (found.seen, found.seen_ready) == (seen, True)
+    assert seen.with_ready(0, 7).with_failed(9).before(7) == seen, "0 is no revision"
+    assert seen.with_ready(*range(10, 100)).ready == tuple(range(60, 100)), "Helm keeps no more either"
 
 
 def test_a_lease_that_may_not_be_touched_is_a_refusal() -> None:

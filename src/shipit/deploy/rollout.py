@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from shipit.deploy.timing import ROLLOUT_LOOK_EVERY, ROLLOUT_LOOK_WITHIN, STEADY, UNTOUCHED
+from shipit.deploy.baseline import Baseline, Before
+from shipit.deploy.timing import ROLLOUT_LOOK_EVERY, ROLLOUT_LOOK_WITHIN, STEADY
 from shipit.deploy.waited_for import Waited, waited_for
-from shipit.diagnosis import Finding, Restarts, overdue, why_not_ready
+from shipit.diagnosis import Finding, why_not_ready
 from shipit.errors import ApiError
 from shipit.events import AppLogLine, Emit, RolloutChanged
 from shipit.logs import tail_lines
@@ -31,17 +32,6 @@ def newest_pods(workload: Workload | None, world: World) -> tuple[Pod, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Before:
-    """A workload at the first look at it. `late`: it had exceeded its progress deadline; `restarts` of its pods'
-    containers. All of that happened before this rollout.
-    """
-
-    generation: int = 0
-    late: bool = False
-    restarts: Restarts = field(default_factory=dict)
-
-
 @dataclass(slots=True)
 class Rollout:
     """The app's workloads, and what else is waited for, during an upgrade: what changed is told, what can't succeed is
@@ -56,16 +46,14 @@ class Rollout:
     own: bool = False
     _told: dict[Ref, RolloutChanged] = field(default_factory=dict)
     _troubled: dict[Ref, tuple[Finding, tuple[Pod, ...]]] = field(default_factory=dict)
-    _before: dict[Ref, Before] = field(default_factory=dict)
     _looked: dict[Ref, float] = field(default_factory=dict)
     _done: set[Ref] = field(default_factory=set)
     _others: Waited = field(init=False)
-    _born: float = -1.0
+    _baseline: Baseline = field(init=False)
     _crashed: float = -STEADY
-    _over: bool = False
 
     def __post_init__(self) -> None:
-        self._over = self.own
+        self._baseline = Baseline(self.plan, self.world, self.own)
         self._others = waited_for(self.plan, self.world, own=self.own)
 
     @classmethod
@@ -93,14 +81,13 @@ class Rollout:
         cluster = self.world.cluster
         with suppress(ApiError), cluster.within(ROLLOUT_LOOK_WITHIN):
             for ref in self.plan.workloads:
-                self._first_look(ref, cluster.workload(ref))
+                self._baseline.of(ref, cluster.workload(ref))
 
     def look(self) -> Finding | None:
         """One look at all that is waited for. Returns why the rollout can't succeed, None as long as it may."""
         now = self.world.clock.monotonic
         until = now() + ROLLOUT_LOOK_WITHIN
-        if self._born < 0:
-            self._born = now()
+        self._baseline.born()
         with self.world.cluster.within(ROLLOUT_LOOK_WITHIN):
             for ref in sorted(self._waiting(), key=lambda ref: self._looked.get(ref, -1.0)):
                 if now() >= until:
@@ -131,7 +118,7 @@ class Rollout:
 
     def closed(self) -> Finding | None:
         """One look once helm has ended: every workload counts as it is, also what helm left as it was."""
-        self._over = True
+        self._baseline.over = True
         return self.look()
 
     def worst_now(self) -> Finding | None:
@@ -147,12 +134,12 @@ class Rollout:
             return self._look_at_other(ref)
         workload = self.world.cluster.workload(ref)
         self._note_done(ref, done=workload is None or self._is_done(workload))
-        before = self._before.get(ref) or self._first_look(ref, workload)
-        if workload is None or not self._has_come_to(workload, before):
+        before = self._baseline.of(ref, workload)
+        if workload is None or not self._baseline.has_come_to(workload, before):
             self._troubled.pop(ref, None)
             return None
         done = ref in self._done
-        finding = None if done else self._trouble(self._without_old_delay(workload, before), before)
+        finding = None if done else self._trouble(self._baseline.without_old_delay(workload, before), before)
         if finding is None:
             self._troubled.pop(ref, None)
         self._tell(ref, workload.available, workload.desired, finding)
@@ -187,38 +174,6 @@ class Rollout:
         else:
             self._done.discard(ref)
 
-    def _first_look(self, ref: Ref, workload: Workload | None) -> Before:
-        found = Before()
-        if workload is not None:
-            pods = self.world.cluster.pods(ref.namespace, workload.selector)
-            restarts = {(pod.uid, each.name): each.restarts for pod in pods for each in pod.containers}
-            found = Before(workload.generation, overdue(workload) is not None, restarts)
-        self._before[ref] = found
-        return found
-
-    def _has_come_to(self, workload: Workload, before: Before) -> bool:
-        """Whether helm has changed it, or has had long enough to do so; and its controller has seen that."""
-        touched = self._over or not self._young or workload.generation != before.generation
-        return touched and workload.observed
-
-    def _without_old_delay(self, workload: Workload, before: Before) -> Workload:
-        """Its controller takes back an exceeded deadline only when the new rollout gets somewhere.
-
-        One that never ran may exceed it while it waits for what it needs.
-        """
-        late = overdue(workload)
-        if late is None:
-            self._before[workload.ref] = replace(before, late=False)
-            return workload
-        never_ran = self.plan.situation.install or workload.ref not in self.plan.live_workloads
-        if not never_ran and not (before.late and (self._young or self.own)):
-            return workload
-        return replace(workload, conditions=tuple(c for c in workload.conditions if c is not late))
-
-    @property
-    def _young(self) -> bool:
-        return self.world.clock.monotonic() - self._born < UNTOUCHED
-
     def _trouble(self, workload: Workload, before: Before) -> Finding | None:
         """Why a workload isn't rolled out."""
         cluster, namespace = self.world.cluster, workload.ref.namespace
@@ -227,10 +182,14 @@ class Rollout:
         events = {
             uid: cluster.events(namespace, uid) for uid in (*(p.uid for p in unready[:3]), workload.uid)
         }
-        elapsed = self.world.clock.monotonic() - self._born
-        ran = workload.ref in self.plan.ready_workloads and not self.plan.situation.install
-        crashes = self.plan.max_restarts if ran else 0
-        finding = why_not_ready(workload, pods, events, elapsed, crashes=crashes, before=before.restarts)
+        finding = why_not_ready(
+            workload,
+            pods,
+            events,
+            self._baseline.elapsed,
+            crashes=self._baseline.crashes_allowed(workload.ref),
+            before=before.restarts,
+        )
         if finding is not None:
             self._troubled[workload.ref] = (finding, tuple(unready))
         if any(_has_crashed(pod) for pod in unready):

@@ -109,9 +109,9 @@ def _job(ref: Ref, body: Json, _events: Sequence[KubeEvent]) -> Finding | None:
 
 def _replicas(ref: Ref, body: Json, _events: Sequence[KubeEvent]) -> Finding | None:
     """A ReplicaSet or ReplicationController of the chart's own."""
-    wanted, status = as_map(body.get("spec")).get("replicas"), as_map(body.get("status"))
+    wanted, has = as_map(body.get("spec")).get("replicas"), as_map(body.get("status")).get("readyReplicas")
     desired = wanted if isinstance(wanted, int) else 1
-    ready = status.get("readyReplicas") or 0
+    ready = has if isinstance(has, int) else 0
     return None if ready >= desired else _waits(ref, f"has {ready} of {desired} pods ready")
 
 
