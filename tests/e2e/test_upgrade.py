@@ -32,7 +32,7 @@ FAILING = {
     "image-4": "",
     "back-3": "rollback_on_failure = true\n",
     "back-4": "rollback_on_failure = true\n",
-    "crash": "",
+    "crash": "max_restarts = 3\n",
     "ready-3": 'timeout = "20s"\n',
     "ready-4": 'timeout = "20s"\n',
     "first": "rollback_on_failure = true\n",
