@@ -161,16 +161,6 @@ class AppMovedOn:
 
 
 @dataclass(frozen=True, slots=True)
-class StepsNotRun:
-    """What was still to run when a deploy ended."""
-
-    names: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return f"not run: {', '.join(self.names)}"
-
-
-@dataclass(frozen=True, slots=True)
 class AppUnknown:
     why: str
 
@@ -247,7 +237,6 @@ State = (
     | AppUpgraded
     | RolloutLeft
     | AppMovedOn
-    | StepsNotRun
     | AppUnknown
     | RevisionPending
     | HandoverOnly

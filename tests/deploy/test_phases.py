@@ -16,7 +16,7 @@ from shipit.lock.record import lease_ref, record_of
 from shipit.model import HelmExit, Hook, Rendered, Revision, SeenRevisions
 from tests.deploy.test_rollout import NO_IMAGE, UP, App
 from tests.deploy.test_sequence import JOB, again, go, hook, signal_in
-from tests.fakes import NAMESPACE, Fakes, Script, fakes
+from tests.fakes import NAMESPACE, FakeProcess, Fakes, Script, fakes
 from tests.releases import a_request, configured
 
 DEPLOYMENT = """\
@@ -307,3 +307,26 @@ def test_a_handover_is_as_ready_as_what_it_repeats(
     world.clock.due.clear()
     assert go(asked, world) == 3
     assert note(world).seen == SeenRevisions(ready=(1, 2, 3))
+
+
+def test_what_was_being_rolled_back_is_not_finished_by_the_next_deploy(
+    world: Fakes, app: App, asked: Request
+) -> None:
+    """Helm still calls it deployed, and what runs may be the app of before."""
+
+    def rollback(revision: int, *, timeout: float) -> FakeProcess:
+        signal_in(world, 5, 9)
+        process = world.helm._start(HelmExit(0), lambda: None)
+        process.ends_at += 1000
+        process.at_a_stop = lambda: None
+        return process
+
+    world.helm.rollback = rollback  # type: ignore[method-assign]
+    world.clock.later(8, lambda: app.shows({"state": NO_IMAGE}, generation=2))
+    with pytest.raises(Interrupted):
+        go(configured(asked, rollback_on_failure=True), world)
+    assert (note(world).state, note(world).given_up) == (UpgradeState.INTERRUPTED, True)
+    world.helm.rendered = rendered("v2", 3, hook("post", POST, "v2"))
+    world.clock.later(3, lambda: app.shows({"state": UP}, generation=3))
+    assert go(again(asked, world), world) == 3
+    assert world.helm.calls.count("upgrade app") == 2

@@ -317,9 +317,10 @@ def put(world: Fakes, ref: Ref, **body: Any) -> None:
 def test_a_claim_that_nothing_binds_is_what_helm_waits_for(world: Fakes, app: App, major: int) -> None:
     world.helm.version = HelmVersion(major, 13, 0)
     app.shows({"state": UP})
-    put(world, CLAIM, status={"phase": "Pending"})
-    world.cluster.kube_events[CLAIM.name] = (KubeEvent("ProvisioningFailed", 'storageclass "x" not found'),)
     rollout = Rollout.of_helm(waiting_for(CLAIM), world.world, world.told)
+    assert rollout.look() is None
+    put(world, CLAIM, status={"phase": "Pending"})  # by now helm has made it
+    world.cluster.kube_events[CLAIM.name] = (KubeEvent("ProvisioningFailed", 'storageclass "x" not found'),)
     assert rollout.look() is None
     found = rollout.worst()
     assert found is not None

@@ -142,7 +142,7 @@ def test_an_app_that_crashed_while_it_waited_for_its_migration_may_yet_become_re
     app.shows(crashed(7))
     app.late()
     world.clock.later(20, lambda: app.shows({"state": UP}))
-    wait_for_rollout(PLAN, world.world, world.told)
+    wait_for_rollout(PLAN, world.world, world.told, lambda: None)
 
 
 @pytest.mark.parametrize("status", ["failed", "deployed"])

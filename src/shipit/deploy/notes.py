@@ -40,9 +40,16 @@ class Notes:
         """All that the rollout waits for was seen to be ready."""
         self._end(replace(self.record, seen=self.record.seen.with_ready(self.record.revision)))
 
+    def rolling_back(self) -> None:
+        """Before a helm takes back what was applied: that is not to be finished any more. Raises as `Lease.note`."""
+        seen = self.record.seen.with_failed(self.record.revision)
+        self.record = replace(self.record, state=UpgradeState.BEGUN, seen=seen)
+        self.lease.note(self.record)
+
     def stopped(self) -> None:
-        """helm was seen to end before its time."""
-        self._end(replace(self.record, state=UpgradeState.INTERRUPTED))
+        """What helm had begun was seen to end before its time."""
+        if self.record.state is UpgradeState.BEGUN:
+            self._end(replace(self.record, state=UpgradeState.INTERRUPTED))
 
     def failed(self, state: UpgradeState = UpgradeState.SETTLED, *, ran: bool = False) -> None:
         """The deploy failed on this revision. `ran`: all that a first install runs has succeeded all the same."""

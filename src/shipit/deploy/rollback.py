@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from shipit.deploy.helm_run import run_helm
@@ -34,9 +35,15 @@ def rollback_revision(plan: Plan, seen: SeenRevisions) -> int:
     return max(ready or calm, default=0)
 
 
-def roll_back_or_stay(plan: Plan, world: World, emit: Emit) -> tuple[State, ...]:
-    """Roll back where that is asked for and there is something to go back from and to; the states that things are in."""
+def roll_back_or_stay(
+    plan: Plan, world: World, emit: Emit, about_to: Callable[[], None] = lambda: None
+) -> tuple[State, ...]:
+    """Roll back where that is asked for and there is something to go back from and to; the states that things are in.
+
+    `about_to` is called before the rollback, which doesn't come where it raises.
+    """
     if plan.rollback_on_failure and plan.rollback_revision and _is_newest(plan, world):
+        about_to()
         return roll_back(plan, plan.rollback_revision, world, emit)
     return where_it_stands(plan, world)
 

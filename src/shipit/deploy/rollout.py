@@ -146,8 +146,8 @@ class Rollout:
         return finding
 
     def _look_at_other(self, ref: Ref) -> Finding | None:
-        finding = self._others.look(ref)
-        self._note_done(ref, done=finding is None)
+        done, finding = self._others.look(ref)
+        self._note_done(ref, done=done)
         if finding is not None:
             self._troubled[ref] = (finding, ())
         elif self._troubled.pop(ref, None) is None:

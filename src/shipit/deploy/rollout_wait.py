@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from shipit.deploy.release_state import check_still_ours
@@ -19,10 +20,11 @@ NAMED = 5
 """How many of the objects that can't be judged are named."""
 
 
-def wait_for_rollout(plan: Plan, world: World, emit: Emit) -> None:
+def wait_for_rollout(plan: Plan, world: World, emit: Emit, rolling_back: Callable[[], None]) -> None:
     """Wait until all that the rollout waits for is ready, and nothing has crashed lately.
 
-    Raises UpgradeFailed, after rolling back where that is asked for; Busy when somebody has moved the release on.
+    Raises UpgradeFailed, after rolling back where that is asked for, `rolling_back` having noted it; Busy when somebody
+    has moved the release on.
     """
     rollout = Rollout.of_ours(plan, world, emit)
     emit(StepChanged("rollout", "started", _unjudged(rollout), plan.timeout))
@@ -33,8 +35,27 @@ def wait_for_rollout(plan: Plan, world: World, emit: Emit) -> None:
         emit(StepChanged("rollout", "failed", error.message))
         raise
     if not ready:
-        raise _failed(plan, rollout, finding, world, emit)
+        raise _failure(rollout, finding, rolling_back)
     emit(StepChanged("rollout", "done"))
+
+
+def _failure(rollout: Rollout, finding: Finding | None, rolling_back: Callable[[], None]) -> UpgradeFailed:
+    """Say why, then roll back where that is asked for. Without a finding its time was up."""
+    plan, world, emit = rollout.plan, rollout.world, rollout.emit
+    found = finding or rollout.worst()
+    reason = found.reason if found else rollout.summary() or "the app crashed and is not ready again"
+    emit(StepChanged("rollout", "failed", reason))
+    logs = rollout.app_logs()
+    ran = (*plan.before, *(step for step in plan.during if step.migration))
+    states = roll_back_or_stay(replace(plan, before=ran), world, emit, rolling_back)
+    late = "" if finding else f" within {plan.timeout:g} s"
+    pods = kubectl("get", "pods", namespace=plan.namespace)
+    return UpgradeFailed(
+        f"the app of {plan.tag} did not become ready{late}: {reason}",
+        hint=what_next(plan, (found.hint if found else pods) or pods, states),
+        states=states,
+        details=logs,
+    )
 
 
 def _waited(rollout: Rollout, plan: Plan, world: World) -> tuple[bool, Finding | None]:
@@ -59,21 +80,6 @@ def _unjudged(rollout: Rollout) -> str:
     named = [ref.title for ref in rollout.unjudged]
     more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
     return f"not waited for: {', '.join(named[:NAMED])}{more}" if named else ""
-
-
-def _failed(plan: Plan, rollout: Rollout, finding: Finding | None, world: World, emit: Emit) -> UpgradeFailed:
-    found = finding or rollout.worst()
-    reason = found.reason if found else rollout.summary() or "the app crashed and is not ready again"
-    late = "" if finding else f" within {plan.timeout:g} s"
-    emit(StepChanged("rollout", "failed", reason))
-    logs = rollout.app_logs()
-    ran = (*plan.before, *(step for step in plan.during if step.migration))
-    states = roll_back_or_stay(replace(plan, before=ran), world, emit)
-    pods = kubectl("get", "pods", namespace=plan.namespace)
-    hint = what_next(plan, (found.hint if found else pods) or pods, states)
-    return UpgradeFailed(
-        f"the app of {plan.tag} did not become ready{late}: {reason}", hint=hint, states=states, details=logs
-    )
 
 
 def rollout_left(plan: Plan, world: World, emit: Emit) -> RolloutLeft:

@@ -166,17 +166,26 @@ def _finish(plan: Plan, world: World, notes: Notes, state: DeployState, emit: Em
     """What comes once the upgrade is applied: what runs during it, the rollout where helm did not wait for it, what runs
     after it. Once all is done or something has failed nothing is owed any more, but what an install does.
     """
-    state.stage = Stage.APPLIED
+    state.stage = Stage.READY if notes.record.seen_ready else Stage.APPLIED
     try:
         _run_during(plan, world, state, emit)
+    except AfterFailed:
+        notes.failed()
+        raise
+    try:
         if not notes.record.seen_ready:
-            wait_for_rollout(plan, world, emit)
+            wait_for_rollout(plan, world, emit, notes.rolling_back)
             notes.ready()
         state.stage = Stage.READY
         warn_of_moved_tag(plan, state.images, world, emit)
         run_all(plan.after, plan, world, state, emit)
     except (AfterFailed, UpgradeFailed) as error:
         notes.failed(ran=isinstance(error, UpgradeFailed) and not plan.after)
+        apply_workload_policies(plan.during, world, emit)
+        raise
+    except Stopped as stop:
+        if not stop.again:
+            notes.stopped()
         raise
     notes.settled()
     apply_workload_policies(plan.later, world, emit)

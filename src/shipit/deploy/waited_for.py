@@ -23,8 +23,11 @@ class Waited:
     own: bool = False
     _forbidden: dict[Ref, float] = field(default_factory=dict)
 
-    def look(self, ref: Ref) -> Finding | None:
-        """What an object waits for, None when for nothing any more, or when it may not be looked at. Raises ApiError."""
+    def look(self, ref: Ref) -> tuple[bool, Finding | None]:
+        """Whether an object is waited for no more, and what it waits for; one that may not be looked at is given up.
+
+        Raises ApiError.
+        """
         cluster = self.world.cluster
         try:
             body = cluster.get(ref)
@@ -33,13 +36,15 @@ class Waited:
             if now - self._forbidden.setdefault(ref, now) < FORBIDDEN_FOR:
                 raise
             self.unjudged = (*self.unjudged, ref)
-            return None
-        if body is None or why_waiting(ref, body, ()) is None:
-            return None
+            return True, None
+        if body is None:
+            return self.own, None  # helm has yet to make it
+        if why_waiting(ref, body, ()) is None:
+            return True, None
         events = cluster.events(ref.namespace, str(body["metadata"].get("uid", "")))
         if self.own and waits_for_a_consumer(ref, events):
-            return None
-        return why_waiting(ref, body, events)
+            return True, None
+        return False, why_waiting(ref, body, events)
 
 
 def waited_for(plan: Plan, world: World, *, own: bool) -> Waited:

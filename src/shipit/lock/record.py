@@ -91,6 +91,11 @@ class UpgradeRecord:
         return self.revision in self.seen.ready
 
     @property
+    def given_up(self) -> bool:
+        """Whether a deploy failed on its revision: what of it is not done is not to be finished."""
+        return self.revision in self.seen.failed
+
+    @property
     def made(self) -> bool:
         """Whether its revision was made."""
         return self.state in (UpgradeState.APPLIED, UpgradeState.SETTLED)

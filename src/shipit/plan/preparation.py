@@ -84,6 +84,7 @@ def _is_applied(request: Request, rendering: ReleaseRendering, found: UpgradeRec
     """Whether a dead deploy of this tag owes what comes after its upgrade, which is live: nobody else made it."""
     return (
         found.owed
+        and not found.given_up
         and found.tag == request.tag
         and found.revision == rendering.deployed == rendering.newest
         and digest(rendering.live) == found.digest
