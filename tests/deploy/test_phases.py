@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 from shipit.config import Request
-from shipit.errors import AfterFailed, Busy, HelmFailed, Interrupted, Unknown, UpgradeFailed
+from shipit.errors import (
+    AfterFailed,
+    Busy,
+    Forbidden,
+    HelmFailed,
+    Interrupted,
+    Unknown,
+    Unreachable,
+    UpgradeFailed,
+)
 from shipit.events import RolloutChanged, StepChanged
 from shipit.lock import UpgradeRecord, UpgradeState
 from shipit.lock.record import lease_ref, record_of
@@ -330,3 +339,33 @@ def test_what_was_being_rolled_back_is_not_finished_by_the_next_deploy(
     world.clock.later(3, lambda: app.shows({"state": UP}, generation=3))
     assert go(again(asked, world), world) == 3
     assert world.helm.calls.count("upgrade app") == 2
+
+
+def test_an_api_server_that_says_nothing_of_the_pods_is_no_failure_of_theirs(
+    world: Fakes, app: App, asked: Request
+) -> None:
+    def silent(call: str) -> Unreachable | None:
+        return (
+            Unreachable("the API server is gone")
+            if "Deployment" in call and world.clock.seconds > 6
+            else None
+        )
+
+    world.cluster.broken = silent
+    with pytest.raises(
+        Unknown, match="ready is not known: the API server is gone; the app is upgraded to v2"
+    ):
+        go(configured(asked, rollback_on_failure=True), world)
+    assert note(world).owed, "the next deploy looks again"
+
+
+def test_workloads_that_may_not_be_looked_at_are_not_waited_for(
+    world: Fakes, app: App, asked: Request
+) -> None:
+    world.cluster.broken = lambda call: (
+        Forbidden("no", status=403) if call.startswith("get Deployment") and world.clock.seconds > 4 else None
+    )
+    assert go(asked, world) == 2
+    assert world.clock.seconds < 60
+    assert world.told.of(StepChanged)[-1].message == "not waited for: Deployment shop"
+    assert note(world).seen.ready == (1,), "nobody has seen the new ones"

@@ -52,8 +52,12 @@ class Notes:
             self._end(replace(self.record, state=UpgradeState.INTERRUPTED))
 
     def failed(self, state: UpgradeState = UpgradeState.SETTLED, *, ran: bool = False) -> None:
-        """The deploy failed on this revision. `ran`: all that a first install runs has succeeded all the same."""
-        seen = self.record.seen.with_failed(self.record.revision)
+        """The deploy failed on this revision; one that is not SETTLED may yet turn out to be made.
+
+        `ran`: all that a first install runs has succeeded all the same.
+        """
+        settled = state is UpgradeState.SETTLED
+        seen = self.record.seen.with_failed(self.record.revision) if settled else self.record.seen
         owed = self.record.first_install_owed and not ran
         self._end(replace(self.record, state=state, seen=seen, first_install_owed=owed))
 

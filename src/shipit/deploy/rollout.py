@@ -35,7 +35,7 @@ def newest_pods(workload: Workload | None, world: World) -> tuple[Pod, ...]:
 @dataclass(slots=True)
 class Rollout:
     """The app's workloads, and what else is waited for, during an upgrade: what changed is told, what can't succeed is
-    found. `own`: shipit waits, helm has ended and doesn't; all counts as it is.
+    found. `own`: shipit waits, helm has ended and doesn't; all counts as it is. `blind` is why the last look saw nothing.
 
     No look takes longer than ROLLOUT_LOOK_WITHIN; what one has not come to is looked at first the next time.
     """
@@ -44,6 +44,7 @@ class Rollout:
     world: World
     emit: Emit
     own: bool = False
+    blind: str = ""
     _told: dict[Ref, RolloutChanged] = field(default_factory=dict)
     _troubled: dict[Ref, tuple[Finding, tuple[Pod, ...]]] = field(default_factory=dict)
     _looked: dict[Ref, float] = field(default_factory=dict)
@@ -92,10 +93,16 @@ class Rollout:
             for ref in sorted(self._waiting(), key=lambda ref: self._looked.get(ref, -1.0)):
                 if now() >= until:
                     break
-                with suppress(ApiError):
+                try:
                     finding = self._look_at(ref)
-                    if finding is not None and finding.kind == "fatal":
-                        return finding
+                    self.blind = ""
+                except ApiError as error:
+                    finding = None
+                    self.blind = error.message
+                    if self._others.gives_up(ref, error):
+                        self._done.add(ref)
+                if finding is not None and finding.kind == "fatal":
+                    return finding
                 self._looked[ref] = now()
         return None
 
@@ -126,8 +133,9 @@ class Rollout:
         return self.closed() or self.worst()
 
     def _waiting(self) -> tuple[Ref, ...]:
-        """The workloads, and of the others what was not seen to be done."""
-        return (*self.plan.workloads, *(ref for ref in self._others.refs if ref not in self._done))
+        """The workloads, and of the others what was not seen to be done; not what may not be looked at."""
+        others = (ref for ref in self._others.refs if ref not in self._done)
+        return tuple(ref for ref in (*self.plan.workloads, *others) if ref not in self._others.unjudged)
 
     def _look_at(self, ref: Ref) -> Finding | None:
         if ref in self._others.refs:

@@ -10,9 +10,9 @@ from shipit.deploy.rollback import roll_back_or_stay, what_next
 from shipit.deploy.rollout import Rollout
 from shipit.deploy.timing import MOVED_LOOK_EVERY, ROLLOUT_LOOK_EVERY
 from shipit.diagnosis import Finding
-from shipit.errors import Busy, UpgradeFailed
+from shipit.errors import Busy, Unknown, UpgradeFailed
 from shipit.events import Emit, StepChanged
-from shipit.hints import kubectl
+from shipit.hints import deploy_again, kubectl
 from shipit.model import Plan, World
 from shipit.states import RolloutLeft
 
@@ -20,23 +20,25 @@ NAMED = 5
 """How many of the objects that can't be judged are named."""
 
 
-def wait_for_rollout(plan: Plan, world: World, emit: Emit, rolling_back: Callable[[], None]) -> None:
-    """Wait until all that the rollout waits for is ready, and nothing has crashed lately.
+def wait_for_rollout(plan: Plan, world: World, emit: Emit, rolling_back: Callable[[], None]) -> bool:
+    """Wait until all that the rollout waits for is ready, and nothing has crashed lately; false when a workload may not
+    be looked at.
 
     Raises UpgradeFailed, after rolling back where that is asked for, `rolling_back` having noted it; Busy when somebody
-    has moved the release on.
+    has moved the release on; Unknown when the API server doesn't say how it is.
     """
     rollout = Rollout.of_ours(plan, world, emit)
     emit(StepChanged("rollout", "started", _unjudged(rollout), plan.timeout))
     try:
         ready, finding = _waited(rollout, plan, world)
         check_still_ours(plan, world)
-    except Busy as error:
+    except (Busy, Unknown) as error:
         emit(StepChanged("rollout", "failed", error.message))
         raise
     if not ready:
         raise _failure(rollout, finding, rolling_back)
-    emit(StepChanged("rollout", "done"))
+    emit(StepChanged("rollout", "done", _unjudged(rollout)))
+    return not set(plan.workloads) & set(rollout.unjudged)
 
 
 def _failure(rollout: Rollout, finding: Finding | None, rolling_back: Callable[[], None]) -> UpgradeFailed:
@@ -59,13 +61,15 @@ def _failure(rollout: Rollout, finding: Finding | None, rolling_back: Callable[[
 
 
 def _waited(rollout: Rollout, plan: Plan, world: World) -> tuple[bool, Finding | None]:
-    """Whether all is ready; if not, why it can't be any more, None when its time is up. Raises Busy."""
+    """Whether all is ready; if not, why it can't be any more, None when its time is up. Raises Busy and Unknown."""
     clock = world.clock
     deadline = clock.monotonic() + plan.timeout
     asked = clock.monotonic()
     while (finding := rollout.look()) is None:
         if rollout.done() and rollout.steady:
             return True, None
+        if clock.monotonic() >= deadline and rollout.blind and rollout.worst() is None:
+            raise _unknown(rollout)
         if clock.monotonic() >= deadline:
             return False, None
         if clock.monotonic() - asked >= MOVED_LOOK_EVERY:
@@ -73,6 +77,15 @@ def _waited(rollout: Rollout, plan: Plan, world: World) -> tuple[bool, Finding |
             check_still_ours(plan, world)
         clock.sleep(ROLLOUT_LOOK_EVERY)
     return False, finding
+
+
+def _unknown(rollout: Rollout) -> Unknown:
+    plan = rollout.plan
+    return Unknown(
+        f"whether the app of {plan.tag} is ready is not known: {rollout.blind}",
+        hint=deploy_again(plan.tag, why="looks again"),
+        states=(plan.app_after, RolloutLeft()),
+    )
 
 
 def _unjudged(rollout: Rollout) -> str:

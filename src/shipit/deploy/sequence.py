@@ -173,8 +173,7 @@ def _finish(plan: Plan, world: World, notes: Notes, state: DeployState, emit: Em
         notes.failed()
         raise
     try:
-        if not notes.record.seen_ready:
-            wait_for_rollout(plan, world, emit, notes.rolling_back)
+        if not notes.record.seen_ready and wait_for_rollout(plan, world, emit, notes.rolling_back):
             notes.ready()
         state.stage = Stage.READY
         warn_of_moved_tag(plan, state.images, world, emit)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from shipit.deploy.timing import FORBIDDEN_FOR
 from shipit.diagnosis import Finding, is_unjudged, is_waited_for, waits_for_a_consumer, why_waiting
-from shipit.errors import Forbidden
+from shipit.errors import ApiError, Forbidden
 from shipit.model import Plan, Ref, World
 
 HELM_4 = 4
@@ -24,19 +24,9 @@ class Waited:
     _forbidden: dict[Ref, float] = field(default_factory=dict)
 
     def look(self, ref: Ref) -> tuple[bool, Finding | None]:
-        """Whether an object is waited for no more, and what it waits for; one that may not be looked at is given up.
-
-        Raises ApiError.
-        """
+        """Whether an object is waited for no more, and what it waits for. Raises ApiError."""
         cluster = self.world.cluster
-        try:
-            body = cluster.get(ref)
-        except Forbidden:
-            now = self.world.clock.monotonic()
-            if now - self._forbidden.setdefault(ref, now) < FORBIDDEN_FOR:
-                raise
-            self.unjudged = (*self.unjudged, ref)
-            return True, None
+        body = cluster.get(ref)
         if body is None:
             return self.own, None  # helm has yet to make it
         if why_waiting(ref, body, ()) is None:
@@ -45,6 +35,16 @@ class Waited:
         if self.own and waits_for_a_consumer(ref, events):
             return True, None
         return False, why_waiting(ref, body, events)
+
+    def gives_up(self, ref: Ref, error: ApiError) -> bool:
+        """Whether what may not be looked at, however often one asks, is not waited for: then it is named as unjudged."""
+        if not (self.own and isinstance(error, Forbidden)):
+            return False
+        now = self.world.clock.monotonic()
+        if now - self._forbidden.setdefault(ref, now) < FORBIDDEN_FOR:
+            return False
+        self.unjudged = (*self.unjudged, ref)
+        return True
 
 
 def waited_for(plan: Plan, world: World, *, own: bool) -> Waited:
