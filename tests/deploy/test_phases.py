@@ -220,7 +220,7 @@ def test_a_step_does_not_run_when_it_is_not_known_whether_somebody_moved_the_rel
     calm = world.helm.history
 
     def silent(*, within: float | None = None) -> tuple[Revision, ...]:
-        if len(world.helm.revisions) > 1 and within is not None:
+        if ("upgrade", "done") in [(each.step, each.state) for each in world.told.of(StepChanged)]:
             raise HelmFailed("dial tcp: i/o timeout")
         return calm()
 

@@ -71,16 +71,17 @@ def _spare(kind: str, spec: Json, desired: int) -> int:
     strategy = as_map(spec.get("strategy" if kind == "Deployment" else "updateStrategy"))
     rolling = as_map(strategy.get("rollingUpdate"))
     if kind == "DaemonSet":
-        return _scaled(rolling.get("maxUnavailable", 1), desired, up=True)
+        return _scaled(rolling.get("maxUnavailable"), desired, 1, up=True)
     if kind != "Deployment" or strategy.get("type") == "Recreate":
         return 0
-    spare = _scaled(rolling.get("maxUnavailable", "25%"), desired, up=False)
-    surge = _scaled(rolling.get("maxSurge", "25%"), desired, up=True)
+    spare = _scaled(rolling.get("maxUnavailable"), desired, "25%", up=False)
+    surge = _scaled(rolling.get("maxSurge"), desired, "25%", up=True)
     return spare if spare or surge else 1
 
 
-def _scaled(value: Any, total: int, *, up: bool) -> int:
-    """An IntOrString: a number, or a share of the total."""
+def _scaled(value: Any, total: int, default: int | str, *, up: bool) -> int:
+    """An IntOrString: a number, or a share of the total; a null is the default."""
+    value = default if value is None else value
     if not (isinstance(value, str) and value.endswith("%") and value[:-1].isdecimal()):
         return as_int(value)
     share = int(value[:-1]) * total

@@ -68,7 +68,7 @@ def moved_on(plan: Plan, newest: int) -> Busy:
 def check_still_ours(plan: Plan, world: World, *, certain: bool = False) -> None:
     """The revision that was applied is the newest. Raises Busy, and Unknown when it must be `certain` and isn't."""
     try:
-        newest = newest_number(world, LAST_LOOK)
+        newest = newest_number(world, None if certain else LAST_LOOK)
     except HelmFailed as error:
         if not certain:
             return
