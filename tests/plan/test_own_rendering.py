@@ -64,7 +64,7 @@ def told(selection: Selection) -> list[tuple[str, str, bool]]:
 
 
 @pytest.mark.parametrize("spec", [BEHIND_A_VALUE, NAMED, OF_ANOTHER_CHART])
-@pytest.mark.parametrize(("event", "phase"), [("pre-upgrade", "before"), ("post-upgrade", "after")])
+@pytest.mark.parametrize(("event", "phase"), [("pre-upgrade", "before"), ("post-upgrade", "during")])
 def test_a_hook_that_its_values_turn_on_runs_at_its_event(
     spec: MigrationSpec, event: str, phase: str
 ) -> None:
@@ -87,7 +87,7 @@ def test_it_takes_its_place_among_the_chart_s_hooks_by_its_weight() -> None:
         ("first", "before", False),
         ("migrate", "before", True),
         ("last", "before", False),
-        ("settled", "after", False),
+        ("settled", "during", False),
     ]
 
 
