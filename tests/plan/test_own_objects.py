@@ -259,7 +259,7 @@ def test_after_the_upgrade_it_is_the_new_manifest_that_counts(
     late = hook(job(pod=reading()), "post-upgrade")
     world.helm.rendered = rendered(manifest(app(), made(data=NEW)), own, late)
     world.helm.manifests = {1: manifest(app(), made(data=OLD))}
-    settings, migrate = planned(asked, world).after
+    settings, migrate = planned(asked, world).during
     assert settings.of_app == same
     name = "settings" if same else "settings-shipit"
     assert migrate.manifest["spec"]["template"]["spec"] == reading(name=name)
@@ -272,7 +272,7 @@ def test_a_hook_of_after_the_upgrade_may_take_the_name_of_what_the_upgrade_remov
     own = hook(made(data=NEW), "post-upgrade", weight=-5)
     world.helm.rendered = rendered(manifest(app()), own, hook(job(), "post-upgrade"))
     world.helm.manifests = {1: manifest(app(), made(data=OLD))}
-    assert not planned(asked, world).after[0].of_app
+    assert not planned(asked, world).during[0].of_app
 
 
 def test_a_job_of_the_new_manifest_makes_no_room_for_a_hook_after_the_upgrade(

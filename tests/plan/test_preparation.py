@@ -80,7 +80,9 @@ def test_one_object_of_two_events_is_two_steps(asked: Request, world: Fakes) -> 
     world.helm.rendered = rendered("", hook(job(), "pre-upgrade", "post-upgrade"))
     plan = planned(asked, world)
     assert [step.ref.name for step in (*plan.before, *plan.during)] == ["migrate", "migrate"]
-    assert plan.before[0].fingerprint != plan.during[0].fingerprint, "what the one has done, the other has not"
+    assert plan.before[0].fingerprint != plan.during[0].fingerprint, (
+        "what the one has done, the other has not"
+    )
 
 
 def test_helm_does_not_wait_where_something_runs_before_the_pods_are_ready(

@@ -39,14 +39,15 @@ def keep_own_objects(plan: Plan, rendering: ReleaseRendering, world: World) -> P
     names. Raises Refused, before anything changes, where only a deletion would do what the chart asks for.
     """
     own = _Own(plan, rendering, world)
-    after = _renamed(tuple(own.after(step) for step in plan.after))
+    later = _renamed(tuple(own.after(step) for step in plan.later))
+    during, after = later[: len(plan.during)], later[len(plan.during) :]
     if plan.resumed:
-        return replace(plan, after=after)
+        return replace(plan, during=during, after=after)
     before = tuple(own.before(step) for step in plan.before)
     for found in filter(None, map(world.cluster.get, plan.taken_over)):
         world.cluster.replace(kept_by_helm(found), dry_run=True)
     late = tuple(each.late for each in before if each.late is not None)
-    return replace(plan, before=_renamed(before), after=(*late, *after))
+    return replace(plan, before=_renamed(before), during=during, after=(*late, *after))
 
 
 def taken_over(

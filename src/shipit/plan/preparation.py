@@ -9,7 +9,7 @@ from shipit.config import Request
 from shipit.errors import refusing
 from shipit.events import Emit, Event, StepChanged, Warned
 from shipit.lock import UpgradeRecord
-from shipit.model import Plan, Situation, Start, Step, UNKNOWN, World, get_job_or_pod
+from shipit.model import UNKNOWN, Plan, Situation, Start, Step, World, get_job_or_pod
 from shipit.plan.build import Chosen, build_plan, choose
 from shipit.plan.definitions import check_definitions
 from shipit.plan.fingerprints import fingerprints
