@@ -166,7 +166,7 @@ def test_what_runs_after_may_find_what_the_app_makes(asked: Request, world: Fake
     app = job("operator") | {"kind": "Deployment", "apiVersion": "apps/v1"}
     after = hook(taking(key("url")), "post-upgrade")
     world.helm.rendered = rendered(manifest(app), after)
-    assert [step.awaits for step in planned(asked, world).after] == [True]
+    assert [step.awaits for step in planned(asked, world).during] == [True]
 
 
 def test_a_job_that_runs_later_makes_nothing(asked: Request, world: Fakes) -> None:

@@ -77,8 +77,8 @@ def check_references(plan: Plan, objects: Objects, preflight: Preflight) -> Plan
             details=tuple(dict.fromkeys(sure)),
         )
     waiting = {each.needed.step.ref for each in missing}
-    before, after = (
+    before, during, after = (
         tuple(replace(step, awaits=step.ref in waiting) for step in steps)
-        for steps in (plan.before, plan.after)
+        for steps in (plan.before, plan.during, plan.after)
     )
-    return replace(plan, before=before, after=after)
+    return replace(plan, before=before, during=during, after=after)
