@@ -166,7 +166,7 @@ def test_helm_stores_what_the_real_chart_rendered(helm: HelmCli, tmp_path: Path,
     assert helm.history()[-1].chart == chart_label(chart)
 
 
-def test_an_install_of_the_frozen_chart_brings_the_custom_resources_of_the_original(
+def test_the_frozen_chart_holds_the_crds_of_the_original_and_helm_does_not_install_them(
     helm: HelmCli, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     group = f"{uuid.uuid4().hex[:8]}.example"
@@ -185,10 +185,10 @@ def test_an_install_of_the_frozen_chart_brings_the_custom_resources_of_the_origi
         tmp_path / "chart", {"crds/widget.yaml": json.dumps(crd), "templates/a.yaml": config_map("a")}
     )
 
-    apply(helm, helm.render(str(chart), Values()), chart, tmp_path / "frozen")
+    frozen = apply(helm, helm.render(str(chart), Values()), chart, tmp_path / "frozen")
 
-    assert group in kubectl(sandbox, "get", "crd", f"widgets.{group}", "-o", "name")
-    kubectl(sandbox, "delete", "crd", f"widgets.{group}", "--wait=false")
+    assert f"widgets.{group}" in helm.definitions(frozen, Values())
+    assert kubectl(sandbox, "get", "crd", f"widgets.{group}", "-o", "name", "--ignore-not-found") == ""
 
 
 def test_a_subchart_that_is_an_archive_keeps_its_values(helm: HelmCli, tmp_path: Path) -> None:

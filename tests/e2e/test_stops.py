@@ -19,8 +19,8 @@ NAME = "{{ .Release.Name }}"
 GOOD = job("echo fine", name=NAME)
 IMAGE = '"{{ .Values.image.repository }}:{{ .Values.image.tag }}"'
 COMMAND = 'command: ["sh", "-c", "echo fine"]'
-KEY = """\
-          env: [{name: PASSWORD, valueFrom: {secretKeyRef: {name: database, key: password}}}]
+NOT_ROOT = """\
+          securityContext: {runAsNonRoot: true}
 """
 RETRIES = """\
       initContainers:
@@ -43,7 +43,7 @@ spec: {hard: {pods: "0"}}
 CASES = {
     "no-image": GOOD,
     "no-name": GOOD.replace("{{ .Values.image.repository }}:", "registry.sandbox/BusyBox:"),
-    "no-key": GOOD + KEY,
+    "no-user": GOOD + NOT_ROOT,
     "no-node": GOOD.replace("restartPolicy", "nodeSelector: {no: where}\n      restartPolicy"),
     "suspended": job("echo fine", name=NAME, spec="suspend: true\n"),
     "no-command": GOOD.replace(COMMAND, 'command: ["/no/such/program"]'),
@@ -52,7 +52,7 @@ CASES = {
     .replace("      containers:\n", RETRIES + "      containers:\n") + HELPER,
     "too-long": job("echo slow; sleep 1000", name=NAME, spec="activeDeadlineSeconds: 20\n"),
 }  # fmt: skip
-NEVER_STARTED = ("no-image", "no-name", "no-key", "no-node", "suspended", "no-pod")
+NEVER_STARTED = ("no-image", "no-name", "no-user", "no-node", "suspended", "no-pod")
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,6 @@ def full(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture(scope="module")
 def projects(stage: Stage, full: Stage) -> dict[str, Project]:
-    stage.kube.kubectl("create", "secret", "generic", "database", "--from-literal=user=shop")
     made = {case: stage.project(case) for case in CASES}
     for case, project in made.items():
         project.template("migrate", CASES[case])
@@ -97,7 +96,7 @@ def stopped(projects: dict[str, Project]) -> dict[str, Result]:
 WORDS = {
     "no-image": ("container migrate", "PullBackOff", "not found"),
     "no-name": ("InvalidImageName", "BusyBox"),
-    "no-key": ("CreateContainerConfigError", "couldn't find key password in Secret"),
+    "no-user": ("CreateContainerConfigError", "image will run as root"),
     "no-node": ("no container has started within 4 s", "Unschedulable", "node affinity/selector"),
     "suspended": ("no container has started within 4 s", "the Job is suspended"),
     "no-pod": ("no pod can be created", "exceeded quota: full"),
@@ -165,12 +164,10 @@ def test_the_last_lines_before_a_deadline_are_not_lost_with_the_pod(stopped: dic
 def test_the_next_deploy_replaces_what_never_started(
     stopped: dict[str, Result], projects: dict[str, Project], full: Stage
 ) -> None:
-    kube = projects["no-key"].kube
     old = {case: uid(projects[case].kube, case) for case in NEVER_STARTED}
-    kube.kubectl("patch", "secret", "database", "-p", '{"stringData": {"password": "hunter2hunter2"}}')
     full.kube.kubectl("delete", "quota", "full")
     projects["no-pod"].without_template("full")
-    for case in ("no-name", "no-node", "suspended"):
+    for case in ("no-name", "no-user", "no-node", "suspended"):
         projects[case].template("migrate", GOOD)
     again = {case: projects[case].start("deploy", "--tag", "v1") for case in NEVER_STARTED}
 
