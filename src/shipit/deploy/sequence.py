@@ -95,7 +95,7 @@ def _deploy(request: Request, world: World, lease: Lease, state: DeployState, em
             clear_stale(plan, world, emit, anew=False)
         else:
             tell_disowned(plan, world, emit)
-        warn_of_moved_tag(plan, dict(images_run_before(plan, world)), world, emit)
+        state.images = dict(images_run_before(plan, world))
     else:
         plan = _migrate_and_upgrade(plan, world, notes, state, emit)
     _finish(plan, world, notes, state, emit)
