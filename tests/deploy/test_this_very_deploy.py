@@ -10,8 +10,8 @@ import pytest
 
 from shipit.config import MigrationSpec, Request
 from shipit.deploy.sequence import deploy
-from shipit.errors import AfterFailed, Busy, Interrupted, MigrationFailed, Stopped
-from shipit.events import StepChanged, Warned
+from shipit.errors import AfterFailed, Busy, Interrupted, MigrationFailed, MigrationTimedOut, Stopped
+from shipit.events import JobChanged, StepChanged, Warned
 from shipit.model import Hook, Json, Ref, Values
 from tests.fakes import NAMESPACE, Fakes, Script
 from tests.releases import a_release, a_request, config_map, hook, job, manifest, rendered
@@ -498,3 +498,31 @@ def test_a_plain_migration_after_the_upgrade_is_owed_too(shop: Shop) -> None:
     renders("two")
     assert shop.deploy(migrations=after) == 2
     assert shop.made() == ["migrate"]
+
+
+def test_a_job_that_is_called_otherwise_by_now_is_followed_under_the_name_that_it_has(shop: Shop) -> None:
+    """And what it uses stays for as long as it runs."""
+    shop.script("migrate-monday", ends=3000)
+    shop.renders(sql("select 1"), password("secret"), migration(name="migrate-monday"))
+    shop.interrupted(20)
+    shop.renders(sql("select 1"), password("secret"), migration(name="migrate-tuesday"))
+    with pytest.raises(MigrationTimedOut, match="Job migrate-monday did not end") as left:
+        shop.deploy()
+    assert "Job migrate-monday still runs" in str(left.value)
+    assert str(left.value.hint).startswith("shipit logs migrate-monday ")
+    assert PASSWORD in shop.world.cluster.objects
+    assert {event.step for event in shop.world.told.of(JobChanged) if event.job == "migrate-tuesday"} == set()
+
+
+def test_the_delete_policy_of_a_job_that_is_called_otherwise_by_now_is_heeded(shop: Shop) -> None:
+    def named(name: str) -> Hook:
+        return replace(migration(PLAIN, name), delete_policies=("hook-succeeded",))
+
+    shop.script("migrate-monday", ends=60)
+    shop.renders(named("migrate-monday"))
+    shop.interrupted(20)
+    shop.renders(named("migrate-tuesday"))
+    assert shop.deploy() == 2
+    assert shop.made() == ["migrate-monday"]
+    deleted = [each for each in shop.world.cluster.wrote() if each.startswith("delete Job ")]
+    assert ["migrate-monday" in each for each in deleted] == [True]

@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from shipit.events import Warned
-from shipit.model import RELEASE_LABEL, JobOrPod, Plan, Pod, Ref, Step, World, get_job_or_pod, is_active
+from shipit.model import (
+    RELEASE_LABEL,
+    JobOrPod,
+    Plan,
+    Pod,
+    Ref,
+    Step,
+    World,
+    get_job_or_pod,
+    is_active,
+    metadata_of,
+)
 from shipit.plan import differences, other_owner
 
 MOST_NAMED = 5
@@ -41,6 +54,24 @@ def _counts(found: JobOrPod, plan: Plan) -> bool:
 def find_existing(step: Step, plan: Plan, world: World) -> JobOrPod | None:
     """What there is of a step now: under its name, or under the one that an earlier try of this deploy gave it."""
     return get_job_or_pod(world.cluster, step.ref) or _under_another_name(step, plan, world)
+
+
+def as_found(plan: Plan, world: World) -> Plan:
+    """The plan with the names that an earlier try of this deploy gave its Jobs and Pods, where the chart makes new ones
+    with each rendering: everything that is done and said about a step is about what is there.
+    """
+    phases = (plan.before, plan.during, plan.after)
+    before, during, after = (tuple(_as_found(step, plan, world) for step in steps) for steps in phases)
+    return replace(plan, before=before, during=during, after=after)
+
+
+def _as_found(step: Step, plan: Plan, world: World) -> Step:
+    found = find_existing(step, plan, world) if step.watched else None
+    if found is None or found.name == step.ref.name or not is_this_deploys(found, step, plan):
+        return step
+    manifest = {**step.manifest, "metadata": {**metadata_of(step.manifest), "name": found.name}}
+    called = found.name if step.name == step.ref.name else step.name
+    return replace(step, name=called, ref=step.ref._replace(name=found.name), manifest=manifest)
 
 
 def _under_another_name(step: Step, plan: Plan, world: World) -> JobOrPod | None:

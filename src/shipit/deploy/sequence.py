@@ -16,6 +16,7 @@ from shipit.deploy.left_running import finish_running
 from shipit.deploy.live import look_at_live
 from shipit.deploy.notes import Notes, after_a_failure, counts_anew, record_of
 from shipit.deploy.pending_release import recover_pending_release
+from shipit.deploy.recognition import as_found
 from shipit.deploy.release_state import check_still_ours
 from shipit.deploy.rollout_wait import rollout_left, wait_for_rollout
 from shipit.deploy.step import images_run_before, run
@@ -104,7 +105,7 @@ def _deploy(request: Request, world: World, lease: Lease, state: DeployState, em
 
 def _prepare(request: Request, world: World, lease: Lease, emit: Emit) -> Plan:
     """The plan, once nothing stands in its way. Raises Refused or Busy."""
-    plan = prepare(request, world, lease.found, emit)
+    plan = as_found(prepare(request, world, lease.found, emit), world)
     refuse_others(plan, world)
     refuse_running(plan, world)
     refuse_kept(plan, world)

@@ -66,7 +66,6 @@ def _run(step: Step, plan: Plan, world: World, emit: Emit) -> StepResult:
     found = clear(step, plan, world, emit)
     elapsed = 0.0
     if found is not None:
-        step = replace(step, ref=step.ref._replace(name=found.name))
         elapsed = max(0.0, (world.cluster.now() - found.created).total_seconds())
     emit(StepChanged(step.name, "started", step.ref.title, step.timeout, elapsed=elapsed))
     if found is not None and found.has_succeeded:
