@@ -101,6 +101,15 @@ def test_a_signal_while_the_interpreter_ends_changes_no_exit_code() -> None:
     assert result(process)["outcome"] == "deployed"
 
 
+def test_a_signal_that_is_sent_twice_at_once_is_one() -> None:
+    """`timeout` sends it to its child and to the whole group."""
+    process = start("try:\n        time.sleep(20)\n    finally:\n        time.sleep(0.5)")
+    for _ in range(2):
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.01)
+    assert result(process)["message"] == "interrupted"
+
+
 @pytest.mark.parametrize("output", ["plain", "json", "github"])
 def test_the_third_signal_leaves_though_nobody_reads(output: str) -> None:
     reading, writing = os.pipe()

@@ -8,11 +8,16 @@ import _thread
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 
 from shipit.errors import Stopped
 
+SAME_WITHIN = 0.1
+"""Seconds in which the same signal again is the same request: `timeout` sends it to its child and to the whole group,
+and so may a runner and a wrapper. Nobody presses Ctrl-C twice so fast.
+"""
 RESTORED_WITHIN = 1.0
 """Seconds that giving the terminal back may take when everything is left."""
 
@@ -27,6 +32,7 @@ class Signals:
         self.held = False
         self._restore = restore
         self._heard = 0
+        self._last: tuple[int, float] = (0, 0.0)
         self._ours: list[signal.Signals] = []
 
     def listen(self) -> None:
@@ -44,6 +50,10 @@ class Signals:
             signal.signal(signum, signal.SIG_IGN)
 
     def _hear(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        now = time.monotonic()
+        (last, at), self._last = self._last, (signum, now)
+        if last == signum and now - at < SAME_WITHIN:
+            return
         told = signal.SIGTERM if signum == signal.SIGHUP else signum
         self._heard += 1
         if self._heard > 2:  # noqa: PLR2004
