@@ -157,3 +157,10 @@ def test_a_whole_image_in_place_of_a_tag_gets_a_hint() -> None:
     with pytest.raises(Usage) as caught:
         check_tag("registry.example/app:v1")
     assert str(caught.value.hint) == "give only the tag, the part after the last `:` of the image's name"
+
+
+@pytest.mark.parametrize("tag", [DIGEST, f"@{DIGEST}"])
+def test_a_digest_without_a_tag_gets_a_hint(tag: str) -> None:
+    with pytest.raises(Usage) as caught:
+        check_tag(tag)
+    assert str(caught.value.hint) == "write a tag in front of the digest: TAG@sha256:…"

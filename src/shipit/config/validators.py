@@ -17,7 +17,7 @@ from msgspec import UNSET, UnsetType
 from shipit.config.helm_args import parse_helm_args
 from shipit.config.keys import key_path
 from shipit.errors import Usage
-from shipit.hints import NO_HINT, advice
+from shipit.hints import NO_HINT, Hint, advice
 
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -47,14 +47,19 @@ def check_tag(tag: str) -> str:
     name, at, digest = tag.partition("@")
     if _TAG.fullmatch(name) and (not at or _DIGEST.fullmatch(digest)):
         return tag
-    image = re.fullmatch(r"\S+[:/]\S*", name) is not None
     raise Usage(
         f"--tag {shown(tag)} is not a legal image tag: use up to 128 letters, digits, `.`, `_` and `-`, "
         "not beginning with `.` or `-`, optionally followed by `@sha256:` and 64 hex digits",
-        hint=advice("give only the tag, the part after the last `:` of the image's name")
-        if image
-        else NO_HINT,
+        hint=_tag_hint(name, tag.removeprefix("@")),
     )
+
+
+def _tag_hint(name: str, digest: str) -> Hint:
+    if _DIGEST.fullmatch(digest):
+        return advice("write a tag in front of the digest: TAG@sha256:…")
+    if re.fullmatch(r"\S+[:/]\S*", name):
+        return advice("give only the tag, the part after the last `:` of the image's name")
+    return NO_HINT
 
 
 def shown(value: Any) -> str:

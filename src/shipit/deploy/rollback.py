@@ -77,7 +77,7 @@ def way_back(plan: Plan, states: tuple[State, ...]) -> Hint:
         return NO_HINT
     return helm(
         "rollback", plan.release, str(plan.rollback_revision), "--no-hooks", namespace=plan.namespace,
-        why="returns to the previous app; the database stays as it is",
+        why="applies the manifest of that revision again; the database stays as it is",
     )  # fmt: skip
 
 
