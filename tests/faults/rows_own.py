@@ -16,10 +16,8 @@ kind: ConfigMap
 metadata: {name: settings, annotations: {NOTES}}
 data: {TAG: "{{ .Values.image.tag }}", COLOUR: red}
 """
-HOOK = (
-    'helm.sh/hook: "pre-install,pre-upgrade", helm.sh/hook-weight: "-5", '
-    'helm.sh/hook-delete-policy: "before-hook-creation,hook-succeeded"'
-)
+LASTING_HOOK = 'helm.sh/hook: "pre-install,pre-upgrade", helm.sh/hook-weight: "-5"'
+HOOK = LASTING_HOOK + ', helm.sh/hook-delete-policy: "before-hook-creation,hook-succeeded"'
 CONFIG_MAPS = r"/configmaps"
 
 
@@ -29,7 +27,7 @@ def _installed(scene: Scene, *, lasting: bool = True) -> Json:
     scene.install()
     found = _own(scene)
     assert found is not None
-    _template(scene, "early", HOOK)
+    _template(scene, "early", HOOK if lasting else LASTING_HOOK)
     if not lasting:
         scene.project.without_template("settings")
     return found
