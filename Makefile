@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 # Several files at once: a story mostly waits for its pods. What stops parts of the sandbox has it for itself, before.
-CROWD := $(PYTEST) tests --ignore tests/e2e/test_sandbox.py -n 3 --dist loadfile --timeout 900
+CROWD := $(PYTEST) tests --ignore tests/e2e/test_sandbox.py -n 4 --dist loadfile --timeout 900
 
 .DEFAULT_GOAL := test
 .PHONY: help setup lock check format unit e2e long faults rotations test demo up down clean
