@@ -104,7 +104,7 @@ def test_the_last_lines_of_a_failing_app_hide_its_secrets_but_no_names(project4:
     project.kube.kubectl("create", "secret", "generic", "outside", *literals)
     project.template("app", CRASHING)
 
-    failed = project.start("deploy", "--tag", "v1", "--skip-migration").end()
+    failed = project.start("deploy", "--tag", "v1", "--skip-migration", "--upgrade-timeout", "20s").end()
 
     assert failed.exit_code == 6, failed.told
     assert failed.of("app_log")[-1]["line"] == f"can not reach {namespace} with *** and ***"
