@@ -206,3 +206,7 @@ def test_toml_is_read_as_it_is_meant() -> None:
     assert hidden("a first line of it", held) == f"a {MASK}"
     pem = "-----BEGIN X-----\n    MIIEvQIBADANBg\n    c2hvcnQ0\n    -----END X-----\n"
     assert hidden("MIIEvQIBADANBg", f"key: |\n    {pem}other: x\n") == MASK
+
+
+def test_a_list_of_one_word_is_not_taken_for_the_name_of_a_table() -> None:
+    assert "correct-horse" in values_in("[correct-horse]\n")

@@ -82,7 +82,8 @@ def _document(text: str) -> list[Found] | None:
         return None
     for parse in (_json, _toml, _yaml):
         found = parse(text)
-        if found is not None:
+        # `[word]` is a list in YAML, and in TOML a table that holds nothing
+        if found is not None and any(each.text for each in found):
             return found
     return None
 
@@ -119,7 +120,7 @@ def _walk(value: Any, key: str = "", *, telling: bool = False) -> Iterator[Found
 
 
 def _yaml(text: str) -> list[Found] | None:
-    """By the parser's nodes: a number keeps the digits with which it is written, and an alias is no value of its own."""
+    """Reads the parser's nodes, so that numbers keep the digits as written and aliases are not read twice."""
     import yaml
 
     try:
