@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from shipit.chart.helmignore import Rule, ignores, parse
@@ -21,13 +22,11 @@ def kept_files(chart: Path) -> Iterator[tuple[str, bytes]]:
 
     Nothing else of the folder is opened. Raises Refused for what can't be read.
     """
-    try:
+    with _reading(chart):
         if chart.is_dir():
             yield from _from_folder(chart)
         else:
             yield from _from_archive(chart.read_bytes())
-    except (OSError, tarfile.TarError, EOFError) as error:
-        raise Refused(f"the chart {chart} can't be read: {error}") from error
 
 
 def brings_crds(chart: Path) -> bool:
@@ -47,7 +46,7 @@ def chart_files(chart: Path) -> Iterator[Path]:
 
 def all_files(chart: Path) -> Iterator[tuple[str, bytes]]:
     """Every file that a template may read, by its path in the chart. Raises Refused for what can't be read."""
-    try:
+    with _reading(chart):
         if chart.is_dir():
             for file in chart_files(chart):
                 yield str(file.relative_to(chart)), file.read_bytes()
@@ -56,6 +55,12 @@ def all_files(chart: Path) -> Iterator[tuple[str, bytes]]:
                 for member in archive:
                     if member.isfile() and (opened := archive.extractfile(member)):
                         yield member.name, opened.read()
+
+
+@contextmanager
+def _reading(chart: Path) -> Iterator[None]:
+    try:
+        yield
     except (OSError, tarfile.TarError, EOFError) as error:
         raise Refused(f"the chart {chart} can't be read: {error}") from error
 

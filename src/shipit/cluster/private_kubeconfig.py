@@ -36,8 +36,8 @@ class PrivateKubeconfig:
         return chosen
 
     def refresh(self) -> bool:
-        """The same before a helm, which goes on with the last one while the originals can't be read: somebody may be
-        writing them. Returns whether the user's credentials are others by now.
+        """Renew it before helm is run. While the originals can't be read, because somebody may be writing them, the last
+        copy is used. Returns whether the user's credentials have changed.
         """
         before = self.chosen.user
         try:

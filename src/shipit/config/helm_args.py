@@ -125,8 +125,8 @@ class HelmFlag:
 def parse_helm_args(helm_args: Sequence[str]) -> tuple[HelmFlag, ...]:
     """Split `helm_args` into flags. Raises Usage for a word that belongs to none and for a flag that shipit sets.
 
-    A word behind a flag that is not known here, of a newer helm, is its value: of one that takes none helm itself
-    would refuse it, in the rendering.
+    A word that follows an unknown flag (one of a newer helm) is taken as its value. If the flag takes none, helm itself
+    refuses the word when it renders.
 
     The message shows no value: it may be a secret.
     """

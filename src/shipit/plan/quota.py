@@ -20,13 +20,11 @@ from shipit.model import (
     is_active,
     pods_of,
 )
+from shipit.plan.job_metadata import HOOK_ANNOTATION
 
 _EXCEEDED = re.compile(
     r"exceeded quota: (?P<name>\S+), requested: (?P<requested>\S+), used: (?P<used>\S+), limited: (?P<limited>\S+)"
 )
-
-
-HOOK_ANNOTATION = "helm.sh/hook"
 
 
 class Room(Enum):

@@ -125,7 +125,7 @@ def _apply(cluster: Cluster, ref: Ref, body: Json, old: Json | None, rendered: R
 
 
 def _apply_server_side(cluster: Cluster, new: Json, *, force: bool) -> None:
-    """A field that Helm itself has set by a client-side update is no conflict for it: it takes these over first."""
+    """Helm takes over fields that it set itself by a client-side update before it applies, so they are no conflict."""
     try:
         cluster.apply(new, dry_run=True, force=force)
     except Conflict as error:
