@@ -80,14 +80,6 @@ def test_a_kind_without_namespace_gets_none() -> None:
     assert placed({**role, "metadata": {"name": "x", "namespace": "odd"}}, "prod") == role
 
 
-def test_a_name_that_the_server_would_make_is_fixed_so_that_only_one_can_be_created() -> None:
-    found = dress({**JOB, "metadata": {"generateName": "shop-migrate-"}})
-    assert found["metadata"]["name"] == "shop-migrate"
-    assert "generateName" not in found["metadata"]
-    named = placed({**JOB, "metadata": {"name": "own", "generateName": "shop-migrate-"}}, "prod")
-    assert named["metadata"]["name"] == "own"
-
-
 @pytest.mark.parametrize("metadata", [None, 5, {"labels": None}, {"labels": [1], "annotations": "x"}])
 def test_odd_metadata_is_no_traceback(metadata: Any) -> None:
     body = {**JOB, "metadata": metadata}

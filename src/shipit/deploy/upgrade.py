@@ -18,10 +18,7 @@ from shipit.hints import advice, deploy_again
 from shipit.model import Plan, World
 
 
-def _unnoted(plan: Plan) -> None: ...
-
-
-def upgrade(plan: Plan, world: World, emit: Emit, note: Callable[[Plan], None] = _unnoted) -> Plan:
+def upgrade(plan: Plan, world: World, emit: Emit, note: Callable[[Plan], None]) -> Plan:
     """Upgrade the release and, where helm waits for its pods, watch them become ready. Returns the plan as it was
     carried out.
 

@@ -78,20 +78,12 @@ def owned(body: Json, release: str, namespace: str) -> Json:
 
 
 def placed(body: Json, namespace: str) -> Json:
-    """A copy with the namespace it will live in and a name of its own; no namespace for a kind that has none.
-
-    `generateName: shop-migrate-` becomes `shop-migrate`: a fixed name is what keeps two from running at once.
-    """
+    """A copy with the namespace it will live in; none for a kind that has none."""
     found = copy.deepcopy(body)
-    metadata = dict(as_map(found.get("metadata")))
-    prefix = metadata.pop("generateName", "")
-    if not metadata.get("name") and isinstance(prefix, str) and prefix:
-        metadata["name"] = prefix.rstrip("-.")
-    found["metadata"] = metadata
-    metadata.pop("namespace", None)
+    metadata = {key: value for key, value in as_map(found.get("metadata")).items() if key != "namespace"}
     if place := ref_of(body, namespace).namespace:
         metadata["namespace"] = place
-    return found
+    return {**found, "metadata": metadata}
 
 
 def job_hash(body: Json) -> str:
