@@ -44,7 +44,7 @@ def app(world: Fakes) -> App:
 
 def failed(world: Fakes, plan: Plan = UPGRADE) -> UpgradeFailed:
     with pytest.raises(UpgradeFailed) as caught:
-        upgrade(plan, world.world, world.told, [].append)
+        upgrade(plan, world.world, world.told, lambda _: None)
     return caught.value
 
 
@@ -117,7 +117,7 @@ def test_a_fix_of_a_crashing_app_is_not_stopped_over_the_old_pods(world: Fakes) 
     world.helm.upgrade_takes = 10
     world.clock.later(1, app.changes)
     world.clock.later(5, lambda: app.shows({"state": UP}, generation=2))
-    upgrade(PLAN, world.world, world.told, [].append)
+    upgrade(PLAN, world.world, world.told, lambda _: None)
     assert not world.helm.processes[0].stopped
 
 

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shipit.logs.continuity import Continuity, End
-from shipit.logs.joined import NOTHING, SMALLEST_FILE, JoinedLog, Shown
+from shipit.logs.joined import SMALLEST_FILE, JoinedLog
 from shipit.logs.lookout import Pulse
 from shipit.logs.reader import TRIES
+from shipit.logs.shown import NOTHING, Shown
 from tests.kubelet import EPOCH, Entry, Log
 
 STEP = 0.25

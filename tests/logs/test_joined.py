@@ -14,7 +14,8 @@ from shipit.logs import dedup
 from shipit.logs.chunks import LONGEST
 from shipit.logs.continuity import Trust
 from shipit.logs.dedup import REMEMBERED
-from shipit.logs.joined import JoinedLog, Shown, gap
+from shipit.logs.joined import JoinedLog
+from shipit.logs.shown import Shown, gap
 from shipit.logs.timestamps import UNTIMED
 from tests.kubelet import EPOCH, Entry, Log
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from enum import Enum, auto
 
-from shipit.logs.joined import Shown, gap
+from shipit.logs.shown import Shown, gap
 
 UNKNOWN_FOR = 5.0
 """Seconds in which a kubelet that has just started may say that it knows no such pod."""

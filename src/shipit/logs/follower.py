@@ -13,8 +13,8 @@ from typing import Self
 from shipit.errors import ApiError
 from shipit.events import Emit, LogLine, Warned
 from shipit.logs.buffer import Buffer
-from shipit.logs.joined import gap
 from shipit.logs.reader import LogReader
+from shipit.logs.shown import gap
 from shipit.logs.timestamps import UNTIMED, is_stamped, told, usual
 from shipit.model import Changes, Clock, Cluster, Pod
 

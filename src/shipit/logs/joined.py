@@ -16,15 +16,14 @@ It relies on one thing: lines with the very same time (in nanoseconds) lie in th
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shipit.logs.chunks import LONGEST, Chunks, shortened
 from shipit.logs.dedup import OVERLAP, SeenLines
+from shipit.logs.foreign import ForeignLines, is_kubelets
+from shipit.logs.shown import Shown, gap
 from shipit.logs.sightings import Sightings, near, settled
 from shipit.logs.timestamps import (
-    UNTIMED,
     USUAL,
     are_usual,
     is_stamped,
@@ -35,38 +34,10 @@ from shipit.logs.timestamps import (
     usual,
 )
 
-MOST_SAID = 50
-"""Different lines shown that are not lines of the log."""
 SMALLEST_FILE = 1 << 20
 """Bytes below which no log is rotated: the kubelet's `containerLogMaxSize` is 10 Mi unless somebody sets it."""
 WHOLE = 1 << 14
 """Bytes of a line that the runtime writes at once: a longer one is written in parts."""
-
-_KUBELET = re.compile(rb"unable to retrieve container logs|failed to |rpc error|error |Error ")
-
-
-def gap(why: str) -> bytes:
-    """The line that marks a gap."""
-    return UNTIMED + f"[shipit: some log lines may be missing here: {why}]".encode()
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What a stream showed of the log. `met`: it repeated what is known; `news`: it brought what was not; `strange`: it
-    held something that is not a line of the log; `unfinished`: it ended within a line; `large`: so much has come, all
-    in all, that the log may have been rotated; `skipped`: a whole file may have come and gone before the stream was opened.
-    """
-
-    empty: bool = False
-    met: bool = False
-    news: bool = False
-    strange: bool = False
-    unfinished: bool = False
-    large: bool = False
-    skipped: bool = False
-
-
-NOTHING = Shown()
 
 
 class JoinedLog:
@@ -82,7 +53,7 @@ class JoinedLog:
         self._count = 0
         self._bytes = 0
         self._slack = timedelta()
-        self._said: set[bytes] = set()
+        self._foreign = ForeignLines()
         self.first: datetime | None = None
         self.passed = False
         self._sightings = Sightings()
@@ -101,7 +72,8 @@ class JoinedLog:
         self._joins = near(self._known_until(), opened)
         self._repeating = bool(self._seen.latest or self._held)
         self._first = True
-        self._fed = self._strange = self._held_again = False
+        self._fed = self._held_again = False
+        self._foreign.begin()
         self._before = (self._count, len(self._held))
         self._seen.begin()
 
@@ -152,8 +124,8 @@ class JoinedLog:
         """
         rest, out = self._chunks.rest(), []
         if rest and not is_stamped(rest):
-            leads = self._repeating and self._first and not _KUBELET.match(rest)
-            out = self._foreign(rest) if clean and not leads else []
+            leads = self._repeating and self._first and not is_kubelets(rest)
+            out = self._foreign.shown(rest) if clean and not leads else []
             rest = b""
         out += self._leave(rest) if rest else []
         met = self._seen.met or self._held_again
@@ -168,7 +140,7 @@ class JoinedLog:
             empty=not self._fed,
             met=met,
             news=news,
-            strange=self._strange,
+            strange=self._foreign.met,
             unfinished=bool(self._held or self._carry),
             large=self.large,
             skipped=not (met or news or joins),
@@ -212,7 +184,7 @@ class JoinedLog:
         self._first = False
         shown = lines
         if not are_usual(lines):
-            lines, shown = self._told_apart(lines)
+            lines, shown = self._foreign.told_apart(lines)
         if not lines:
             return shown
         keys = [line[:USUAL] for line in lines] if shown is lines else [key_of(line) for line in lines]
@@ -229,17 +201,6 @@ class JoinedLog:
         self._slack = OVERLAP if len(lines[-1]) > WHOLE else timedelta()
         self._sightings.forget(second_of(self._seen.latest))
         return shown
-
-    def _told_apart(self, lines: list[bytes]) -> tuple[list[bytes], list[bytes]]:
-        """The lines of the log; and all lines as they are shown, their times written as usual."""
-        stamped, shown = [], []
-        for line in lines:
-            if is_stamped(line):
-                stamped.append(line)
-                shown.append(usual(line))
-            else:
-                shown += self._foreign(line)
-        return stamped, shown
 
     def _without_skips(self, shown: list[bytes], last: bytes) -> list[bytes]:
         """The lines, marked where a whole file may have been left out by a stream that came late to the end of one."""
@@ -271,21 +232,13 @@ class JoinedLog:
         known = self._sightings.newest_until(latest, self._slack)
         return max(known, self._last_at) if self._last_at else known
 
-    def _foreign(self, line: bytes) -> list[bytes]:
-        """Somebody else speaks: the kubelet, or a proxy. It need not say the same thing each time it is asked."""
-        self._strange = True
-        if line in self._said or not line.strip() or len(self._said) >= MOST_SAID:
-            return []
-        self._said.add(line)
-        return [UNTIMED + b"[shipit: the kubelet says: " + line[:1000] + b"]"]
-
     def _unseen(self, lines: list[bytes], out: list[bytes]) -> list[bytes]:
         """The lines from the first new one on; what has to come before it goes to `out`."""
         for at, line in enumerate(lines):
             leads, self._first = self._first, False
             if not is_stamped(line):
-                if not leads or _KUBELET.match(line):
-                    out += self._foreign(line)
+                if not leads or is_kubelets(line):
+                    out += self._foreign.shown(line)
             elif not self._seen.has(line):
                 out += self._resolve(line)
                 return lines[at:]

@@ -9,8 +9,9 @@ from datetime import datetime
 from shipit.errors import ApiError, Forbidden, NotFound, Unreachable
 from shipit.logs.buffer import Buffer
 from shipit.logs.continuity import Continuity, End, Trust
-from shipit.logs.joined import NOTHING, JoinedLog, Shown, gap
+from shipit.logs.joined import JoinedLog
 from shipit.logs.lookout import Lookout
+from shipit.logs.shown import NOTHING, Shown, gap
 from shipit.logs.sightings import ROTATION_EVERY
 from shipit.logs.spares import Spares, Stream
 from shipit.model import Clock, Cluster, Container, Pod
