@@ -9,7 +9,8 @@ import pytest
 
 from shipit.errors import Busy, Forbidden, Refused, ShipitError, Stopped, Unknown, Unreachable, Usage
 from shipit.events import StepChanged, Warned
-from shipit.lock import lease as lock
+from shipit.lock import lease as holding
+from shipit.lock import take as lock
 from shipit.lock.fencing import fenced
 from shipit.lock.lease import Lease
 from shipit.lock.record import (
@@ -40,9 +41,9 @@ def renewing(world: Fakes, lease: Lease, until: float) -> None:
     def renew() -> None:
         lease._renew()
         if world.clock.seconds < until:
-            world.clock.later(lock.RENEWAL, renew)
+            world.clock.later(holding.RENEWAL, renew)
 
-    world.clock.later(lock.RENEWAL, renew)
+    world.clock.later(holding.RENEWAL, renew)
 
 
 def test_the_lock_says_who_from_where_which_tag_and_since_when() -> None:
@@ -58,7 +59,7 @@ def test_a_living_holder_is_recognised_by_its_renewals_and_left_alone() -> None:
     renewing(world, take(world, ANNA), until=100)
     with pytest.raises(Busy, match=r"anna deploys v41 from laptop"):
         take(world, BERT)
-    assert world.clock.seconds <= 2 * lock.RENEWAL + 2 * lock.POLL
+    assert world.clock.seconds <= 2 * holding.RENEWAL + 2 * lock.POLL
 
 
 def test_a_renewal_that_was_under_way_when_its_holder_died_does_not_make_it_alive() -> None:
@@ -125,14 +126,14 @@ def test_a_holder_that_slept_and_lost_nothing_goes_on() -> None:
 def test_a_lock_that_cannot_be_proven_stops_the_next_change() -> None:
     world = fakes()
     held = take(world, ANNA)
-    world.clock.sleep(lock.PROVEN_FOR + 1)
+    world.clock.sleep(holding.PROVEN_FOR + 1)
     world.cluster.broken = lambda call: Unreachable("no answer") if call.startswith("replace") else None
     with pytest.raises(Unknown, match="could not be renewed"):
         held.prove()
 
 
 def test_renewals_go_on_after_one_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lock, "RENEWAL", 0.0)
+    monkeypatch.setattr(holding, "RENEWAL", 0.0)
     world = fakes()
     held = take(world, ANNA)
     waited: list[float] = []
@@ -144,11 +145,11 @@ def test_renewals_go_on_after_one_that_failed(monkeypatch: pytest.MonkeyPatch) -
     world.cluster.broken = silent_once
     held.at_renewal(held._ended.set)
     held.keep()
-    assert waited == [lock.RENEWED_WITHIN, lock.RENEWED_WITHIN]
+    assert waited == [holding.RENEWED_WITHIN, holding.RENEWED_WITHIN]
 
 
 def test_renewals_go_on_after_one_that_failed_in_an_unheard_of_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lock, "RENEWAL", 0.0)
+    monkeypatch.setattr(holding, "RENEWAL", 0.0)
     world = fakes()
     held = take(world, ANNA)
     errors: list[ShipitError] = [Refused("the kubeconfig can't be used"), Usage("no context here")]
@@ -168,7 +169,7 @@ def test_a_renewal_whose_answer_was_lost_is_no_loss_of_the_lock() -> None:
     held = take(world, ANNA)
     body = world.cluster.objects[REF]
     body["metadata"]["resourceVersion"] = "999"
-    world.clock.sleep(lock.PROVEN_FOR + 1)
+    world.clock.sleep(holding.PROVEN_FOR + 1)
     held.prove()
 
 
@@ -177,7 +178,7 @@ def test_a_broken_lock_is_noticed_and_breaking_it_is_compare_and_swap() -> None:
     held = take(world, ANNA)
     lock.unlock(world.cluster, REF, ANNA)
     assert not record_of(world.cluster.get(REF)).run
-    world.clock.sleep(lock.PROVEN_FOR + 1)
+    world.clock.sleep(holding.PROVEN_FOR + 1)
     with pytest.raises(Busy, match="broken"):
         held.prove()
     take(world, BERT)

@@ -1,7 +1,7 @@
 """The lock of a release: who deploys it and how far that has come; one deploy at a time."""
 
 from shipit.lock.fencing import fenced
-from shipit.lock.lease import VERBS, Lease, LockLost, held, unlock
+from shipit.lock.lease import Lease, LockLost
 from shipit.lock.record import (
     LEASE_DURATION,
     LockRecord,
@@ -11,3 +11,4 @@ from shipit.lock.record import (
     holder_of,
     lease_ref,
 )
+from shipit.lock.take import VERBS, held, unlock

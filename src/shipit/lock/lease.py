@@ -1,27 +1,24 @@
-"""The lock of a release: a Lease that is taken, kept, noted on, lost or given back.
+"""The lock of a release as its holder has it: a Lease that is kept, noted on, lost or given back.
 
-A holder is judged by whether its Lease changes while we look, never by comparing clocks. A holder that cannot prove
-its Lease any more stops before its next change: `Lease.prove` is called by `fencing.py` ahead of every write.
+A holder that cannot prove its Lease any more stops before its next change: `Lease.prove` is called by `fencing.py`
+ahead of every write.
 """
 
 from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
-from shipit.errors import ApiError, Busy, Conflict, NotFound, Refused, ShipitError, Stopped, Unknown
-from shipit.events import Emit, StepChanged, Warned
-from shipit.hints import kubectl, shipit
+from shipit.errors import ApiError, Busy, Conflict, NotFound, ShipitError, Unknown
+from shipit.hints import shipit
 from shipit.lock.record import (
-    HELM_ENDS,
     LEASE_DURATION,
     LockRecord,
     UpgradeRecord,
     UpgradeState,
     holder_of,
-    record_of,
     ref_of_lease,
     with_holder,
     without_holder,
@@ -31,12 +28,6 @@ from shipit.model import (
     Cluster,
     Identity,
     Json,
-    Ref,
-    World,
-    as_int,
-    as_text,
-    metadata_of,
-    spec_of,
 )
 
 RENEWAL = 3.0
@@ -45,9 +36,6 @@ RENEWED_WITHIN = 5.0
 """Seconds after which a renewal in the background is given up: whoever has to prove the lock doesn't wait for it."""
 PROVEN_FOR = 9.0
 """Seconds after a renewal was sent during which the lock is certainly ours: well below LEASE_DURATION."""
-POLL = 0.5
-VERBS = (("coordination.k8s.io", "leases", ("create", "get", "update")),)
-"""What holding the lock takes: API group, resource, verbs."""
 END_WITHIN = 5.0
 """Seconds that giving the lock back may take on the way out."""
 
@@ -167,139 +155,3 @@ class LockLost(Busy):
 def _lost_to(record: LockRecord) -> LockLost:
     text = f"{record}" if record.run else "it was broken or removed"
     return LockLost(f"the lock of the release was lost: {text}", hint=shipit("logs"))
-
-
-@contextlib.contextmanager
-def held(world: World, ref: Ref, record: LockRecord, emit: Emit, *, wait: float = 0.0) -> Iterator[Lease]:
-    """Hold a release's lock. `wait` is how many seconds to wait for a living holder.
-
-    Raises Busy when a living holder keeps it, Refused when its namespace isn't there or the Lease can't be used.
-    """
-    try:
-        lease = take(world, ref, record, emit, wait=wait)
-    except ApiError as error:  # nothing was changed: should the Lease be ours all the same, it runs out
-        raise Refused(f"the lock of the release can't be taken: {error.message}", hint=error.hint) from error
-    keeper = threading.Thread(target=lease.keep, name="lease", daemon=True)
-    keeper.start()
-    hurried = False
-    try:
-        yield lease
-    except Stopped as stop:
-        hurried = stop.again
-        raise
-    finally:
-        lease.end(give_back=not hurried)
-
-
-def take(world: World, ref: Ref, record: LockRecord, emit: Emit, *, wait: float) -> Lease:
-    """Take the lock, from nobody or from a dead holder; see `held`."""
-    clock, watcher, announced = world.clock, _Watcher(world.clock), ""
-    started = clock.monotonic()
-    while True:
-        body = _read(world.cluster, ref)
-        holder = record_of(body)
-        if not holder.run or holder.run == record.run or watcher.dead(body):
-            lease = _try_take(world, body, record, holder)
-            if lease is not None:
-                if holder.run and holder.run != record.run:
-                    emit(Warned(f"took over the lock of a dead deploy: {holder}"))
-                return lease
-            watcher = _Watcher(clock)
-            continue
-        left = wait - (clock.monotonic() - started)
-        if watcher.alive and left <= 0:
-            raise Busy(
-                f"another deploy holds the lock: {holder}",
-                hint=shipit(
-                    "logs",
-                    "--follow",
-                    why="shows what it is doing; --lock-wait 10m waits for it, a dead holder's lock is taken over "
-                    "automatically",
-                ),
-            )
-        if watcher.alive and announced != holder.run:
-            announced = holder.run
-            emit(StepChanged("lock", "started", f"waiting for {holder}", timeout=left))
-        clock.sleep(POLL)
-
-
-class _Watcher:
-    """Watches a Lease that somebody holds: two changes mean alive, none for its duration means dead.
-
-    One change proves nothing: a renewal that was under way when its holder was killed may still arrive.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._seen = ""
-        self._since = 0.0
-        self._changes = -1
-
-    @property
-    def alive(self) -> bool:
-        return self._changes > 1
-
-    def dead(self, body: Json) -> bool:
-        version = as_text(metadata_of(body).get("resourceVersion"))
-        now = self._clock.monotonic()
-        if version != self._seen:
-            self._changes += 1
-            self._seen, self._since = version, now
-            return False
-        duration = as_int(spec_of(body).get("leaseDurationSeconds")) or LEASE_DURATION
-        upgrade = record_of(body).upgrade
-        helm_may_run = upgrade is not None and upgrade.state is UpgradeState.BEGUN
-        return now - self._since >= duration + (HELM_ENDS if helm_may_run else 0.0)
-
-
-def _read(cluster: Cluster, ref: Ref) -> Json:
-    """The Lease, made (held by nobody) when it isn't there."""
-    body = cluster.get(ref)
-    if body is not None:
-        return body
-    fresh: Json = {
-        "apiVersion": ref.api_version,
-        "kind": ref.kind,
-        "metadata": {"name": ref.name, "namespace": ref.namespace},
-        "spec": {},
-    }
-    try:
-        return cluster.create(fresh)
-    except Conflict:
-        return cluster.get(ref) or fresh
-    except NotFound as error:
-        raise Refused(
-            f"namespace {ref.namespace} does not exist",
-            hint=kubectl(
-                "create", "namespace", ref.namespace, why="or set create_namespace = true under [release]"
-            ),
-        ) from error
-
-
-def _try_take(world: World, body: Json, record: LockRecord, holder: LockRecord) -> Lease | None:
-    """The Lease with us as its holder, None when somebody was faster."""
-    ours = replace(record, upgrade=holder.upgrade)
-    sent = world.clock.monotonic()
-    try:
-        taken = world.cluster.replace(with_holder(body, ours, world.clock.now(), acquire=True))
-    except Conflict:
-        latest = world.cluster.get(ref_of_lease(body))
-        if latest is None or holder_of(latest).run != record.run:
-            return None
-        taken = latest
-    dead = bool(holder.run and holder.run != record.run)
-    return Lease(world.cluster, world.clock, taken, ours, sent=sent, taken_over=dead)
-
-
-def unlock(cluster: Cluster, ref: Ref, seen: LockRecord) -> None:
-    """Break the lock that was seen, by compare-and-swap. Raises Busy when it changed hands meanwhile."""
-    current = cluster.get(ref)
-    holder = holder_of(current)
-    if current is None or not holder.run:
-        return
-    try:
-        if holder.run != seen.run:
-            raise Conflict("changed hands")
-        cluster.replace(without_holder(current))
-    except Conflict as error:
-        raise Busy(f"the lock changed hands meanwhile: {holder}", hint=shipit("unlock")) from error
