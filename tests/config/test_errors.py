@@ -12,7 +12,7 @@ from shipit.config import Flags, load_config
 from shipit.errors import Usage
 
 BASE = '[release]\nname = "shop"\nchart = "chart"\n'
-RELEASE_KEYS = "chart, context, create_namespace, helm_args, max_restarts, name, namespace, preflight, rollback_on_failure, set, tag_key, timeout, values"
+RELEASE_KEYS = "chart, context, create_namespace, helm_args, max_restarts, name, namespace, preflight, rollback_on_failure, set, tag_key, test, timeout, values"
 MIGRATION_KEYS = (
     "chart, job, name, on_timeout, phase, require_tag, retries, set, start_timeout, template, timeout, values"
 )
@@ -66,7 +66,7 @@ def refused(
         (BASE + "timeout = 5", f"shipit.toml: [release] timeout: must be {DURATION}, not a number"),
         (BASE + "namespace = true", "shipit.toml: [release] namespace: must be text in quotes, not true or false"),
         (BASE + "namespace = 1979-05-27", "shipit.toml: [release] namespace: must be text in quotes, not a date or time"),
-        (BASE + 'rollback_on_failure = "true"', 'shipit.toml: [release] rollback_on_failure: must be true or false, without quotes, not "true"'),
+        (BASE + 'rollback_on_failure = "true"', 'shipit.toml: [release] rollback_on_failure: must be true, false or "unless-migrated", not "true"'),
         (BASE + 'max_restarts = "5"', 'shipit.toml: [release] max_restarts: must be a number, 0 or more, not "5"'),
         (BASE + "max_restarts = true", "shipit.toml: [release] max_restarts: must be a number, 0 or more, not true or false"),
         (BASE + "max_restarts = -1", "shipit.toml: [release] max_restarts: must be 0 or more"),

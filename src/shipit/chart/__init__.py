@@ -3,6 +3,7 @@
 from shipit.chart.conditions import values_asked_for
 from shipit.chart.frozen import freeze, freeze_live
 from shipit.chart.hooks import (
+    TEST,
     delete_policies,
     deletes_after,
     deletes_before,

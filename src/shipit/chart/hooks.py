@@ -56,13 +56,16 @@ INSTALL_ORDER = (
 )
 _RANK = {kind: rank for rank, kind in enumerate(INSTALL_ORDER)}
 
+TEST = "test"
+"""The event of `helm test`; `test-success` is an older name of it."""
+
 
 def for_event(hooks: Sequence[Hook], event: str) -> tuple[Hook, ...]:
     """The hooks of one event in the order in which Helm runs them: by weight, then name, then kind.
 
     Helm sorts all hooks by kind, then those of an event, stably, by weight and name: `hookByWeight` compares names
-    before the kind can count. Documentation has it the other way round. Test hooks, and those of events that Helm
-    doesn't know (it drops them when it renders), never match.
+    before the kind can count. Documentation has it the other way round. Hooks of events that Helm doesn't
+    know (it drops them when it renders) never match.
     """
     chosen = [hook for hook in hooks if event in hook.events]
     return tuple(sorted(chosen, key=lambda hook: (hook.weight, hook.name, install_rank(hook.kind))))
@@ -80,6 +83,8 @@ def _stored(document: Document) -> Hook:
         found = as_text(notes.get(f"helm.sh/{key}"))
         return tuple(word for part in found.split(",") if (word := part.strip().lower()))
 
+    events = (TEST if event == "test-success" else event for event in listed("hook"))
+
     try:
         weight = int(str(notes.get("helm.sh/hook-weight", 0)))
     except ValueError:
@@ -89,7 +94,7 @@ def _stored(document: Document) -> Hook:
         document.ref.kind,
         original_source(document.source),
         document.text,
-        listed("hook"),
+        tuple(events),
         weight,
         listed("hook-delete-policy"),
     )

@@ -82,7 +82,15 @@ class ReleaseSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ] = "image.tag"
     timeout: Annotated[float, duration("helm upgrade's timeout.")] = 300.0
     rollback_on_failure: Annotated[
-        bool, about("Roll back a failed upgrade, after showing why; never a first install.", TRUTH)
+        bool | Literal["unless-migrated"],
+        about(
+            'Roll back a failed upgrade, after showing why; never a first install. "unless-migrated": only when no '
+            "migration ran in the deploy.",
+            'true, false or "unless-migrated"',
+        ),
+    ] = False
+    test: Annotated[
+        bool, about("Run the chart's test hooks after the rollout, as helm test does.", TRUTH)
     ] = False
     preflight: Annotated[
         Literal["refuse", "warn"],

@@ -52,7 +52,7 @@ def where_it_stands(plan: Plan, world: World) -> tuple[State, ...]:
 
 def _is_our_rollback(newest: Revision, plan: Plan) -> bool:
     """The revision that follows a failed upgrade where shipit rolls back, by Helm's own words for what made it."""
-    ours = plan.rollback_on_failure and newest.number == plan.revision + 1
+    ours = plan.rolls_back and newest.number == plan.revision + 1
     return ours and newest.description.startswith("Rollback")
 
 

@@ -42,7 +42,7 @@ def roll_back_or_stay(
 
     `about_to` is called before the rollback, which doesn't come where it raises.
     """
-    if plan.rollback_on_failure and plan.rollback_revision and _is_newest(plan, world):
+    if plan.rolls_back and plan.rollback_revision and _is_newest(plan, world):
         about_to()
         return roll_back(plan, plan.rollback_revision, world, emit)
     return where_it_stands(plan, world)
@@ -92,7 +92,7 @@ def what_next(plan: Plan, hint: Hint, states: tuple[State, ...]) -> Hint:
 
 
 def _still_to_run(plan: Plan) -> str:
-    names = ", ".join(step.name for step in plan.after if step.watched)
+    names = ", ".join(step.name for step in plan.after if step.watched and not step.test)
     if not names:
         return ""
     return (

@@ -180,7 +180,9 @@ def _finish(plan: Plan, world: World, notes: Notes, state: DeployState, emit: Em
         warn_of_moved_tag(plan, state.images, world, emit)
         run_all(plan.after, plan, world, state, emit)
     except (AfterFailed, UpgradeFailed) as error:
-        notes.failed(ran=isinstance(error, UpgradeFailed) and not plan.after)
+        left = [step for step in plan.after if not step.test]
+        tested = state.step is not None and state.step.test
+        notes.failed(ran=tested or (isinstance(error, UpgradeFailed) and not left))
         apply_workload_policies(plan.during, world, emit)
         raise
     except Stopped as stop:

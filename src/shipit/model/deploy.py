@@ -35,7 +35,8 @@ class Identity:
 class Step:
     """One object that shipit runs around the upgrade: a migration's Job, or a hook of any kind.
 
-    `manifest` is what is created, to the byte; `migration` is true for what `--skip-migration` leaves out;
+    `manifest` is what is created, to the byte; `migration` is true for what `--skip-migration` leaves out, `test` for
+    what `helm test` would run;
     `hook` is None for a migration that is no hook; `retries` is what the file sets for its Job, None for nothing;
     `of_app`: the app's own object of that name serves as it, and is neither made nor deleted. `remark` says why a hook
     is not made as the chart renders it, "" where it is. `awaits`: something that it references is not there yet, and a step before may make it.
@@ -50,6 +51,7 @@ class Step:
     fingerprint: Fingerprint = UNKNOWN
     hook: Hook | None = None
     migration: bool = False
+    test: bool = False
     on_timeout: Literal["leave", "delete"] = "leave"
     retries: int | None = None
     of_app: bool = False
@@ -165,7 +167,7 @@ class Plan:
     handover: Path | None = None
     taken_over: tuple[Ref, ...] = ()
     rollback_revision: int = 0
-    rollback_on_failure: bool = False
+    rollback_on_failure: bool | Literal["unless-migrated"] = False
     max_restarts: int = 5
     wait_for_jobs: bool = False
     history: tuple[Revision, ...] = ()
@@ -221,6 +223,12 @@ class Plan:
     def app_at(self, step: Step) -> AppUntouched | AppUpgraded:
         """The app while that step runs."""
         return self.app_before if step.phase == "before" else self.app_after
+
+    @property
+    def rolls_back(self) -> bool:
+        """Whether a failed upgrade is to be taken back."""
+        migrated = self.ran_before is BeforeUpgrade.MIGRATION
+        return self.rollback_on_failure is True or (bool(self.rollback_on_failure) and not migrated)
 
     @property
     def ran_before(self) -> BeforeUpgrade:

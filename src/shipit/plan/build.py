@@ -152,6 +152,7 @@ def _step(one: SelectedObject, request: Request, revision: int, known_by: Finger
         fingerprint=known_by,
         hook=one.hook,
         migration=one.migration,
+        test=one.test,
         on_timeout=one.spec.on_timeout,
         retries=retries,
     )

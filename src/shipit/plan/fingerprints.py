@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from shipit.chart import canonical
+from shipit.chart import TEST, canonical
 from shipit.model import UNKNOWN, Fingerprint, Hook, Json, as_map, as_text
 from shipit.plan.doing import Content, content_of, doing_digest, doing_of
 from shipit.plan.job_metadata import job_hash, placed
@@ -20,7 +20,7 @@ def fingerprints(
     """One for each object, in their order; empty for what is only created. `hooks` are those of the rendering.
 
     Of two steps that do the very same, each Job is still one step's only; so it is of the same object of a pre- and a
-    post-hook: what the one has done, the other has not.
+    post-hook, or of a test: what the one has done, the other has not.
     """
     contents: dict[tuple[str, str, str], Any] = {}
     seen: Counter[str] = Counter()
@@ -32,7 +32,7 @@ def fingerprints(
             contents[one.kind, where, as_text(metadata.get("name"))] = content_of(body)
             yield UNKNOWN
             continue
-        late = one.phase != "before"
+        late: bool | str = TEST if one.test else one.phase != "before"
         doing = _digest(doing_digest(doing_of(body, _lookup(contents, where))), late)
         seen[doing] += 1
         yield Fingerprint(

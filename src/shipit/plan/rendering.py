@@ -16,7 +16,7 @@ from shipit.plan.definitions import missing_definitions, render
 from shipit.plan.names import with_fixed_names
 from shipit.plan.other_releases import explain_in_the_way
 from shipit.plan.refusals import refuse_plain_pods
-from shipit.plan.selection import Selection, check_tag, select_objects
+from shipit.plan.selection import Selection, check_tag, select_objects, select_tests
 from shipit.plan.tag import PROBE_TAG, check_coincidence, check_tag_keys, is_written
 
 
@@ -81,6 +81,7 @@ def select_checked(
         refuse_plain_pods(entry, release)
         other = partial(_render_other, entry, request, world, install=not rendering.rendered.install)
         selected = selected.with_more(find_elsewhere(entry, alone or release, situation, request, other))
+    selected = selected.with_more(select_tests(request.spec, rendering.rendered.hooks))
     if not request.skip_migration:
         check_tag(selected.objects, request.tag, request.spec.tag_keys)
         _check_coincidence(request, world, selected, [alone or release for alone in own])

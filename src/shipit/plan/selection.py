@@ -7,26 +7,28 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from shipit.chart import for_event, held_by_digest, images, uses_tag
-from shipit.config import MigrationSpec
+from shipit.chart import TEST, for_event, held_by_digest, images, uses_tag
+from shipit.config import MigrationSpec, ReleaseSpec
 from shipit.errors import Refused
 from shipit.hints import advice
 from shipit.model import Hook, Json, LeftOut, Phase, Resource, Situation
 from shipit.plan.candidates import Candidate, Rendering, of_hook
 from shipit.plan.picks import Pick, pick
 
+START_WITHIN = MigrationSpec().start_timeout
 _PHASES: tuple[Phase, ...] = ("before", "during", "after")
 
 
 @dataclass(frozen=True, slots=True)
 class SelectedObject:
-    """An object that shipit runs: a hook, or a plain Job, which is left out of what Helm gets."""
+    """An object that shipit runs: a hook, or a plain Job, which is left out of what Helm gets. `test`: as `helm test`."""
 
     name: str
     candidate: Candidate
     phase: Phase
     spec: MigrationSpec
     migration: bool
+    test: bool = False
 
     @property
     def kind(self) -> str:
@@ -135,6 +137,22 @@ def _occurrences(
                 other = of_hook(hook)
                 phase = phase_of(MigrationSpec(), event)
                 yield SelectedObject(other.label, other, phase, _unnamed(specs), migration=False)
+
+
+def select_tests(release: ReleaseSpec, hooks: Sequence[Hook]) -> Selection:
+    """What `helm test` would run, where the release asks for it: each gets as long as the upgrade."""
+    if not release.test:
+        return Selection()
+    tests = for_event(hooks, TEST)
+    if not tests:
+        return Selection(left_out=(LeftOut(TEST, "test = true, and the chart has no test hooks"),))
+    found = MigrationSpec(timeout=release.timeout, start_timeout=min(START_WITHIN, release.timeout))
+    return Selection(
+        tuple(
+            SelectedObject(one.label, one, "after", found, migration=False, test=True)
+            for one in map(of_hook, tests)
+        )
+    )
 
 
 def _plain(each: Pick, job: Candidate) -> SelectedObject:
