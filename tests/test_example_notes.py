@@ -162,7 +162,7 @@ def test_the_configuration_deploys_the_chart_with_images_from_where_it_is_told()
 
 
 def test_the_configured_migration_is_there_and_goes_on_when_a_hasty_deploy_gives_up() -> None:
-    usual = load_config(NOTES / "shipit.toml", None, NOTES, {}, Flags()).migration
+    usual = load_config(NOTES / "shipit.toml", None, NOTES, {}, Flags()).migrations[0]
     assert usual.template == "templates/migrate.yaml"
-    hasty = load_config(NOTES / "shipit.toml", "hasty", NOTES, {}, Flags()).migration
+    hasty = load_config(NOTES / "shipit.toml", "hasty", NOTES, {}, Flags()).migrations[0]
     assert (hasty.template, hasty.timeout, hasty.on_timeout) == (usual.template, 10, "leave")

@@ -13,10 +13,9 @@ from shipit.errors import Usage
 
 BASE = '[release]\nname = "shop"\nchart = "chart"\n'
 RELEASE_KEYS = "chart, context, create_namespace, helm_args, max_restarts, name, namespace, preflight, rollback_on_failure, set, tag_key, test, timeout, values"
-MIGRATION_KEYS = (
-    "chart, job, name, on_timeout, phase, require_tag, retries, set, start_timeout, template, timeout, values"
-)
+MIGRATION_KEYS = "chart, first_install, job, name, on_timeout, phase, require_tag, retries, set, start_timeout, template, timeout, values"
 DURATION = 'a duration like "90s", "15m" or "1h30m" (units h, m, s, ms)'
+TWO = BASE + "[[migration]]\nname = 'schema'\n[[migration]]\ntemplate = 'templates/seed.yaml'\n"
 PATHS = 'write the path of a value as for --set, like "image.tag" or "images[0].tag", or a list of such paths'
 LATER = "charts from a registry or repository are not supported yet; use a folder"
 
@@ -77,8 +76,16 @@ def refused(
         ("release = 1", "shipit.toml: [release]: must be one table, [release], not a number"),
         ("environments = 1\n" + BASE, "shipit.toml: [environments]: must be a table of tables, not a number"),
         (BASE + "[environments]\nprod = 1", "shipit.toml: [environments] prod: must be a table, [environments.prod], not a number"),
-        ("migration = [3]\n" + BASE, "shipit.toml: [migration]: must be one table, [migration], not a list"),
-        (BASE + "[[migration]]\nname = 'a'", "shipit.toml: [migration]: must be one table, [migration], not a list"),
+        ("migration = [3]\n" + BASE, "shipit.toml: [migration]: must be a table, [migration], or several, each under [[migration]], not a list"),
+        (BASE + "[[migration]]\nname = 'a'\n[[migration]]\nphas = 'x'", f"shipit.toml: [[migration]] no. 2 phas: no such key; did you mean phase? valid keys: {MIGRATION_KEYS}"),
+        (BASE + "[[migration]]\nname = 'a'\n[[migration]]\njob = 'b'", 'shipit.toml: [[migration]] no. 2 name: is missing: of several migrations each needs one, like name = "backfill"'),
+        (BASE + "[[migration]]\nname = 'a'\n[[migration]]\nname = 'a'", 'shipit.toml: [[migration]] no. 2 name: another [[migration]] is called "a" too; give each a name of its own'),
+        (BASE + "[[migration]]\ntemplate = 't/a.yaml'\njob = 'x'\n[[migration]]\ntemplate = 't/a.yaml'\njob = 'y'", 'shipit.toml: [[migration]] no. 2 name: another [[migration]] is called "a" too (by its template); give each a name of its own'),
+        (BASE + "[migration]\nfirst_install = 'never'", 'shipit.toml: [migration] first_install: must be "before", "during", "after" or "skip", not "never"'),
+        (TWO + "[[environments.p.migration]]\nname = 'sede'", 'shipit.toml: [[environments.p.migration]] no. 1 name: no [[migration]] is called "sede"; did you mean seed? there are schema, seed'),
+        (TWO + "[environments.p.migration]\ntimeout = '1h'", "shipit.toml: [environments.p.migration] name: is missing: it says which migration this table changes; there are schema, seed"),
+        (TWO + "[[environments.p.migration]]\nname = 'seed'\n[[environments.p.migration]]\nname = 'seed'", 'shipit.toml: [[environments.p.migration]] no. 2 name: two tables of this environment are for "seed"; make them one'),
+        (BASE + "[[environments.p.migration]]\nname = 'seed'", 'shipit.toml: [[environments.p.migration]] no. 1 name: no [[migration]] is called "seed"; there are none with a name'),
         (BASE + "[environments.p]\nrelease = 1", "shipit.toml: [environments.p.release]: must be one table, [environments.p.release], not a number"),
         (BASE + '[environments.p]\nconfirm = "yes"', 'shipit.toml: [environments.p] confirm: must be true or false, without quotes, not "yes"'),
         # ── bad values ──

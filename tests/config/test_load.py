@@ -44,26 +44,26 @@ def test_a_name_and_a_chart_are_enough(project: Path) -> None:
 
 
 def test_without_a_migration_table_the_timeouts_are_the_defaults(project: Path) -> None:
-    assert loaded(project, BASE).migration == MigrationSpec(timeout=900, start_timeout=300)
-    assert not loaded(project, BASE).migration.named
+    assert loaded(project, BASE).migrations[0] == MigrationSpec(timeout=900, start_timeout=300)
+    assert not loaded(project, BASE).migrations[0].named
 
 
 def test_a_migration_is_called_after_its_template(project: Path) -> None:
-    migration = loaded(project, BASE + '[migration]\ntemplate = "templates/db-migrate.yaml"\n').migration
+    migration = loaded(project, BASE + '[migration]\ntemplate = "templates/db-migrate.yaml"\n').migrations[0]
     assert migration.name == "db-migrate"
     assert migration.named
 
 
 def test_a_migration_table_that_names_no_job_only_says_how_to_run_it(project: Path) -> None:
     text = BASE + '[migration]\nset = { migration = { enabled = true } }\nphase = "after"\n'
-    migration = loaded(project, text).migration
+    migration = loaded(project, text).migrations[0]
     assert (migration.name, migration.template, migration.phase) == ("", "", "after")
     assert migration.set == {"migration": {"enabled": True}}
 
 
 def test_retries_are_the_chart_s_unless_the_file_says_how_many(project: Path) -> None:
     told = [
-        loaded(project, BASE + f"[migration]\n{line}\n").migration
+        loaded(project, BASE + f"[migration]\n{line}\n").migrations[0]
         for line in ("", "retries = 0", "retries = 3")
     ]
     assert [each.backoff_limit for each in told] == [None, 0, 3]
@@ -126,8 +126,8 @@ def test_an_environment_lies_over_the_base(project: Path) -> None:
     assert config.release.values == (str(project / "values.yaml"), str(project / "prod.yaml"))
     assert config.release.helm_args == ("--skip-crds", "--disable-openapi-validation")
     assert config.release.tag_keys == ("image.tag",)
-    assert config.migration.timeout == 3600
-    assert config.migration.template == "templates/migrate.yaml"
+    assert config.migrations[0].timeout == 3600
+    assert config.migrations[0].template == "templates/migrate.yaml"
 
 
 def test_tables_merge_and_lists_among_values_are_replaced(project: Path) -> None:
@@ -142,7 +142,7 @@ def test_tables_merge_and_lists_among_values_are_replaced(project: Path) -> None
 def test_without_an_environment_the_base_holds(project: Path) -> None:
     config = loaded(project, OVERLAID)
     assert (config.release.namespace, config.confirm, config.environment) == ("shop", False, None)
-    assert config.migration.timeout == 600
+    assert config.migrations[0].timeout == 600
 
 
 def test_a_variable_of_another_environment_may_be_unset(project: Path) -> None:
@@ -173,7 +173,7 @@ def test_flags_beat_the_file_and_its_environment(project: Path) -> None:
     assert config.release.namespace == "elsewhere"
     assert config.release.context == "kind"
     assert config.release.timeout == 420
-    assert config.migration.timeout == 7200
+    assert config.migrations[0].timeout == 7200
 
 
 def test_values_lie_on_each_other_in_the_order_of_the_contract(project: Path) -> None:
@@ -186,13 +186,13 @@ def test_values_lie_on_each_other_in_the_order_of_the_contract(project: Path) ->
     config = loaded(project, text, flags=flags)
     files = [project / name for name in ("values.yaml", "mine.yaml", "prod.yaml")]
     assert config.values == Values((files[0], files[1], {"a": 1}), flags.set, flags.set_string)
-    assert config.migration.layers == (files[2], {"b": 2})
+    assert config.migrations[0].layers == (files[2], {"b": 2})
 
 
 def test_without_any_values_helm_gets_none(project: Path) -> None:
     config = loaded(project, BASE)
-    assert (config.values, config.migration.layers) == (Values(), ())
-    assert not config.migration.renders_alone
+    assert (config.values, config.migrations[0].layers) == (Values(), ())
+    assert not config.migrations[0].renders_alone
 
 
 def test_what_set_tables_take_from_variables_is_known_as_such(project: Path) -> None:
@@ -212,3 +212,67 @@ other = "${ELSEWHERE}"
         project, text, "production", NAME="shop", PASSWORD="p", FIRST="f", OWN="o", OTHER="t", ELSEWHERE="e"
     )
     assert sorted(filter(None, found.from_variables)) == ["f", "o", "p", "t"]
+
+
+SEVERAL = (
+    BASE
+    + """
+[[migration]]
+name = "schema"
+template = "templates/jobs.yaml"
+job = "schema-*"
+values = ["values.yaml"]
+[[migration]]
+template = "templates/backfill.yaml"
+timeout = "2h"
+set = { batch = { size = 10, pause = 1 } }
+
+[[environments.production.migration]]
+name = "backfill"
+set = { batch = { size = 99 } }
+phase = "after"
+[[environments.production.migration]]
+name = "schema"
+values = ["prod.yaml"]
+[environments.one.migration]
+name = "backfill"
+timeout = "3h"
+[[environments.later.migration]]
+name = "${WHICH}"
+"""
+)
+
+
+def test_several_migrations_stay_in_their_order_and_are_called_as_they_say_or_by_their_template(
+    project: Path,
+) -> None:
+    schema, backfill = loaded(project, SEVERAL).migrations
+    assert (schema.name, schema.job, schema.timeout) == ("schema", "schema-*", 900)
+    assert (backfill.name, backfill.template, backfill.timeout) == (
+        "backfill",
+        "templates/backfill.yaml",
+        7200,
+    )
+
+
+def test_an_environment_lies_over_each_migration_by_its_name(project: Path) -> None:
+    schema, backfill = loaded(project, SEVERAL, "production").migrations
+    assert schema.values == (str(project / "values.yaml"), str(project / "prod.yaml"))
+    assert (backfill.name, backfill.phase, backfill.timeout) == ("backfill", "after", 7200)
+    assert backfill.set == {"batch": {"size": 99, "pause": 1}}
+    assert [each.timeout for each in loaded(project, SEVERAL, "one").migrations] == [900, 3 * 3600]
+    assert loaded(project, SEVERAL, "later", WHICH="schema").migrations[0].name == "schema"
+    with pytest.raises(Usage, match=r'no \[\[migration\]\] is called "shema"; did you mean schema'):
+        loaded(project, SEVERAL, "later", WHICH="shema")
+
+
+def test_a_table_of_an_environment_lies_over_the_only_migration_whatever_it_is_called(project: Path) -> None:
+    over = '[environments.p.migration]\ntimeout = "1m"\n'
+    for one in ("", "[migration]\nname = 'a'\n", "[[migration]]\nname = 'a'\n"):
+        (found,) = loaded(project, BASE + one + over, "p").migrations
+        assert (found.name, found.timeout) == ("a" if one else "", 60)
+
+
+def test_the_timeout_that_is_typed_is_each_migration_s(project: Path) -> None:
+    found = loaded(project, SEVERAL, flags=Flags(migration_timeout="5m")).migrations
+    assert [each.timeout for each in found] == [300, 300]

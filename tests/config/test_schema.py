@@ -80,7 +80,7 @@ def test_the_example_loads(tmp_path: Path) -> None:
     (tmp_path / "shipit.toml").write_text(EXAMPLE, encoding="utf-8")
     config = load_config(None, "production", tmp_path, {}, Flags())
     assert (config.release.namespace, config.release.context) == ("shop-prod", "prod-eu")
-    assert (config.confirm, config.migration.timeout) == (True, 3600)
+    assert (config.confirm, config.migrations[0].timeout) == (True, 3600)
 
 
 def test_the_notes_example_loads_and_is_valid() -> None:
@@ -97,7 +97,8 @@ def test_the_notes_example_loads_and_is_valid() -> None:
         "[release]\ntimeout = '5 minutes'",
         "[release]\ntimeout = 5",
         "[migration]\nphase = 'befor'",
-        "[[migration]]\nname = 'x'",
+        "[[migration]]\nnam = 'x'",
+        "migration = ['x']",
         "[migration]\nnam = 'x'",
         "[on]\nstart = ['x']",
         "[environments.p]\nconfirm = 'yes'",
@@ -110,3 +111,8 @@ def test_an_editor_sees_what_is_wrong(text: str) -> None:
 
 def test_a_variable_may_stand_for_a_duration() -> None:
     assert problems(tomllib.loads("[release]\ntimeout = '${T:-5m}'")) == []
+
+
+def test_several_migrations_and_their_overlays_are_valid() -> None:
+    text = "[[migration]]\nname = 'x'\n[[migration]]\nname = 'y'\n[[environments.p.migration]]\nname = 'y'\n"
+    assert problems(tomllib.loads(text)) == []

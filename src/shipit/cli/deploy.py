@@ -55,7 +55,7 @@ def deploy(
             "--migration-timeout",
             envvar=[variable("timeout"), variable("migration_timeout")],
             metavar="DURATION",
-            help="How long a migration may take: 90s, 15m, 1h30m.",
+            help="How long each migration may take: 90s, 15m, 1h30m.",
         ),
     ] = None,
     upgrade_timeout: Annotated[
@@ -72,7 +72,7 @@ def deploy(
         typer.Option(
             "--skip-migration",
             envvar=variable("skip_migration"),
-            help="Upgrade the app without running migrations.",
+            help="Upgrade the app without running any migration.",
         ),
     ] = False,
     rerun: Annotated[

@@ -134,7 +134,7 @@ def _request(session: Session, config: Config, tag: str, flags: Flags, folder: P
         values=config.values,
         workdir=folder,
         identity=identity(os.environ, flags.message),
-        migrations=(config.migration,),
+        migrations=config.migrations,
         project=config.path.parent,
         skip_migration=flags.skip_migration,
         rerun=flags.rerun,

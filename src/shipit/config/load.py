@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -11,6 +11,7 @@ import msgspec
 from shipit.config import files, source
 from shipit.config.helm_args import HelmFlag, parse_helm_args
 from shipit.config.keys import assigned, key_path
+from shipit.config.migrations import check_overlay, name_of, settled_migrations
 from shipit.config.overlay import overlaid
 from shipit.config.request import Config, Flags
 from shipit.config.structure import MigrationSpec, ReleaseSpec
@@ -48,7 +49,7 @@ def load_config(
     file = str(found.relative_to(cwd)) if found.is_relative_to(cwd) else str(found)
     raw = source.read(found, file)
     layers = _layers(raw, file, environment, environ)
-    for section in [each for layer in layers for each in (layer.release, layer.migration)]:
+    for section in [each for layer in layers for each in (layer.release, *layer.migrations)]:
         _check_files(section, folder)
     release = _release(
         [
@@ -63,21 +64,17 @@ def load_config(
         ],
         folder,
     )
-    migration = _migration(
-        [
-            *(layer.migration for layer in layers),
-            flags_section(MigrationSpec, ("--timeout", "timeout", flags.migration_timeout)),
-        ],
-        folder,
-    )
+    typed = flags_section(MigrationSpec, ("--timeout", "timeout", flags.migration_timeout))
+    settled = settled_migrations(*(layer.migrations for layer in layers))
+    migrations = tuple(_migration((each, typed), folder) for each in settled)
     helm_flags = parse_helm_args(release.helm_args)
     if problem := _beats_the_tag(helm_flags, release.tag_keys):
         raise layers[0].release.wrong("helm_args", problem)
     return Config(
         path=found,
         release=release,
-        migration=migration,
         values=_values(release, flags, cwd),
+        migrations=migrations,
         helm_flags=helm_flags,
         environment=environment,
         confirm=layers[-1].confirm,
@@ -99,6 +96,9 @@ def _layers(raw: Json, file: str, environment: str | None, environ: Mapping[str,
         name: environment_layer(tables, name, file, environ if name == environment else None)
         for name in known
     }
+    for name, layer in layers.items():
+        if name != environment:
+            check_overlay(base.migrations, layer.migrations)
     return (base, layers[environment]) if environment is not None else (base,)
 
 
@@ -136,7 +136,7 @@ def _migration(sections: Sequence[Section], folder: Path) -> MigrationSpec:
     found = _settled(sections, MigrationSpec)
     return msgspec.structs.replace(
         found,
-        name=found.name or PurePosixPath(found.template).stem,
+        name=name_of(sections[0]),
         chart=found.chart and str(folder / found.chart),
         values=_below(folder, found.values),
     )

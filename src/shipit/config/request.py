@@ -37,14 +37,15 @@ class Flags:
 class Config:
     """Everything that a `shipit.toml`, one of its environments and the flags say.
 
-    `values` are the release's, from files, `set` and flags; `helm_flags` are its `helm_args`; `from_variables` is what
-    its `set` tables, and its migrations', take from the environment.
+    `values` are the release's, from files, `set` and flags; `migrations` is one table that says nothing where the file
+    has none; `helm_flags` are its `helm_args`; `from_variables` is what its `set` tables, and its migrations', take from
+    the environment.
     """
 
     path: Path
     release: ReleaseSpec
-    migration: MigrationSpec
     values: Values
+    migrations: tuple[MigrationSpec, ...] = (MigrationSpec(),)
     helm_flags: tuple[HelmFlag, ...] = ()
     environment: str | None = None
     confirm: bool = False

@@ -24,6 +24,7 @@ TEXTS = 'a list of texts, like ["a", "b"], none of them empty'
 TRUTH = "true or false, without quotes"
 COUNT = "a whole number, 0 or more, without quotes"
 TABLE = "a table"
+MIGRATIONS = "a table, or an array of tables"
 
 
 def about(
@@ -130,7 +131,7 @@ class ReleaseSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class MigrationSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The migration: a Job of a chart."""
+    """A migration: a Job of a chart."""
 
     name: Annotated[
         Text, about("Its name; its template's file stem by default.", TEXT, validators.step_name)
@@ -159,6 +160,13 @@ class MigrationSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         about(
             "Before the upgrade, once it is applied (during), or once its pods are ready (after); by its hook by default, or before.",
             '"before", "during" or "after"',
+        ),
+    ] = UNSET
+    first_install: Annotated[
+        Literal["before", "during", "after", "skip"] | UnsetType,
+        about(
+            "When it runs as long as the first install has not succeeded, or not at all (skip); as the phase by default.",
+            '"before", "during", "after" or "skip"',
         ),
     ] = UNSET
     require_tag: Annotated[
@@ -212,7 +220,10 @@ class EnvironmentTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What is different in one environment, chosen with --env."""
 
     release: Annotated[ReleaseSpec, about("On top of [release].", TABLE)] = ReleaseSpec()
-    migration: Annotated[MigrationSpec, about("On top of [migration].", TABLE)] = MigrationSpec()
+    migration: Annotated[
+        MigrationSpec | tuple[MigrationSpec, ...],
+        about("On top of [migration], or of those of [[migration]] that have these names.", MIGRATIONS),
+    ] = ()
     confirm: Annotated[bool, about("Ask before deploying on a terminal; demand --yes elsewhere.", TRUTH)] = (
         False
     )
@@ -222,7 +233,10 @@ class FileTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How `shipit deploy` deploys this project."""
 
     release: Annotated[ReleaseSpec, about("The Helm release that is deployed.", TABLE)] = ReleaseSpec()
-    migration: Annotated[MigrationSpec, about("The migration.", TABLE)] = MigrationSpec()
+    migration: Annotated[
+        MigrationSpec | tuple[MigrationSpec, ...],
+        about("The migration, [migration], or several in their order, each a [[migration]].", MIGRATIONS),
+    ] = ()
     environments: Annotated[
         dict[str, EnvironmentTable], about("Overlays by environment, chosen with --env.", "a table of tables")
     ] = {}

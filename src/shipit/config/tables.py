@@ -31,7 +31,7 @@ class Section:
     """One table of a file, or what flags say in its stead, and how an error names it.
 
     `flags` are the keys that flags have set, by their names; `raw` is as in the file, or, once checked, with the
-    variables filled in and the values decoded.
+    variables filled in and the values decoded. `unknown` are the keys left out because their variables aren't known.
     """
 
     file: str
@@ -39,6 +39,12 @@ class Section:
     kind: type[msgspec.Struct]
     raw: Json
     flags: Mapping[str, str] = field(default_factory=dict)
+    unknown: frozenset[str] = frozenset()
+
+    @property
+    def listed(self) -> bool:
+        """Whether it is one of an array of tables."""
+        return self.label.startswith("[[")
 
     def wrong(self, key: str, problem: str) -> Usage:
         where = " ".join(part for part in (self.label, key) if part)
@@ -58,7 +64,7 @@ class Section:
                 if environ is not None:
                     path = key + ("" if not error.path or error.path.startswith("[") else ".") + error.path
                     raise self.wrong(path, error.problem) from error
-        return replace(self, raw=found)
+        return replace(self, raw=found, unknown=frozenset(self.raw.keys() - found.keys()))
 
     def _decoded(self, key: str, value: Any) -> Any:
         fields = {field.encode_name: field for field in msgspec.structs.fields(self.kind)}
@@ -84,7 +90,7 @@ class Layer:
     """The base of a file, or one of its environments. `confirm` is the environment's own."""
 
     release: Section
-    migration: Section
+    migrations: tuple[Section, ...] = ()
     confirm: bool = False
 
 
@@ -130,7 +136,7 @@ def _layer(own: Section, prefix: str, environ: Mapping[str, str] | None) -> Laye
     _check_tables(own)
     return Layer(
         release=_table(own, f"[{prefix}release]", ReleaseSpec, own.raw.get("release", {}), environ),
-        migration=_table(own, f"[{prefix}migration]", MigrationSpec, own.raw.get("migration", {}), environ),
+        migrations=_migrations(own, f"{prefix}migration", own.raw.get("migration", []), environ),
         confirm=own.raw.get("confirm", False),
     )
 
@@ -152,6 +158,21 @@ def _table(
     if not isinstance(table, dict):
         raise section.wrong("", _mismatch(table, f"one table, {label}"))
     return section.expanded(environ).checked()
+
+
+def _migrations(
+    own: Section, path: str, found: Any, environ: Mapping[str, str] | None
+) -> tuple[Section, ...]:
+    """Those of one table, or of an array of tables."""
+    if isinstance(found, dict):
+        return (_table(own, f"[{path}]", MigrationSpec, found, environ),)
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        allowed = f"a table, [{path}], or several, each under [[{path}]]"
+        raise Section(own.file, f"[{path}]", MigrationSpec, {}).wrong("", _mismatch(found, allowed))
+    return tuple(
+        _table(own, f"[[{path}]] no. {number}", MigrationSpec, each, environ)
+        for number, each in enumerate(found, 1)
+    )
 
 
 def _about(type: Any) -> Any:

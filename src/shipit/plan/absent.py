@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from shipit.config import MigrationSpec, Request
 from shipit.model import LeftOut, Rendered, Situation
-from shipit.plan.candidates import Rendering, migrations_of
+from shipit.plan.candidates import Candidate, Rendering, migrations_of
 from shipit.plan.picks import named
 from shipit.plan.refusals import no_such_template, not_rendered, refuse_plain_pods
 from shipit.plan.selection import SelectedObject, Selection, only_on, select_objects
@@ -34,13 +34,21 @@ def find_elsewhere(
     refuse_plain_pods(entry, rendering)
     other = render_other()
     there = Rendering.of(other, request.namespace) if other else Rendering()
-    found = named(entry, migrations_of(there), there)
+    found = _meant(entry, there, request.migrations)
     if not (other and found):
         raise not_rendered(entry, chart, rendering)
     if other.install and situation.first_install_owed and (owed := _owed(entry, there, situation)):
         return Selection(owed)
     reason = only_on(f"{found[0].kind} {found[0].name}", install=other.install)
     return Selection(left_out=(LeftOut(entry.name or found[0].label, reason),))
+
+
+def _meant(entry: MigrationSpec, there: Rendering, specs: Sequence[MigrationSpec]) -> tuple[Candidate, ...]:
+    """A table that names nothing means what no other names."""
+    every = migrations_of(there)
+    others = [other for other in specs if other.picks and not (entry.named or other.renders_alone)]
+    taken = [one for other in others for one in named(other, every, there)]
+    return tuple(one for one in named(entry, every, there) if one not in taken)
 
 
 def _owed(entry: MigrationSpec, there: Rendering, situation: Situation) -> tuple[SelectedObject, ...]:

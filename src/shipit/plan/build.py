@@ -160,5 +160,5 @@ def _step(one: SelectedObject, request: Request, revision: int, known_by: Finger
 
 def _phase(one: SelectedObject, request: Request) -> Phase:
     """With `--wait` in `helm_args` post-hooks wait for the pods, as they do under helm; an explicit phase counts more."""
-    waits_first = one.hook is not None and not one.spec.phase and request.spec.waits_first
+    waits_first = one.by_hook and request.spec.waits_first
     return "after" if one.phase == "during" and waits_first else one.phase

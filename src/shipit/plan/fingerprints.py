@@ -59,7 +59,11 @@ def _lookup(contents: dict[tuple[str, str, str], Any], namespace: str) -> Conten
 def _place(one: SelectedObject, hooks: Sequence[Hook], selected: Sequence[SelectedObject]) -> object:
     """Which object of the chart it is, by what stays the same when its name is another one with each rendering."""
     if one.hook is None:
-        return [one.resource.source if one.resource else "", one.name]
+        source = one.resource.source if one.resource else ""
+        beside = [each.candidate for each in selected if each.hook is None and each.spec == one.spec]
+        if len(beside) == 1:
+            return [source, one.name]
+        return [source, one.spec.name, beside.index(one.candidate)]  # their names may be random
     there = (
         *hooks,
         *(each.hook for each in selected if each.hook is not None),

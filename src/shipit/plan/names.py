@@ -7,9 +7,10 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
-from shipit.chart import delete_policies, generated_name
-from shipit.model import Hook, as_map
-from shipit.plan.selection import SelectedObject
+from shipit.chart import delete_policies, generated_name, ref_of
+from shipit.model import Hook, Ref, as_map
+from shipit.plan.refusals import same_name
+from shipit.plan.selection import PHASES, SelectedObject
 
 LONGEST = 63
 """Of a Job's name, which its pods carry as a label."""
@@ -34,6 +35,25 @@ def with_fixed_names(objects: Sequence[SelectedObject], release: str) -> tuple[S
             known[one.hook] = name
         found.append(_named(one, name) if name else one)
     return tuple(found)
+
+
+def refuse_same_names(objects: Sequence[SelectedObject], namespace: str) -> None:
+    """Two Jobs or Pods of one name can't both be there. Raises Refused.
+
+    Only a chart's hooks of different events may: Helm too makes the one when the other is done.
+    """
+    known: dict[tuple[Ref, str], SelectedObject] = {}
+    for one in objects:
+        ref = ref_of(one.body, namespace)
+        for phase in PHASES:
+            other = known.get((ref, phase))
+            if one.candidate.runs and other and (phase == one.phase or not (one.hook and other.hook)):
+                raise same_name(f"{one.kind} {ref.name}", [_origin(other), _origin(one)])
+        known[ref, one.phase] = one
+
+
+def _origin(one: SelectedObject) -> str:
+    return f"{one.name} ({one.candidate.source})" if one.candidate.source else one.name
 
 
 def _names(prefix: str, release: str) -> itertools.chain[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
@@ -17,14 +17,14 @@ from shipit.plan.candidates import (
     migrations_of,
     plain_jobs_of,
 )
-from shipit.plan.refusals import unclear
+from shipit.plan.refusals import refuse_shared, unclear
 
 
 @dataclass(frozen=True, slots=True)
 class Pick:
     """What a `[migration]` runs in this operation.
 
-    `hooks` are Jobs and Pods, `job` is no hook; `not_due` are hooks of the other operation, where nothing is due.
+    `hooks` are Jobs and Pods, `jobs` are no hooks; `not_due` are hooks of the other operation, where nothing is due.
     Of a rendering of its own, `support` are the hooks beside it that are neither Job nor Pod, `unnamed` the Jobs and
     Pods that its values turn on although it names others, and `replaced` is what the release's rendering holds of what
     runs.
@@ -32,7 +32,7 @@ class Pick:
 
     spec: MigrationSpec
     hooks: tuple[Candidate, ...] = ()
-    job: Candidate | None = None
+    jobs: tuple[Candidate, ...] = ()
     not_due: tuple[Candidate, ...] = ()
     support: tuple[Candidate, ...] = ()
     unnamed: tuple[Candidate, ...] = ()
@@ -40,7 +40,7 @@ class Pick:
 
     @property
     def nothing(self) -> bool:
-        return not (self.hooks or self.job or self.not_due)
+        return not (self.hooks or self.jobs or self.not_due)
 
     @property
     def own_hooks(self) -> tuple[Hook, ...]:
@@ -51,20 +51,56 @@ class Pick:
     @property
     def of_the_release(self) -> tuple[Candidate, ...]:
         """What of the release's rendering it runs, or runs in another form."""
-        return (*self.replaced, *((self.job,) if self.job and not self.spec.renders_alone else ()))
+        return (*self.replaced, *(() if self.spec.renders_alone else self.jobs))
+
+    @property
+    def meant(self) -> tuple[Candidate, ...]:
+        """All that is its own, in its rendering and the release's: no other table's."""
+        return (*self.hooks, *self.jobs, *self.not_due, *self.replaced)
 
     def name_of(self, one: Candidate) -> str:
-        """The step's name: the table's, but that of several hooks each has its own."""
-        alone = len(self.hooks or self.not_due) <= 1
-        own = self.spec.name if (self.spec.named and alone) or one.hook is None else ""
-        return own or (one.label if one.hook else one.stem or one.label)
+        """The step's name: the table's, but that of several Jobs each has its own."""
+        alone = len(self.hooks or self.jobs or self.not_due) <= 1
+        if one.hook is None:
+            return (self.spec.name or one.stem or one.label) if alone else one.name.rstrip("-.")
+        return (self.spec.name if self.spec.named and alone else "") or one.label
 
 
-def pick(spec: MigrationSpec, own: Rendering | None, release: Rendering, due: frozenset[str]) -> Pick:
-    """Raises Refused when it isn't clear what is meant. `due` are the events of hooks of this operation."""
+def picks_of(
+    specs: Sequence[MigrationSpec],
+    own: Sequence[Rendering | None],
+    release: Rendering,
+    due: Callable[[MigrationSpec], frozenset[str]],
+) -> tuple[Pick, ...]:
+    """What each means, in their order; one that names nothing means what no other does.
+
+    `due` says of each which events of hooks it runs. Raises Refused when it isn't clear what is meant.
+    """
+    found: dict[int, Pick] = {}
+    others: tuple[Candidate, ...] = ()
+    for number in sorted(range(len(specs)), key=lambda number: not specs[number].named):
+        spec = specs[number]
+        found[number] = pick(spec, own[number], release, due(spec), others)
+        others += found[number].meant
+    picks = tuple(found[number] for number in range(len(specs)))
+    refuse_shared([(each.spec, each.meant) for each in picks])
+    return picks
+
+
+def pick(
+    spec: MigrationSpec,
+    own: Rendering | None,
+    release: Rendering,
+    due: frozenset[str],
+    others: Sequence[Candidate] = (),
+) -> Pick:
+    """Raises Refused when it isn't clear what is meant. `due` are the events of hooks that it runs."""
     if own is None:
-        found = migrations_of(release)
-        return _pick(spec, named(spec, found, release) if spec.picks else found, release, due)
+        there = migrations_of(release)
+        found = (
+            named(spec, there, release) if spec.picks else tuple(one for one in there if one not in others)
+        )
+        return _pick(spec, found, release, due)
     ours = (*hooks_of(own), *plain_jobs_of(own))
     same = counterparts(ours, (*hooks_of(release), *plain_jobs_of(release)))
     found = tuple(one for one in ours if one.runs)
@@ -77,7 +113,7 @@ def pick(spec: MigrationSpec, own: Rendering | None, release: Rendering, due: fr
 
 
 def _pick(spec: MigrationSpec, found: Sequence[Candidate], there: Rendering, due: frozenset[str]) -> Pick:
-    """Of several hooks in a template each is meant; of Jobs that are none, and of what `job` picks, there is one."""
+    """Each hook is meant, and each Job of a template that is named; elsewhere, and of what `job` picks, there is one."""
     hooks = tuple(one for one in found if one.hook and due & set(one.hook.events))
     plain = tuple(one for one in found if not one.hook)
     if spec.job and len(hooks) + len(plain) > 1:
@@ -86,8 +122,9 @@ def _pick(spec: MigrationSpec, found: Sequence[Candidate], there: Rendering, due
         hooks = _only(spec, hooks, there)
     if hooks and (spec.picks or not spec.renders_alone):
         plain = ()  # they are Helm's
-    job = next(iter(_only(spec, plain, there)), None)
-    return Pick(spec, hooks, job, () if hooks or job else tuple(one for one in found if one.hook))
+    if not (spec.template and all(one.source for one in plain)):
+        plain = _only(spec, plain, there)
+    return Pick(spec, hooks, plain, () if hooks or plain else tuple(one for one in found if one.hook))
 
 
 def named(spec: MigrationSpec, found: Sequence[Candidate], there: Rendering) -> tuple[Candidate, ...]:
@@ -117,7 +154,7 @@ def _called(name: str, found: Sequence[Candidate]) -> tuple[Candidate, ...]:
 
 def _with_own(picked: Pick, pairs: Sequence[tuple[Candidate, Candidate | None]], due: frozenset[str]) -> Pick:
     """With what its own rendering has beside it, and without what the release's holds of all that."""
-    chosen = (*picked.hooks, *((picked.job,) if picked.job else ()))
+    chosen = (*picked.hooks, *picked.jobs)
     hooks = [(one, same) for one, same in pairs if chosen and one.hook and due & set(one.hook.events)]
     support = tuple(one for one, same in hooks if not one.runs and _needed(one, same, chosen))
     return replace(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from itertools import combinations
 from pathlib import Path, PurePosixPath
 
 from shipit.chart import from_template, resources, values_asked_for
@@ -19,6 +20,8 @@ _SKIP = "to deploy without a migration, add --skip-migration"
 
 def unclear(spec: MigrationSpec, found: Sequence[Candidate], there: Rendering) -> Refused:
     """Several Jobs, and nothing says which of them is meant."""
+    if len({(one.kind, one.name) for one in found}) == 1:
+        return same_name(f"{found[0].kind} {found[0].name}", [one.source for one in found])
     pods = any(one.kind != "Job" for one in found)
     return Refused(
         f"{_where(spec)} renders {len(found)} {'Jobs and Pods' if pods else 'Jobs'}"
@@ -30,6 +33,28 @@ def unclear(spec: MigrationSpec, found: Sequence[Candidate], there: Rendering) -
         ),
         details=tuple(map(str, migrations_of(there))),
     )
+
+
+def same_name(what: str, origins: Sequence[str]) -> Refused:
+    """Two Jobs or Pods of one name can't both be there."""
+    return Refused(
+        f"{len(origins)} migrations are called {what}",
+        hint=advice("give each a name of its own in its chart, or leave all but one out"),
+        details=tuple(filter(None, origins)),
+    )
+
+
+def refuse_shared(picks: Sequence[tuple[MigrationSpec, Sequence[Candidate]]]) -> None:
+    """Raises Refused where two tables mean the same Job."""
+    for (spec, meant), (other, others) in combinations(picks, 2):
+        for one in meant:
+            if one in others:
+                raise Refused(
+                    f"the migrations {spec.name} and {other.name} are both {one.kind} {one.name}",
+                    hint=advice(
+                        'tell them apart with job = "…" under each [[migration]], or remove one of the two'
+                    ),
+                )
 
 
 def no_such_template(spec: MigrationSpec, chart: Path) -> Refused | None:

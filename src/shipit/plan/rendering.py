@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from shipit.chart import Document, split, uses_tag
+from shipit.chart import Document, canonical, split, uses_tag
 from shipit.config import MigrationSpec, Request
 from shipit.errors import HelmFailed, Refused
 from shipit.model import Rendered, Resource, Revision, Situation, World
 from shipit.plan.absent import find_elsewhere
 from shipit.plan.candidates import Rendering
 from shipit.plan.definitions import missing_definitions, render
-from shipit.plan.names import with_fixed_names
+from shipit.plan.names import refuse_same_names, with_fixed_names
 from shipit.plan.other_releases import explain_in_the_way
 from shipit.plan.refusals import refuse_plain_pods
 from shipit.plan.selection import Selection, check_tag, select_objects, select_tests
@@ -70,22 +70,22 @@ def select_checked(
 ) -> Selection:
     """What runs around the upgrade, checked: each migration is there, the tag is in the image because we set it."""
     release = Rendering(rendering.rendered.hooks, rendering.documents)
-    own = [
-        _own_rendering(entry, request.tag, request, world, rendering.definitions)
-        for entry in request.migrations
-    ]
+    own = _own_renderings(request.tag, request, world, rendering.definitions)
     selected = select_objects(request.migrations, situation, release, own)
-    for entry, alone in zip(request.migrations, own, strict=True):
+    for turn, (entry, alone) in enumerate(zip(request.migrations, own, strict=True), 1):
         if entry not in selected.missing:
             continue
         refuse_plain_pods(entry, release)
         other = partial(_render_other, entry, request, world, install=not rendering.rendered.install)
-        selected = selected.with_more(find_elsewhere(entry, alone or release, situation, request, other))
+        found = find_elsewhere(entry, alone or release, situation, request, other)
+        selected = selected.with_more(found, turn)
     selected = selected.with_more(select_tests(request.spec, rendering.rendered.hooks))
     if not request.skip_migration:
         check_tag(selected.objects, request.tag, request.spec.tag_keys)
         _check_coincidence(request, world, selected, [alone or release for alone in own])
-    return replace(selected, objects=with_fixed_names(selected.objects, request.release))
+    objects = with_fixed_names(selected.objects, request.release)
+    refuse_same_names(objects, request.namespace)
+    return replace(selected, objects=objects)
 
 
 def _render_other(entry: MigrationSpec, request: Request, world: World, *, install: bool) -> Rendered | None:
@@ -97,14 +97,22 @@ def _render_other(entry: MigrationSpec, request: Request, world: World, *, insta
         return None
 
 
-def _own_rendering(
-    entry: MigrationSpec, tag: str, request: Request, world: World, definitions: Sequence[Resource] = ()
-) -> Rendering | None:
-    """The rendering of a migration with a chart or values of its own; None when it is in the release's."""
-    if not entry.renders_alone:
-        return None
-    values = request.values_of(entry).with_tag(tag, request.spec.tag_keys)
-    return Rendering.of(render(request.chart_of(entry), values, world, definitions), request.namespace)
+def _own_renderings(
+    tag: str, request: Request, world: World, definitions: Sequence[Resource] = ()
+) -> list[Rendering | None]:
+    """Those of the migrations with a chart or values of their own, one for all that have the same; None for a
+    migration that is in the release's.
+    """
+    found: dict[str, Rendering] = {}
+    keys = [
+        canonical([entry.chart, entry.layers]) if entry.renders_alone else "" for entry in request.migrations
+    ]
+    for key, entry in zip(keys, request.migrations, strict=True):
+        if key and key not in found:
+            values = request.values_of(entry).with_tag(tag, request.spec.tag_keys)
+            rendered = render(request.chart_of(entry), values, world, definitions)
+            found[key] = Rendering.of(rendered, request.namespace)
+    return [found.get(key) for key in keys]
 
 
 def _check_coincidence(
@@ -123,7 +131,7 @@ def _check_coincidence(
         release = Rendering.of(
             world.helm.render(request.chart, request.values.with_tag(PROBE_TAG, keys)), request.namespace
         )
-        own = [_own_rendering(entry, PROBE_TAG, request, world) or release for entry in request.migrations]
+        own = [alone or release for alone in _own_renderings(PROBE_TAG, request, world)]
     except (HelmFailed, Refused):
         return  # the chart looks at the tag, and takes only some: it does reach it
     for entry, rendered, probed in zip(request.migrations, renderings, own, strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import msgspec
 
@@ -13,21 +14,29 @@ from shipit.errors import Refused
 from shipit.hints import advice
 from shipit.model import Hook, Json, LeftOut, Phase, Resource, Situation
 from shipit.plan.candidates import Candidate, Rendering, of_hook
-from shipit.plan.picks import Pick, pick
+from shipit.plan.picks import Pick, picks_of
 
 START_WITHIN = MigrationSpec().start_timeout
-_PHASES: tuple[Phase, ...] = ("before", "during", "after")
+PHASES: tuple[Phase, ...] = ("before", "during", "after")
+_EVENTS = ("pre-upgrade", "post-upgrade", "pre-install", "post-install")
+"""As a deploy goes through them: those of an install last, for an upgrade may owe them."""
 
 
 @dataclass(frozen=True, slots=True)
 class SelectedObject:
-    """An object that shipit runs: a hook, or a plain Job, which is left out of what Helm gets. `test`: as `helm test`."""
+    """An object that shipit runs: a hook, or a plain Job, which is left out of what Helm gets.
+
+    `by_hook`: its phase is that of its hook's event. `turn` is 0 for the hooks of the release's chart, which come first,
+    else which of the `[[migration]]`s it is of, counted from 1. `test`: as `helm test` runs it, after all else.
+    """
 
     name: str
     candidate: Candidate
     phase: Phase
     spec: MigrationSpec
     migration: bool
+    by_hook: bool = False
+    turn: int = 0
     test: bool = False
 
     @property
@@ -60,9 +69,13 @@ class Selection:
     left_out: tuple[LeftOut, ...] = ()
     missing: tuple[MigrationSpec, ...] = ()
 
-    def with_more(self, other: Selection) -> Selection:
+    def with_more(self, other: Selection, turn: int = 0) -> Selection:
+        """`turn` is that of the migration of which `other` was found."""
+        more = (replace(one, turn=one.turn and turn) for one in other.objects)
         return replace(
-            self, objects=(*self.objects, *other.objects), left_out=(*self.left_out, *other.left_out)
+            self,
+            objects=in_order((*self.objects, *more)),
+            left_out=(*self.left_out, *other.left_out),
         )
 
 
@@ -76,29 +89,43 @@ def select_objects(
 
     Raises Refused with the candidates listed when it isn't clear what is meant.
     """
-    due = frozenset(event for events in _events(situation) for event in events)
-    picks = [pick(spec, alone, release, due) for spec, alone in zip(specs, own, strict=True)]
+    picks = picks_of(specs, own, release, lambda spec: frozenset(_events(spec, situation)))
     taken = [one for each in picks for one in each.of_the_release]
-    plain = (_plain(each, each.job) for each in picks if each.job)
-    objects = (*_hooks(specs, situation, release, picks), *plain)
+    plain = (one for turn, each in enumerate(picks, 1) for one in _plain(each, situation, turn))
     return Selection(
-        objects=tuple(one for phase in _PHASES for one in objects if one.phase == phase),
+        objects=in_order((*_hooks(specs, situation, release, picks), *plain)),
         taken=tuple(one.resource for one in taken if one.resource),
-        left_out=tuple(one for each in picks for one in _left_out(each, situation)),
+        left_out=tuple(one for each in picks for one in _left_out(each, situation, picks)),
         missing=tuple(each.spec for each in picks if each.nothing),
     )
 
 
-def phase_of(spec: MigrationSpec, event: str = "pre-upgrade") -> Phase:
+def in_order(objects: Iterable[SelectedObject]) -> tuple[SelectedObject, ...]:
+    """By their phase; in each the hooks of the release's chart, then the migrations as they are listed, tests last."""
+    return tuple(sorted(objects, key=lambda one: (PHASES.index(one.phase), one.test, one.turn)))
+
+
+def phase_of(
+    spec: MigrationSpec, situation: Situation, event: str = "pre-upgrade"
+) -> Phase | Literal["skip"]:
     """When a migration runs: as its `[migration]` says, else by its hook, and before the upgrade where it is none."""
-    return spec.phase or ("before" if event.startswith("pre-") else "during")
+    return chosen_phase(spec, situation) or ("before" if event.startswith("pre-") else "during")
 
 
-def _events(situation: Situation) -> tuple[tuple[str, ...], ...]:
-    """The events of hooks of this operation; then those that an install still owes."""
+def chosen_phase(spec: MigrationSpec, situation: Situation) -> Phase | Literal["skip"] | None:
+    """What its table says of this deploy: a first install is one until all of it has succeeded."""
+    first = situation.install or situation.first_install_owed
+    return (first and spec.first_install) or spec.phase or None
+
+
+def _events(spec: MigrationSpec, situation: Situation) -> tuple[str, ...]:
+    """The events of hooks of this operation; then those that an install still owes: what it had not run before it."""
     operation = "install" if situation.install else "upgrade"
-    owed = situation.first_install_owed and not situation.install
-    return (f"pre-{operation}", f"post-{operation}"), (("post-install",) if owed else ())
+    due = (f"pre-{operation}", f"post-{operation}")
+    if situation.install or not situation.first_install_owed:
+        return due
+    late = chosen_phase(spec, situation) in ("during", "after")
+    return (*due, *(("pre-install",) if late else ()), "post-install")
 
 
 def _hooks(
@@ -107,36 +134,44 @@ def _hooks(
     """The hooks of this operation in Helm's order, each run as the `[migration]` says that picks it.
 
     Hooks that a migration's values turn on are the chart's, in their place among its others, and stand for those that
-    they replace; those of another chart come after them.
+    they replace; those of another chart run when it is that migration's turn.
     """
     gone = [same.hook for each in picks for same in each.replaced]
     ours = [hook for hook in release.hooks if hook not in gone]
-    ours += [hook for each in picks if not each.spec.chart for hook in each.own_hooks]
-    others = [each.own_hooks for each in picks if each.spec.chart]
-    return [one for hooks in (ours, *others) for one in _occurrences(hooks, specs, situation, picks)]
+    ours += dict.fromkeys(hook for each in picks if not each.spec.chart for hook in each.own_hooks)
+    found = list(_occurrences(ours, specs, situation, picks, turn=0))
+    for turn, each in enumerate(picks, 1):
+        if each.spec.chart:
+            found += _occurrences(each.own_hooks, specs, situation, [each], turn=turn)
+    return found
 
 
 def _occurrences(
-    hooks: Sequence[Hook], specs: tuple[MigrationSpec, ...], situation: Situation, picks: Sequence[Pick]
+    hooks: Sequence[Hook],
+    specs: tuple[MigrationSpec, ...],
+    situation: Situation,
+    picks: Sequence[Pick],
+    *,
+    turn: int,
 ) -> Iterable[SelectedObject]:
     """One for each event of a hook; one alone where its `[migration]` says in which phase it runs."""
-    named = any(spec.named for spec in specs)
-    by_hook = {one.hook: (each, one) for each in picks if each.spec.named or not named for one in each.hooks}
-    operation, owed = _events(situation)
+    by_hook = {one.hook: (each, one) for each in picks for one in each.hooks}
     seen: set[Hook] = set()
-    for event in (*operation, *owed):
+    for event in _EVENTS:
         for hook in for_event(hooks, event):
             mine, one = by_hook.get(hook, (None, None))
-            if hook in seen and (event in owed or (mine and mine.spec.phase)):
+            spec = mine.spec if mine else MigrationSpec()
+            phase, chosen = phase_of(spec, situation, event), chosen_phase(spec, situation)
+            due = _events(spec, situation)
+            if event not in due or phase == "skip" or (hook in seen and (chosen or event in due[2:])):
                 continue
             seen.add(hook)
             if mine and one:
-                phase = phase_of(mine.spec, event)
-                yield SelectedObject(mine.name_of(one), one, phase, mine.spec, migration=True)
+                name, found, lent = mine.name_of(one), one, spec
             else:
-                other = of_hook(hook)
-                phase = phase_of(MigrationSpec(), event)
-                yield SelectedObject(other.label, other, phase, _unnamed(specs), migration=False)
+                found, lent = of_hook(hook), _unnamed(specs)
+                name = found.label
+            yield SelectedObject(name, found, phase, lent, bool(mine), by_hook=not chosen, turn=turn)
 
 
 def select_tests(release: ReleaseSpec, hooks: Sequence[Hook]) -> Selection:
@@ -155,17 +190,24 @@ def select_tests(release: ReleaseSpec, hooks: Sequence[Hook]) -> Selection:
     )
 
 
-def _plain(each: Pick, job: Candidate) -> SelectedObject:
-    return SelectedObject(each.name_of(job), job, phase_of(each.spec), each.spec, migration=True)
+def _plain(each: Pick, situation: Situation, turn: int) -> Iterable[SelectedObject]:
+    phase = phase_of(each.spec, situation)
+    for job in each.jobs:
+        if phase != "skip":
+            yield SelectedObject(each.name_of(job), job, phase, each.spec, migration=True, turn=turn)
 
 
-def _left_out(each: Pick, situation: Situation) -> Iterable[LeftOut]:
+def _left_out(each: Pick, situation: Situation, picks: Sequence[Pick]) -> Iterable[LeftOut]:
+    if chosen_phase(each.spec, situation) == "skip":
+        for one in (*each.hooks, *each.jobs):
+            yield LeftOut(each.name_of(one), 'first_install = "skip": the first install goes without it')
     for one in each.not_due:
         yield LeftOut(each.name_of(one), only_on(f"{one.kind} {one.name}", install=not situation.install))
     for one in each.unnamed:
-        yield LeftOut(
-            one.label, f"{one.kind} {one.name} is a hook that [migration] turns on and does not name"
-        )
+        if not any(one in other.meant for other in picks):
+            yield LeftOut(
+                one.label, f"{one.kind} {one.name} is a hook that [migration] turns on and does not name"
+            )
 
 
 def only_on(what: str, *, install: bool) -> str:
@@ -177,7 +219,7 @@ def _unnamed(specs: tuple[MigrationSpec, ...]) -> MigrationSpec:
     """The timeouts for what no `[migration]` names: those of a table that names nothing, else of the first."""
     return next(
         (entry for entry in specs if not entry.named),
-        msgspec.structs.replace(specs[0], name="", template="", job="", phase=msgspec.UNSET),
+        msgspec.structs.replace(specs[0], name="", template="", job=""),
     )
 
 
