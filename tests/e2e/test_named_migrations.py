@@ -190,7 +190,6 @@ def random_jobs(annotations: str) -> str:
 
 def test_a_pattern_picks_one_of_two_jobs_with_random_names(project4: Project) -> None:
     project4.template("setup", random_jobs("annotations: {}"))
-    project4.configure(migration='template = "templates/setup.yaml"')
     unclear = refused(project4, "v1")
     assert [line.partition("Job ")[2].partition("-")[0] for line in unclear["details"]] == ["schema", "seed"]
 
