@@ -78,6 +78,16 @@ class ObjectUnknown:
 
 
 @dataclass(frozen=True, slots=True)
+class StepsNotRun:
+    """The Jobs and Pods, by their steps, that this deploy would still have run."""
+
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"not run: {', '.join(self.names)}"
+
+
+@dataclass(frozen=True, slots=True)
 class DefinitionsInstalled:
     """What the chart's `crds/` bring was installed, and nothing else was changed."""
 
@@ -230,6 +240,7 @@ State = (
     ObjectLeft
     | ObjectAbsent
     | ObjectUnknown
+    | StepsNotRun
     | DefinitionsInstalled
     | BeforeUpgrade
     | AppUntouched

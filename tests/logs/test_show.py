@@ -86,3 +86,17 @@ def test_a_job_that_is_not_there_names_those_that_are(world: Fakes) -> None:
     with pytest.raises(Refused, match="no migration Job nope") as caught:
         newest_job(world.cluster, NAMESPACE, "shop", "nope")
     assert caught.value.details == ("old", "new")
+
+
+def test_a_migration_s_job_is_found_by_the_pattern_that_picks_it_or_by_the_end_of_its_name(
+    world: Fakes,
+) -> None:
+    for name in ("shop-seed", "schema-x7k2p", "shop-old"):
+        labels = {"shipit/release": "shop"}
+        metadata = {"name": name, "namespace": NAMESPACE, "labels": labels}
+        world.cluster.create({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata})
+    asked = (("seed", ""), ("schema", "schema-*"), ("old", ""), ("", ""))
+    found = [newest_job(world.cluster, NAMESPACE, "shop", *each).name for each in asked]
+    assert found == ["shop-seed", "schema-x7k2p", "old", "shop-old"]
+    with pytest.raises(Refused, match="no migration Job chema"):
+        newest_job(world.cluster, NAMESPACE, "shop", "chema")

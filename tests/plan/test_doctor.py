@@ -7,12 +7,12 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from shipit.config import Request
+from shipit.config import MigrationSpec, Request
 from shipit.errors import HelmFailed, Refused
 from shipit.events import StepChanged, Warned
 from shipit.model import Ref
 from shipit.plan.doctor import examine
-from tests.deploy.test_sequence import request_, world
+from tests.deploy.test_sequence import JOB, request_, world
 from tests.fakes import NAMESPACE, Fakes
 
 __all__ = ["request_", "world"]
@@ -81,3 +81,20 @@ def test_a_namespace_that_deploy_creates_is_no_failure(world: Fakes, request_: R
         (told,) = world.told.of(Warned)
         assert str(told.hint) == f"kubectl create namespace {NAMESPACE}"
     assert states(world)["dry run"] == "skipped", "what isn't there can't hold anything yet"
+
+
+def test_each_of_several_migrations_has_a_line(world: Fakes, request_: Request) -> None:
+    second = JOB.format(tag="v2").replace("name: migrate\nspec", "name: seed\nspec")
+    more = f"---\n# Source: shop/templates/seed.yaml\n{second}"
+    world.helm.rendered = replace(world.helm.rendered, manifest=world.helm.rendered.manifest + more)
+    specs = (
+        MigrationSpec(name="migrate", template="templates/migrate.yaml"),
+        MigrationSpec(name="seed", template="templates/seed.yaml", phase="after", timeout=90),
+    )
+    examine(replace(request_, migrations=specs), world.world, world.told)
+    told = {e.step: e.message for e in world.told.of(StepChanged) if e.step.startswith("migration")}
+    assert told == {
+        "migration": "before the upgrade: migrate; once its pods are ready: seed",
+        "migration migrate": "Job migrate before the upgrade, within 15m",
+        "migration seed": "Job seed once its pods are ready, within 1m30s",
+    }

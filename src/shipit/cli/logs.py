@@ -18,7 +18,7 @@ class _ReaderLeft(Exception):
 def logs(
     common: Common,
     *,
-    name: Annotated[str, typer.Argument(help="Job to show (default: the newest).")] = "",
+    name: Annotated[str, typer.Argument(help="Migration, or Job, to show (default: the newest).")] = "",
     follow: Annotated[
         bool,
         typer.Option(
@@ -40,7 +40,8 @@ def logs(
 
         config = configure(session)
         with reached(session, config) as cluster:
-            job = newest_job(cluster, session.namespace, config.release.name, name)
+            pattern = next((each.job for each in config.migrations if name and each.name == name), "")
+            job = newest_job(cluster, session.namespace, config.release.name, name, pattern)
             mask_secrets_of_job(job, cluster, session.mask, session.emit, release=config.release.name)
             try:
                 job = show_logs(job, cluster, session.clock, emit, follow=follow)

@@ -20,6 +20,7 @@ from shipit.states import (
     ObjectUnknown,
     RolloutLeft,
     State,
+    StepsNotRun,
 )
 
 
@@ -34,14 +35,15 @@ class Stage(Enum):
 
 @dataclass(slots=True)
 class DeployState:
-    """Where a deploy is, so that an interrupt can say what it left behind. `images` are those that migrated, with their
-    IDs.
+    """Where a deploy is, so that what it left behind can be said. `ran` are the steps that succeeded, `step` is the one
+    that was begun last, `images` are those that migrated, with their IDs.
     """
 
     request: Request
     world: World
     plan: Plan | None = None
     step: Step | None = None
+    ran: list[Step] = field(default_factory=list)
     stage: Stage = Stage.BEFORE
     images: dict[str, str] = field(default_factory=dict)
 
@@ -59,7 +61,8 @@ class DeployState:
         if self.plan is None:
             return ()
         step = self._watched()
-        return (*((self._object(step, self.plan),) if step else ()), *self._app(self.plan))
+        objects = (self._object(step, self.plan),) if step else ()
+        return (*objects, *self._app(self.plan), *self.not_run())
 
     def looked_at(self, states: tuple[State, ...]) -> tuple[State, ...]:
         """The states, what they say of an untouched app as it is now: someone else's helm may have moved it."""
@@ -67,6 +70,12 @@ class DeployState:
             return states
         app = AppUntouched(self.plan.base_revision)
         return tuple(untouched(self.plan, self.world) if each == app else each for each in states)
+
+    def not_run(self) -> tuple[State, ...]:
+        """What comes behind the step that did not end well."""
+        to_run = self.plan.to_run if self.plan else ()
+        left = [each for each in to_run if each.watched and each not in self.ran and each != self.step]
+        return (StepsNotRun(tuple(each.name for each in left)),) if left else ()
 
     def _watched(self) -> Step | None:
         """The Job or Pod that is being run."""

@@ -67,11 +67,14 @@ def deploy(request: Request, world: World, emit: Emit) -> Deployed:
         raise state.interrupted(stop.signum) from stop
     except LockLost as lost:
         raise Busy(lost.message, hint=lost.hint, states=state.left()) from lost
+    except (UpgradeFailed, AfterFailed) as error:
+        error.states = (*error.states, *state.not_run())
+        raise
     except (MigrationFailed, MigrationTimedOut, Busy) as error:
-        error.states = state.looked_at(error.states)
+        error.states = (*state.looked_at(error.states), *state.not_run())
         raise
     except (Unknown, HelmFailed) as error:  # past prepare nothing is a refusal
-        states = state.looked_at(error.states) or state.left()
+        states = (*state.looked_at(error.states), *state.not_run()) if error.states else state.left()
         raise Unknown(error.message, hint=error.hint, states=states, details=error.details) from error
 
 
@@ -240,6 +243,7 @@ def run_all(
             check_still_ours(plan, world, certain=True)
         try:
             results.append(run(step, plan, world, emit, keep=step.ref in kept))
+            state.ran.append(step)
             made[step.ref] = results[-1].uid
         except (MigrationFailed, MigrationTimedOut, AfterFailed):
             apply_delete_policies((step,), made, succeeded=False, world=world, emit=emit)

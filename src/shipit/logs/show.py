@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import closing
+from fnmatch import fnmatchcase
 
 from shipit.errors import Refused, Unknown
 from shipit.events import Emit, JobChanged, StepChanged
@@ -57,12 +58,15 @@ def describe(job: Job) -> str:
     return "suspended, and none of its containers ever started" if job.idle else job.state
 
 
-def newest_job(cluster: Cluster, namespace: str, release: str, name: str) -> Job:
-    """The release's newest Job, or the one called `name`. Raises Refused with those that there are."""
+def newest_job(cluster: Cluster, namespace: str, release: str, name: str, pattern: str = "") -> Job:
+    """The release's newest Job; or the newest that is called `name`, else that fits `pattern`, else whose name ends so:
+    a migration's Job is mostly called after its release and the migration. Raises Refused with those that there are.
+    """
     jobs = sorted(cluster.jobs(namespace, f"{RELEASE_LABEL}={release}"), key=lambda job: job.created)
-    found = [job for job in jobs if not name or job.name == name]
-    if found:
-        return found[-1]
+    for meant in (name or "*", pattern, f"*-{name}"):
+        found = [job for job in jobs if fnmatchcase(job.name, meant)]
+        if found:
+            return found[-1]
     there = tuple(job.name for job in jobs)
     raise Refused(
         f"release {release} has no migration Job{f' {name}' if name else ''} in namespace {namespace}",

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from shipit import lock
-from shipit.config import Request
+from shipit.config import Request, format_duration
 from shipit.errors import Forbidden, Refused, ShipitError, refusing
 from shipit.events import Emit, StepChanged, Warned
 from shipit.hints import kubectl, shipit
 from shipit.lock import holder_of, lease_ref
-from shipit.model import Plan, Ref, World
+from shipit.model import Plan, Ref, Step, World
 from shipit.plan.build import build_plan, choose
 from shipit.plan.own_objects import keep_own_objects
 from shipit.plan.preflight import missing_verbs, storage_verbs
@@ -51,7 +52,9 @@ def examine(request: Request, world: World, emit: Emit) -> None:
     preflight = Preflight(emit)
     unknown = "the chart has to pass first" if planned is None else ""
     missing = unknown or ("" if there else f"namespace {request.namespace} does not exist yet")
-    checks.check("migration", lambda: _migration(_known(planned)[0], emit), unless=unknown)
+    checks.check("migration", lambda: _migrations(_known(planned)[0], emit), unless=unknown)
+    for step in _several(planned[0]) if planned else ():
+        checks.check(f"migration {step.name}", partial(_migration, step))
     checks.check("references", lambda: _references(*_known(planned), world, preflight), unless=missing)
     checks.check("dry run", lambda: _dry_run(*_known(planned), world, preflight), unless=missing)
     checks.end()
@@ -110,9 +113,27 @@ def _chart(plan: Plan) -> str:
     return f"renders {objects}; next revision: {plan.revision}"
 
 
-def _migration(plan: Plan, emit: Emit) -> str:
+def _several(plan: Plan) -> tuple[Step, ...]:
+    """The migrations, where there are several: each gets a line of its own."""
+    found = tuple(step for step in plan.steps if step.migration and step.watched)
+    return found if len(found) > 1 else ()
+
+
+def _migration(step: Step) -> str:
+    check_step(step)
+    when = {
+        "before": "before the upgrade",
+        "during": "once it is applied",
+        "after": "once its pods are ready",
+    }
+    return f"{step.ref.title} {when[step.phase]}, within {format_duration(step.timeout)}"
+
+
+def _migrations(plan: Plan, emit: Emit) -> str:
+    alone = _several(plan)
     for step in plan.steps:
-        check_step(step)
+        if step not in alone:
+            check_step(step)
     for warning in warnings_of(plan.steps):
         emit(warning)
     return "; ".join([summary(plan), *(each.reason for each in plan.left_out)])

@@ -200,7 +200,7 @@ def _plain(each: Pick, situation: Situation, turn: int) -> Iterable[SelectedObje
 def _left_out(each: Pick, situation: Situation, picks: Sequence[Pick]) -> Iterable[LeftOut]:
     if chosen_phase(each.spec, situation) == "skip":
         for one in (*each.hooks, *each.jobs):
-            yield LeftOut(each.name_of(one), 'first_install = "skip": the first install goes without it')
+            yield LeftOut(each.name_of(one), f"first_install leaves {one.kind} {one.name} out")
     for one in each.not_due:
         yield LeftOut(each.name_of(one), only_on(f"{one.kind} {one.name}", install=not situation.install))
     for one in each.unnamed:
