@@ -13,7 +13,7 @@ from shipit.errors import AfterFailed, Interrupted, MigrationFailed, ShipitError
 from shipit.events import StepChanged
 from shipit.model import HelmExit, Rendered
 from shipit.states import StepsNotRun
-from tests.deploy.test_sequence import again, rendering, request_, signal_in, world
+from tests.deploy.test_sequence import again, hook, rendering, request_, signal_in, world
 from tests.fakes import Fakes, Script
 
 __all__ = ["request_", "world"]
@@ -106,6 +106,21 @@ def test_all_are_skipped_by_the_flag(world: Fakes, asked: Request) -> None:
     deploy(replace(asked, skip_migration=True), world.world, world.told)
     skipped = [event.step for event in world.told.of(StepChanged) if event.state == "skipped"]
     assert (tuple(skipped), results(world)) == (ORDER, [])
+
+
+def test_what_a_try_that_skipped_them_has_applied_does_not_stand_for_them(
+    world: Fakes, asked: Request
+) -> None:
+    report = hook("report", ("post-upgrade",), "v2")
+    world.helm.rendered = replace(four("v2", 2), hooks=(report,))
+    world.cluster.scripts["report"] = Script(ends=200)
+    signal_in(world, 60, 15)
+    with pytest.raises(Interrupted):
+        deploy(replace(asked, skip_migration=True), world.world, world.told)
+    assert results(world) == []
+    world.helm.rendered = replace(four("v2", 3), hooks=(report,))
+    deploy(again(asked, world), world.world, world.told)
+    assert [name for name, _ in results(world) if name in ORDER] == list(ORDER)
 
 
 def test_what_a_first_install_runs_later_is_owed_until_it_has_succeeded_and_then_runs_before_again(

@@ -41,7 +41,7 @@ class Scene:
         self.audit = Audit(bench.sandbox)
         self.attempts: list[Attempt] = []
         self.lines = LINES
-        self.jobs = ("migrate",)
+        self.jobs: tuple[str, ...] = ("migrate",)
         self.tag = ""  # what runs, as far as whoever plays here knows
         self._replicas = replicas
         self._since = 0.0

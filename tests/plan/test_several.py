@@ -13,7 +13,7 @@ from shipit.model import Hook, Situation, Start
 from shipit.plan.candidates import Rendering
 from shipit.plan.fingerprints import fingerprints
 from shipit.plan.names import refuse_same_names, with_fixed_names
-from shipit.plan.selection import Selection, select_objects
+from shipit.plan.selection import SelectedObject, Selection, select_objects
 
 
 def text(kind: str = "Job", image: str = "shop:v2", **metadata: str) -> str:
@@ -177,23 +177,47 @@ def test_two_jobs_of_one_name_are_refused_with_where_they_are_from() -> None:
     manifest = plain("db", template="a") + plain("db", template="b")
     selected = found(migration("a"), migration("b"), manifest=manifest)
     with pytest.raises(Refused, match="2 migrations are called Job db") as refused:
-        refuse_same_names(selected.objects, "shop")
+        refuse_same_names(selected.objects, (), "shop")
     assert refused.value.details == ("a (shop/templates/a.yaml)", "b (shop/templates/b.yaml)")
     for spec in (MigrationSpec(), MigrationSpec(job="db")):
         with pytest.raises(Refused, match="2 migrations are called Job db"):
             found(spec, manifest=manifest)
     twice = found(migration("jobs"), manifest=plain("db", "db"))
     with pytest.raises(Refused, match="2 migrations are called Job db"):
-        refuse_same_names(twice.objects, "shop")
+        refuse_same_names(twice.objects, (), "shop")
+
+
+def test_what_two_turn_on_under_one_name_must_be_the_same() -> None:
+    def key(who: str) -> Hook:
+        body = json.dumps(
+            {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "key"}, "stringData": {"who": who}}
+        )
+        return Hook("key", "Secret", "shop/templates/key.yaml", body, ("pre-upgrade",), -1)
+
+    def objects(*keys: Hook) -> tuple[SelectedObject, ...]:
+        own = {
+            name: Rendering((hook(name, "pre-upgrade"), each)) for name, each in zip("ab", keys, strict=True)
+        }
+        return found(*(migration(name, set={name: True}) for name in "ab"), own=own).objects
+
+    refuse_same_names(objects(key("both"), key("both")), (), "shop")
+    with pytest.raises(Refused, match="two migrations turn on Secret key, each with other values"):
+        refuse_same_names(objects(key("a"), key("b")), (), "shop")
+    twice = (key("a"), key("b"))
+    refuse_same_names(
+        found(MigrationSpec(), hooks=(*twice, hook("db", "pre-upgrade"))).objects, twice, "shop"
+    )
 
 
 def test_two_hooks_of_one_name_may_follow_each_other_in_different_events_only() -> None:
     pre, post = hook("db", "pre-upgrade"), hook("db", "post-upgrade")
-    refuse_same_names(found(MigrationSpec(), hooks=(pre, post)).objects, "shop")
-    refuse_same_names(found(MigrationSpec(), hooks=(hook("db", "pre-upgrade,post-upgrade"),)).objects, "shop")
+    refuse_same_names(found(MigrationSpec(), hooks=(pre, post)).objects, (), "shop")
+    refuse_same_names(
+        found(MigrationSpec(), hooks=(hook("db", "pre-upgrade,post-upgrade"),)).objects, (), "shop"
+    )
     other = Hook("db", "Job", "shop/templates/other.yaml", text(name="db"), ("pre-upgrade",))
     with pytest.raises(Refused, match="2 migrations are called Job db"):
-        refuse_same_names(found(MigrationSpec(), hooks=(pre, other)).objects, "shop")
+        refuse_same_names(found(MigrationSpec(), hooks=(pre, other)).objects, (), "shop")
 
 
 def test_each_is_known_again_by_its_place_where_its_name_is_random() -> None:

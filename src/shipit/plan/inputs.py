@@ -36,6 +36,8 @@ def _inputs(request: Request, rendering: ReleaseRendering) -> Iterator[tuple[str
         yield from _values(f"migration {number}", Values(entry.layers))
         if entry.chart:
             yield from _chart(entry.chart)
+    if request.skip_migration:
+        yield "without migrations", b""
     yield from _helm_args(request, rendering)
 
 

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from shipit.chart import delete_policies, generated_name, ref_of
-from shipit.model import Hook, Ref, as_map
+from shipit.errors import Refused
+from shipit.hints import advice
+from shipit.model import Hook, as_map
 from shipit.plan.refusals import same_name
-from shipit.plan.selection import PHASES, SelectedObject
+from shipit.plan.selection import SelectedObject
 
 LONGEST = 63
 """Of a Job's name, which its pods carry as a label."""
@@ -37,19 +39,25 @@ def with_fixed_names(objects: Sequence[SelectedObject], release: str) -> tuple[S
     return tuple(found)
 
 
-def refuse_same_names(objects: Sequence[SelectedObject], namespace: str) -> None:
-    """Two Jobs or Pods of one name can't both be there. Raises Refused.
+def refuse_same_names(objects: Sequence[SelectedObject], hooks: Sequence[Hook], namespace: str) -> None:
+    """Of two Jobs or Pods of one name only one can be there; and of what two migrations need only the last made would.
 
-    Only a chart's hooks of different events may: Helm too makes the one when the other is done.
+    A chart's own `hooks` may follow each other under one name in different events, as under Helm. Raises Refused.
     """
-    known: dict[tuple[Ref, str], SelectedObject] = {}
-    for one in objects:
-        ref = ref_of(one.body, namespace)
-        for phase in PHASES:
-            other = known.get((ref, phase))
-            if one.candidate.runs and other and (phase == one.phase or not (one.hook and other.hook)):
-                raise same_name(f"{one.kind} {ref.name}", [_origin(other), _origin(one)])
-        known[ref, one.phase] = one
+    for number, one in enumerate(objects):
+        for other in objects[:number]:
+            if ref_of(one.body, namespace) != ref_of(other.body, namespace):
+                continue
+            together = one.phase == other.phase
+            if one.candidate.runs and (together or not (one.hook and other.hook)):
+                raise same_name(f"{one.kind} {one.candidate.name}", [_origin(other), _origin(one)])
+            if together and one.turn == other.turn and not {one.hook, other.hook} <= {*hooks}:
+                raise Refused(
+                    f"two migrations turn on {one.kind} {one.candidate.name}, each with other values",
+                    hint=advice(
+                        "give both the same values and set under [[migration]], or each a name of its own"
+                    ),
+                )
 
 
 def _origin(one: SelectedObject) -> str:

@@ -84,7 +84,7 @@ def select_checked(
         check_tag(selected.objects, request.tag, request.spec.tag_keys)
         _check_coincidence(request, world, selected, [alone or release for alone in own])
     objects = with_fixed_names(selected.objects, request.release)
-    refuse_same_names(objects, request.namespace)
+    refuse_same_names(objects, release.hooks, request.namespace)
     return replace(selected, objects=objects)
 
 

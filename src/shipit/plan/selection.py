@@ -141,8 +141,8 @@ def _hooks(
     ours += dict.fromkeys(hook for each in picks if not each.spec.chart for hook in each.own_hooks)
     found = list(_occurrences(ours, specs, situation, picks, turn=0))
     for turn, each in enumerate(picks, 1):
-        if each.spec.chart:
-            found += _occurrences(each.own_hooks, specs, situation, [each], turn=turn)
+        if each.spec.chart and chosen_phase(each.spec, situation) != "skip":
+            found += _occurrences(each.own_hooks, (each.spec,), situation, [each], turn=turn)
     return found
 
 
