@@ -74,7 +74,7 @@ def forever(job, cluster, clock, emit, *, follow):
     while True:
         emit(LogLine("m", "p", "c", 1, "a line"))
 
-wiring.configure = lambda session: SimpleNamespace(release=SimpleNamespace(name="shop"))
+wiring.configure = lambda session: SimpleNamespace(release=SimpleNamespace(name="shop"), migrations=())
 wiring.reached = lambda session, config: contextlib.nullcontext()
 logs.newest_job = lambda *_: Job("m", "shop", "u", datetime.now(UTC))
 logs.show_logs = forever
