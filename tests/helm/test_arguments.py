@@ -197,3 +197,18 @@ def test_without_the_api_server_s_word_flags_of_upgrades_are_left_out() -> None:
     assert arguments.definitions_args(SHOP, given, CHART, NONE) == [
         "template", "--include-crds", "--namespace=prod", "--set", "a=b", "shop", "/frozen",
     ]  # fmt: skip
+
+
+def test_rendering_alone_asks_no_cluster() -> None:
+    assert arguments.alone_args(SHOP, (), "chart", GIVEN, upgrade=True) == [
+        "template",
+        "--is-upgrade",
+        "--namespace=prod",
+        "--values=/v/a.json",
+        "--set=n=2500000",
+        "--set=a=b",
+        "--set-string=tag=v2",
+        "shop",
+        "chart",
+    ]
+    assert "--is-upgrade" not in arguments.alone_args(SHOP, (), "chart", NONE, upgrade=False)

@@ -25,11 +25,19 @@ from shipit.chart.manifest import (
     without,
     workloads,
 )
-from shipit.chart.pod_template import held_by_digest, images, pod_spec, pod_template_of, uses_tag
+from shipit.chart.pod_template import (
+    containers,
+    held_by_digest,
+    image,
+    images,
+    pod_spec,
+    pod_template_of,
+    uses_tag,
+)
 from shipit.chart.references import references_of
 from shipit.chart.renamed_references import with_references
 from shipit.chart.size import MOST_STORED, check_stored_size, stored_size
-from shipit.chart.source import all_files, brings_crds, chart_files
+from shipit.chart.source import all_files, brings_crds, chart_files, kept_files
 from shipit.chart.templated import rendered_of
 from shipit.chart.values import read_values
 from shipit.chart.yaml import load_yaml

@@ -9,6 +9,7 @@ import typer
 from shipit import __version__
 from shipit.cli.deploy import deploy
 from shipit.cli.doctor import doctor
+from shipit.cli.init import init
 from shipit.cli.logs import logs
 from shipit.cli.options import with_common
 from shipit.cli.schema import print_schema
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 app.command("deploy")(with_common(deploy))
 app.command("doctor")(with_common(doctor))
+app.command("init")(with_common(init))
 app.command("logs")(with_common(logs))
 app.command("unlock")(with_common(unlock))
 app.command("schema")(print_schema)

@@ -93,6 +93,7 @@ class Done:
     message: str
     revision: int = 0
     outcome: Outcome = Outcome.SUCCEEDED
+    hint: Hint = NO_HINT
 
 
 def conduct(
@@ -119,7 +120,7 @@ def conduct(
         if done is None:
             ended = _fail(session, _told(session, failed), started)
         else:  # a signal that came after the end changes nothing about it
-            ended = session.ended(done.outcome, 0, started, done.message, revision=done.revision)
+            ended = session.ended(done.outcome, 0, started, done.message, done.hint, revision=done.revision)
             session.emit(ended)
         _report(session, report, ended)
     signals.end()

@@ -12,7 +12,8 @@ from shipit.model import Json
 
 NAME = "shipit.toml"
 _LARGEST = 1 << 20
-_START = shipit("schema", why="shows what the file may hold; shipit.toml.example explains every key")
+_SCHEMA = shipit("schema", why="shows what the file may hold; shipit.toml.example explains every key")
+_START = shipit("init", why="writes one that fits the chart; shipit.toml.example explains every key")
 
 
 def find(path: Path | None, cwd: Path) -> Path:
@@ -32,7 +33,7 @@ def read(path: Path, file: str) -> Json:
     """The tables of a file, called `file` in errors. Raises Usage, with line and column where there are any."""
     text = _text(path, file)
     if not text.strip():
-        raise Usage(f"{file}: is empty; it needs at least [release] name and chart", hint=_START)
+        raise Usage(f"{file}: is empty; it needs at least [release] name and chart", hint=_SCHEMA)
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -115,6 +115,23 @@ def template_args(
     ]
 
 
+def alone_args(
+    target: Target, helm_flags: Sequence[HelmFlag], chart: str, values: ValueFlags, *, upgrade: bool
+) -> list[str]:
+    """Render without any cluster: `lookup` finds nothing, and the capabilities are those that helm was built with."""
+    given = [flag for flag in helm_flags if flag.use is Use.VALUES and flag.name not in _OF_UPGRADES]
+    return [
+        "template",
+        *(["--is-upgrade"] if upgrade else []),
+        *_where(target),
+        *values.below,
+        *_words(given),
+        *values.above,
+        target.release,
+        chart,
+    ]
+
+
 def definitions_args(
     target: Target, helm_flags: Sequence[HelmFlag], chart: Path, values: ValueFlags
 ) -> list[str]:

@@ -81,6 +81,14 @@ class HelmCli:
         text = self._read(args, doing, chart=chart)
         return rendered_of(text, server_side=self.version >= arguments.STRATEGIES)
 
+    def render_alone(self, chart: str, values: Values, *, upgrade: bool = False) -> Rendered:
+        """As a first install, or an upgrade, of a release that no cluster is asked about."""
+        args = arguments.alone_args(
+            self._target, self._helm_flags, chart, self._flags(values), upgrade=upgrade
+        )
+        text = self._read(args, f"rendering the chart {chart}", chart=chart)
+        return rendered_of(text, server_side=self.version >= arguments.STRATEGIES)
+
     def definitions(self, chart: Path, values: Values) -> str:
         args = arguments.definitions_args(self._target, self._helm_flags, chart, self._flags(values))
         return self._read(args, "reading the chart's crds/", chart=str(chart))

@@ -104,7 +104,7 @@ def result_lines(event: Ended, *, explain: bool) -> list[str]:
     A command that deploys nothing and went well has its message to say, no outcome.
     """
     if event.outcome == "succeeded":
-        return hanging("", event.message)
+        return [*hanging("", event.message), *hint_lines(event.hint)]
     subject = f"{event.release} {event.tag}".strip()
     lead = f"{subject}: {event.outcome}" if subject else event.outcome
     if event.exit_code == 0:
