@@ -20,6 +20,7 @@ from shipit.errors import AlreadyExists, ApiError, Conflict, HelmFailed, NotFoun
 from shipit.events import Event
 from shipit.model import (
     Changes,
+    ChartFiles,
     Departures,
     HelmExit,
     HelmVersion,
@@ -442,6 +443,9 @@ class FakeHelm:
     processes: list[FakeProcess] = field(default_factory=list)
     version: HelmVersion = field(default_factory=lambda: HelmVersion(4, 1, 0))
     storage: Storage = "Secret"
+
+    def chart(self, name: str, version: str, tell: Callable[[str], None]) -> ChartFiles:
+        return ChartFiles(Path(name))
 
     def render(self, chart: str, values: Values) -> Rendered:
         self.calls.append("render")

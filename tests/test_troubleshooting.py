@@ -21,7 +21,7 @@ TOLD = {
         0,
     ),
     "wrong": 1,
-    "_cause": 2,
+    "cause": 2,
 }  # fmt: skip
 PARTS = {
     **dict.fromkeys(("Lost", "NotSent", "Forbidden", "Invalid", "NotFound", "Conflict", "ApiError"), 0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 from pathlib import Path
 
 from shipit.chart import values_asked_for
@@ -35,3 +36,11 @@ def test_what_can_t_be_read_asks_for_nothing(tmp_path: Path) -> None:
     (tmp_path / "Chart.yaml").write_text("a: [")
     assert values_asked_for(tmp_path, "charts/db/templates/up.yaml") == ()
     assert values_asked_for(tmp_path / "chart.tgz", "templates/up.yaml") == ()
+
+
+def test_a_packed_chart_is_read_too(tmp_path: Path) -> None:
+    (tmp_path / "shop/templates").mkdir(parents=True)
+    (tmp_path / "shop/templates/up.yaml").write_text("{{ if .Values.mode }}x{{ end }}")
+    with tarfile.open(tmp_path / "shop-1.tgz", "w:gz") as packed:
+        packed.add(tmp_path / "shop", "shop")
+    assert values_asked_for(tmp_path / "shop-1.tgz", "templates/up.yaml") == ("mode",)

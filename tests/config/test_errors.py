@@ -12,12 +12,12 @@ from shipit.config import Flags, load_config
 from shipit.errors import Usage
 
 BASE = '[release]\nname = "shop"\nchart = "chart"\n'
-RELEASE_KEYS = "chart, context, create_namespace, helm_args, max_restarts, name, namespace, preflight, rollback_on_failure, set, tag_key, test, timeout, values"
-MIGRATION_KEYS = "chart, first_install, job, name, on_timeout, phase, require_tag, retries, set, start_timeout, template, timeout, values"
+RELEASE_KEYS = "chart, context, create_namespace, helm_args, max_restarts, name, namespace, preflight, rollback_on_failure, set, tag_key, test, timeout, values, version"
+MIGRATION_KEYS = "chart, first_install, job, name, on_timeout, phase, require_tag, retries, set, start_timeout, template, timeout, values, version"
 DURATION = 'a duration like "90s", "15m" or "1h30m" (units h, m, s, ms)'
 TWO = BASE + "[[migration]]\nname = 'schema'\n[[migration]]\ntemplate = 'templates/seed.yaml'\n"
 PATHS = 'write the path of a value as for --set, like "image.tag" or "images[0].tag", or a list of such paths'
-LATER = "charts from a registry or repository are not supported yet; use a folder"
+CHARTS = 'a chart is a folder, an archive (.tgz), "oci://…", "repo/chart" or an archive\'s URL'
 
 
 @pytest.fixture
@@ -113,6 +113,7 @@ def refused(
         (BASE + "set = { a = 9223372036854775808 }", "shipit.toml: [release] set: a is too large for helm; write it in quotes"),
         (BASE + 'helm_args = ["foo"]', 'shipit.toml: [release] helm_args: item no. 1 is not a flag; write a flag and its value as "--flag=value"'),
         (BASE + 'helm_args = ["--skip-crds", "--atomic"]', "shipit.toml: [release] helm_args: --atomic is set by shipit: use rollback_on_failure"),
+        (BASE + 'helm_args = ["--version", "1.2.3"]', "shipit.toml: [release] helm_args: --version is set by shipit: use version"),
         (BASE + 'helm_args = ["--set-file=image.tag=/etc/tag"]', "shipit.toml: [release] helm_args: --set-file would replace the tag at image.tag; use --set-string, or another tag_key"),
         (BASE + 'helm_args = ["--set-file", "a=/b,image=/etc/image"]', "shipit.toml: [release] helm_args: --set-file would replace the tag at image.tag; use --set-string, or another tag_key"),
         (BASE + 'tag_key = ["a", "images[0].tag"]\nhelm_args = ["--set-literal=images[0]=x"]', "shipit.toml: [release] helm_args: --set-literal would replace the tag at images[0].tag; use --set-string, or another tag_key"),
@@ -121,8 +122,10 @@ def refused(
         (BASE + f'values = ["{"x" * 300}"]', f"shipit.toml: [release] values: ./{'x' * 300} can't be read: File name too long"),
         (BASE + 'values = ["chart"]', "shipit.toml: [release] values: ./chart is a folder; use a YAML file"),
         (BASE + 'values = ["/dev/null"]', "shipit.toml: [release] values: /dev/null is a pipe or a device, and it is read more than once; use a file"),
-        (BASE.replace('"chart"', '"no"'), "shipit.toml: [release] chart: no such folder: ./no"),
-        (BASE.replace('"chart"', '"shipit.toml"'), "shipit.toml: [release] chart: ./shipit.toml is a file; use the chart's folder"),
+        (BASE.replace('"chart"', '"no"'), f"shipit.toml: [release] chart: no such folder: ./no; {CHARTS}"),
+        (BASE.replace('"chart"', '"a/b/c"'), f"shipit.toml: [release] chart: no such folder: ./a/b/c; {CHARTS}"),
+        (BASE.replace('"chart"', '"../chart"'), f"shipit.toml: [release] chart: no such folder: ./../chart; {CHARTS}"),
+        (BASE.replace('"chart"', '"shipit.toml"'), "shipit.toml: [release] chart: ./shipit.toml is neither a folder nor an archive (.tgz)"),
         (BASE.replace('"chart"', f'"{"x" * 300}"'), f"shipit.toml: [release] chart: ./{'x' * 300} can't be read: File name too long"),
         # ── variables ──
         (BASE + 'namespace = "${NS}"', "shipit.toml: [release] namespace: environment variable NS is not set; set it, or write ${NS:-default}"),
@@ -130,9 +133,6 @@ def refused(
         (BASE + 'namespace = "${NS"', "shipit.toml: [release] namespace: ${ without a variable's name; write ${NAME} or ${NAME:-default}, and $${ for a literal ${"),
         (BASE + 'namespace = "${A:-${B}}"', "shipit.toml: [release] namespace: ${ without a variable's name; write ${NAME} or ${NAME:-default}, and $${ for a literal ${"),
         # ── not supported yet ──
-        (BASE.replace('"chart"', '"oci://r/shop"'), f"shipit.toml: [release] chart: {LATER}"),
-        (BASE.replace('"chart"', '"repo/shop"'), f"shipit.toml: [release] chart: no such folder: ./repo/shop ({LATER})"),
-        (BASE + 'version = "1.2.3"', f"shipit.toml: [release] version: no such key; valid keys: {RELEASE_KEYS}"),
         (BASE + '[migration]\nfrom = "deployment/shop"', f"shipit.toml: [migration] from: no such key; valid keys: {MIGRATION_KEYS}"),
         (BASE + '[on]\nstart = ["true"]', "shipit.toml: [on]: no such key; valid keys: environments, migration, release"),
     ],

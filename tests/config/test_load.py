@@ -276,3 +276,26 @@ def test_a_table_of_an_environment_lies_over_the_only_migration_whatever_it_is_c
 def test_the_timeout_that_is_typed_is_each_migration_s(project: Path) -> None:
     found = loaded(project, SEVERAL, flags=Flags(migration_timeout="5m")).migrations
     assert [each.timeout for each in found] == [300, 300]
+
+
+@pytest.mark.parametrize(
+    ("chart", "args", "expected"),
+    [
+        ("oci://registry.example/charts/shop", "", "oci://registry.example/charts/shop"),
+        ("bitnami/redis", "", "bitnami/redis"),
+        ("https://charts.example/shop-1.tgz", "", "https://charts.example/shop-1.tgz"),
+        ("shop", "--repo=https://charts.example", "shop"),
+        ("chart", "--repo=https://charts.example", "{project}/chart"),
+        ("shop-1.tgz", "", "{project}/shop-1.tgz"),
+        ("teams/shop", "", "{project}/teams/shop"),
+    ],
+)
+def test_a_chart_is_what_is_on_this_machine_and_else_what_helm_calls_it(
+    project: Path, chart: str, args: str, expected: str
+) -> None:
+    (project / "shop-1.tgz").touch()
+    (project / "teams/shop").mkdir(parents=True)
+    text = BASE.replace('"chart"', f'"{chart}"') + (f'helm_args = ["{args}"]\n' if args else "")
+    config = loaded(project, text + f'version = "1.2"\n[migration]\nchart = "{chart}"\nversion = "^2"\n')
+    assert config.release.chart == config.migrations[0].chart == expected.format(project=project)
+    assert (config.release.version, config.migrations[0].version) == ("1.2", "^2")

@@ -127,7 +127,7 @@ def test_whom_helm_acts_as_is_in_the_kubeconfig_that_it_gets_and_not_on_its_comm
 
 def test_what_has_done_its_work_in_the_rendering_is_not_passed_again() -> None:
     words = (
-        "--post-renderer", "./kustomize", "--post-renderer-args=x", "--version", "1.2", "--dependency-update",
+        "--post-renderer", "./kustomize", "--post-renderer-args=x", "--devel", "--dependency-update",
         "--set", "a=b", "--reuse-values", "--force-conflicts", "-lteam=a",
     )  # fmt: skip
     given = parse_helm_args(words)

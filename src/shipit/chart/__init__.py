@@ -1,6 +1,7 @@
 """What Helm renders and what it is given back: manifests, hooks, pod templates, the frozen chart."""
 
 from shipit.chart.conditions import values_asked_for
+from shipit.chart.dependencies import dependencies_on_disk, is_locked, missing_dependencies
 from shipit.chart.frozen import freeze, freeze_live
 from shipit.chart.hooks import (
     TEST,
@@ -37,7 +38,14 @@ from shipit.chart.pod_template import (
 from shipit.chart.references import references_of
 from shipit.chart.renamed_references import with_references
 from shipit.chart.size import MOST_STORED, check_stored_size, stored_size
-from shipit.chart.source import all_files, brings_crds, chart_files, kept_files
+from shipit.chart.source import (
+    all_files,
+    brings_crds,
+    chart_files,
+    copy_chart,
+    kept_files,
+    template_paths,
+)
 from shipit.chart.templated import rendered_of
 from shipit.chart.values import read_values
 from shipit.chart.yaml import load_yaml

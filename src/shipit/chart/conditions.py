@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from shipit.chart.source import file_in
 from shipit.chart.yaml import load_yaml
 from shipit.errors import Refused
 from shipit.model import as_map, as_maps, as_text
@@ -17,14 +18,14 @@ _SUBCHART = re.compile(r"charts/([^/]+)/")
 def values_asked_for(chart: Path, template: str) -> tuple[str, ...]:
     """The values that turn its subchart on and that its conditions read, as `--set` names them.
 
-    Nothing for what can't be read: a chart may be packed.
+    Nothing for what can't be read: a subchart may be packed.
     """
     paths = (template.removeprefix("./"), template.partition("/")[2])
-    inside = next((each for each in paths if (chart / each).is_file()), paths[0])
+    inside = next((each for each in paths if each and _read(chart, each)), paths[0])
     subchart = _SUBCHART.match(inside)
     below = subchart[1] if subchart else ""
     own = [
-        name for condition in _CONDITION.findall(_read(chart / inside)) for name in _VALUE.findall(condition)
+        name for condition in _CONDITION.findall(_read(chart, inside)) for name in _VALUE.findall(condition)
     ]
     found = [name if not below or name.startswith("global.") else f"{below}.{name}" for name in own]
     return tuple(dict.fromkeys([*(_conditions_of(chart, below) if below else ()), *found]))
@@ -33,7 +34,7 @@ def values_asked_for(chart: Path, template: str) -> tuple[str, ...]:
 def _conditions_of(chart: Path, subchart: str) -> list[str]:
     """A dependency's `condition`: paths with commas between them."""
     try:
-        listed = as_maps(as_map(load_yaml(_read(chart / "Chart.yaml"))).get("dependencies"))
+        listed = as_maps(as_map(load_yaml(_read(chart, "Chart.yaml"))).get("dependencies"))
     except Refused:
         return []
     mine = [each for each in listed if subchart in (each.get("alias"), each.get("name"))]
@@ -42,8 +43,8 @@ def _conditions_of(chart: Path, subchart: str) -> list[str]:
     ]
 
 
-def _read(path: Path) -> str:
+def _read(chart: Path, path: str) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
+        return file_in(chart, path).decode("utf-8", "replace")
+    except Refused:
         return ""

@@ -44,17 +44,39 @@ def chart_files(chart: Path) -> Iterator[Path]:
         yield from (chart / path for path in _walk(chart, place.name, rules))
 
 
+def copy_chart(chart: Path, target: Path) -> None:
+    """Copy the files that Helm loads of a folder into a new one, which only this user can read. Raises Refused."""
+    with _reading(chart):
+        for path in chart_files(chart):
+            copy = target / path.relative_to(chart)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(path.read_bytes())
+
+
 def all_files(chart: Path) -> Iterator[tuple[str, bytes]]:
     """Every file that a template may read, by its path in the chart. Raises Refused for what can't be read."""
     with _reading(chart):
         if chart.is_dir():
             for file in chart_files(chart):
-                yield str(file.relative_to(chart)), file.read_bytes()
+                yield file.relative_to(chart).as_posix(), file.read_bytes()
         else:
             with tarfile.open(chart, mode="r:gz") as archive:
                 for member in archive:
                     if member.isfile() and (opened := archive.extractfile(member)):
-                        yield member.name, opened.read()
+                        yield _inside(member), opened.read()
+
+
+def file_in(chart: Path, path: str) -> bytes:
+    """What a file of the chart holds; nothing where there is none. Raises Refused for a chart that can't be read."""
+    if chart.is_dir():
+        with _reading(chart):
+            return (chart / path).read_bytes() if (chart / path).is_file() else b""
+    return next((content for name, content in all_files(chart) if name == path), b"")
+
+
+def template_paths(chart: Path) -> tuple[str, ...]:
+    """The chart's own templates, `templates/…`. Raises Refused for a chart that can't be read."""
+    return tuple(path for path, _ in all_files(chart) if path.startswith("templates/"))
 
 
 @contextmanager
@@ -97,9 +119,14 @@ def _walk(chart: Path, path: str, rules: tuple[Rule, ...]) -> Iterator[str]:
 def _from_archive(content: bytes) -> Iterator[tuple[str, bytes]]:
     with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
         for member in archive:
-            path = member.name.replace("\\", "/").partition("/")[2]
+            path = _inside(member)
             if member.isfile() and _needed(path) and (file := archive.extractfile(member)):
                 yield from _unpacked(path, file.read())
+
+
+def _inside(member: tarfile.TarInfo) -> str:
+    """Its path in the chart: an archive holds the chart's folder."""
+    return member.name.replace("\\", "/").removeprefix("./").partition("/")[2]
 
 
 def _needed(path: str) -> bool:

@@ -1,4 +1,4 @@
-"""The charts and values files that a configuration names: looked up before anything else is done."""
+"""The charts and values files that a configuration names: what is on this machine is looked up before anything else."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import re
 import stat
 from pathlib import Path
 
-_REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://")
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _IN_REPOSITORY = re.compile(r"[A-Za-z0-9][^/]*/[^/]+")
-ONLY_FOLDERS = "charts from a registry or repository are not supported yet; use a folder"
+_ELSEWHERE = 'a chart is a folder, an archive (.tgz), "oci://…", "repo/chart" or an archive\'s URL'
 
 
 def values_problem(path: Path) -> str:
@@ -26,17 +26,29 @@ def values_problem(path: Path) -> str:
     return ""
 
 
-def chart_problem(chart: str, folder: Path) -> str:
-    """What is wrong with a chart, or "" when it is a folder below (or beside) that one."""
-    if _REMOTE.match(chart):
-        return ONLY_FOLDERS
+def chart_at(chart: str, folder: Path) -> str:
+    """The chart as helm finds it wherever it runs: the path of a folder or archive, seen from that folder; else its
+    name in a repository or registry, as it is.
+    """
+    return chart if is_url(chart) or not (folder / chart).exists() else str(folder / chart)
+
+
+def chart_problem(chart: str, folder: Path, *, in_repository: bool) -> str:
+    """What is wrong with a chart, or "". `in_repository`: helm_args name one that it may be in (`--repo`)."""
+    if is_url(chart):
+        return ""
     path = folder / chart
     try:
-        if stat.S_ISDIR(path.stat().st_mode):
-            return ""
-    except FileNotFoundError:
-        repository = f" ({ONLY_FOLDERS})" if _IN_REPOSITORY.fullmatch(chart) else ""
-        return f"no such folder: {path}{repository}"
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        named = in_repository or _IN_REPOSITORY.fullmatch(chart)
+        return "" if named else f"no such folder: {path}; {_ELSEWHERE}"
     except OSError as error:
         return f"{path} can't be read: {error.strerror}"
-    return f"{path} is a file; use the chart's folder"
+    if stat.S_ISDIR(mode) or path.suffix in (".tgz", ".gz"):
+        return ""
+    return f"{path} is neither a folder nor an archive (.tgz)"
+
+
+def is_url(text: str) -> bool:
+    return _URL.match(text) is not None

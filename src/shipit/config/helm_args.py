@@ -16,8 +16,10 @@ class Use(Enum):
     """How to speak to the cluster: every command takes it."""
     IDENTITY = auto()
     """As whom: for shipit's own calls as well, so it goes into the kubeconfig that both get."""
+    FETCHING = auto()
+    """How to get at the chart, and to verify it: done once it is here."""
     RENDERING = auto()
-    """How to find, check and post-render the chart: done once it is rendered."""
+    """How to check and post-render the chart: done once it is rendered."""
     VALUES = auto()
     """Which values the release has: nothing to a command that keeps the live ones."""
     WAITING = auto()
@@ -36,6 +38,7 @@ _OURS = {
     "--kubeconfig": "use shipit's --kubeconfig",
     "--description": "use shipit's --message",
     **dict.fromkeys(("--values", "-f"), "use values"),
+    "--version": "use version",
     "--dry-run": "use `shipit doctor`",
     **dict.fromkeys(
         ("--install", "-i", "--no-hooks", "--output", "-o", "--hide-secret", "--help", "-h"), "leave it out"
@@ -59,9 +62,11 @@ _WITH_VALUE = {
     ),
     **dict.fromkeys(("--kube-as-group", "--kube-as-user"), Use.IDENTITY),
     **dict.fromkeys(
-        ("--ca-file", "--cert-file", "--key-file", "--keyring", "--password", "--post-renderer",
-         "--post-renderer-args", "--post-renderer-strategy", "--repo", "--username", "--version"),
-        Use.RENDERING,
+        ("--ca-file", "--cert-file", "--key-file", "--keyring", "--password", "--repo", "--username"),
+        Use.FETCHING,
+    ),
+    **dict.fromkeys(
+        ("--post-renderer", "--post-renderer-args", "--post-renderer-strategy"), Use.RENDERING
     ),
     **dict.fromkeys(("--set", "--set-file", "--set-json", "--set-literal", "--set-string"), Use.VALUES),
     **dict.fromkeys(("--history-max", "--labels", "-l", "--server-side"), Use.UPGRADE),
@@ -69,9 +74,12 @@ _WITH_VALUE = {
 _WITHOUT_VALUE = {
     "--debug": Use.CLUSTER,
     **dict.fromkeys(
-        ("--dependency-update", "--devel", "--enable-dns", "--hide-notes", "--insecure-skip-tls-verify",
-         "--pass-credentials", "--plain-http", "--render-subchart-notes", "--skip-schema-validation", "--verify"),
-        Use.RENDERING,
+        ("--dependency-update", "--devel", "--insecure-skip-tls-verify", "--pass-credentials", "--plain-http",
+         "--verify"),
+        Use.FETCHING,
+    ),
+    **dict.fromkeys(
+        ("--enable-dns", "--hide-notes", "--render-subchart-notes", "--skip-schema-validation"), Use.RENDERING
     ),
     **dict.fromkeys(("--reset-then-reuse-values", "--reset-values", "--reuse-values"), Use.VALUES),
     **dict.fromkeys(
@@ -83,12 +91,6 @@ _WITHOUT_VALUE = {
 }  # fmt: skip
 _USES = {**_WITH_VALUE, **_WITHOUT_VALUE}
 _WAITS = ("", "true", "watcher", "legacy")
-
-# How to get at the chart: credentials, that change with each run, among them.
-_ACCESS = {
-    "--ca-file", "--cert-file", "--insecure-skip-tls-verify", "--key-file", "--keyring", "--pass-credentials",
-    "--password", "--plain-http", "--username", "--verify",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +110,8 @@ class HelmFlag:
 
     @property
     def shapes_rendering(self) -> bool:
-        """Whether another value may render another manifest."""
-        return self.use in (Use.VALUES, Use.RENDERING) and self.name not in _ACCESS
+        """Whether another value may render another manifest of the same chart."""
+        return self.use in (Use.VALUES, Use.RENDERING)
 
     @property
     def files(self) -> tuple[str, ...]:

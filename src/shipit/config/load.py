@@ -41,16 +41,17 @@ def load_config(
 ) -> Config:
     """Read, overlay and check; `path` is relative to `cwd`, None: the nearest shipit.toml upward. Raises Usage.
 
-    The message names the file, the key's path, and what is allowed. Beside the file itself only the values files
-    and chart folders that it names are looked at.
+    The message names the file, the key's path, and what is allowed. Beside the file itself only the values files and
+    charts that it names are looked at, where they are on this machine.
     """
     found = source.find(path, cwd)
     folder = found.parent
     file = str(found.relative_to(cwd)) if found.is_relative_to(cwd) else str(found)
     raw = source.read(found, file)
     layers = _layers(raw, file, environment, environ)
+    in_repository = any(flag.name == "--repo" for layer in layers for flag in _flags_of(layer.release))
     for section in [each for layer in layers for each in (layer.release, *layer.migrations)]:
-        _check_files(section, folder)
+        _check_files(section, folder, in_repository=in_repository)
     release = _release(
         [
             *(layer.release for layer in layers),
@@ -110,12 +111,16 @@ def _from_variables(raw: Json, environment: str | None, environ: Mapping[str, st
                 yield from taken(table.get("set"), environ)
 
 
-def _check_files(section: Section, folder: Path) -> None:
+def _flags_of(section: Section) -> tuple[HelmFlag, ...]:
+    return parse_helm_args(section.raw.get("helm_args", ()))
+
+
+def _check_files(section: Section, folder: Path, *, in_repository: bool) -> None:
     for text in section.raw.get("values", ()):
         if problem := files.values_problem(folder / text):
             raise section.wrong("values", problem)
     chart = section.raw.get("chart")
-    if chart and (problem := files.chart_problem(chart, folder)):
+    if chart and (problem := files.chart_problem(chart, folder, in_repository=in_repository)):
         raise section.wrong("chart", problem)
 
 
@@ -128,7 +133,7 @@ def _release(sections: Sequence[Section], folder: Path) -> ReleaseSpec:
         if not value:
             raise sections[0].wrong(key, f"is missing; for example: {example}")
     return msgspec.structs.replace(
-        found, chart=str(folder / found.chart), values=_below(folder, found.values)
+        found, chart=files.chart_at(found.chart, folder), values=_below(folder, found.values)
     )
 
 
@@ -137,7 +142,7 @@ def _migration(sections: Sequence[Section], folder: Path) -> MigrationSpec:
     return msgspec.structs.replace(
         found,
         name=name_of(sections[0]),
-        chart=found.chart and str(folder / found.chart),
+        chart=found.chart and files.chart_at(found.chart, folder),
         values=_below(folder, found.values),
     )
 

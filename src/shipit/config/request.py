@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from shipit.config.helm_args import HelmFlag
 from shipit.config.structure import MigrationSpec, ReleaseSpec
-from shipit.model import Identity, Values
+from shipit.model import ChartFiles, Identity, Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,9 @@ class Config:
 class Request:
     """A deploy. `values` are the release's, without the tag; `workdir` is a private folder that is removed on every
     way out; `project` is the folder of shipit.toml, in which helm runs; `namespace` is the one that `spec` names, or
-    else the context's; `lock_wait` is in seconds; `from_variables` as in `Config`."""
+    else the context's; `lock_wait` is in seconds; `from_variables` as in `Config`. `charts` are the files of its charts,
+    by name and version, once they are here.
+    """
 
     run: str
     namespace: str
@@ -72,6 +75,7 @@ class Request:
     replace_running: bool = False
     lock_wait: float = 0.0
     from_variables: tuple[str, ...] = ()
+    charts: Mapping[tuple[str, str], ChartFiles] = field(default_factory=dict)
 
     @property
     def release(self) -> str:
@@ -79,10 +83,15 @@ class Request:
 
     @property
     def chart(self) -> str:
-        return self.spec.chart
+        """The path of the release's chart, once that is here."""
+        return self._path(self.spec.chart, self.spec.version)
 
     def chart_of(self, migration: MigrationSpec) -> str:
-        return migration.chart or self.chart
+        return self._path(migration.chart, migration.version) if migration.chart else self.chart
+
+    def _path(self, name: str, version: str) -> str:
+        found = self.charts.get((name, version))
+        return str(found.path) if found else name
 
     def values_of(self, migration: MigrationSpec) -> Values:
         """What its own rendering gets, without the tag: the release's values, the migration's on top."""

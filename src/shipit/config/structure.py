@@ -70,7 +70,17 @@ class ReleaseSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """The Helm release that is deployed."""
 
     name: Annotated[Text, about("The release's name.", TEXT, validators.release_name)] = ""
-    chart: Annotated[Text, about("The chart's folder, relative to this file.", TEXT)] = ""
+    chart: Annotated[
+        Text,
+        about(
+            'The chart: a folder or archive (.tgz), relative to this file, "oci://…", "repo/chart" or an archive\'s URL.',
+            TEXT,
+        ),
+    ] = ""
+    version: Annotated[
+        Text,
+        about("The version of a chart that is fetched, or a range of versions; the newest by default.", TEXT),
+    ] = ""
     namespace: Annotated[
         Text, about("Where to deploy; the context's by default.", TEXT, validators.namespace)
     ] = ""
@@ -151,6 +161,7 @@ class MigrationSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         ),
     ] = ""
     chart: Annotated[Text, about("Its chart; the release's by default.", TEXT)] = ""
+    version: Annotated[Text, about("The version of its own chart, where that is fetched.", TEXT)] = ""
     values: Annotated[Texts, about("Values files, on top of the release's.", TEXTS)] = ()
     set: Annotated[Table, about("Values, on top of the release's.", TABLE, validators.json_values)] = {}
     timeout: Annotated[float, duration("How long it may take, from creation to completion.")] = 900.0

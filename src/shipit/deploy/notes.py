@@ -90,6 +90,7 @@ def record_of(plan: Plan, state: UpgradeState, seen: SeenRevisions) -> UpgradeRe
         run=plan.run,
         inputs=slow_digest(plan.inputs, plan.run),
         seen=seen,
+        charts=plan.charts,
     )
 
 

@@ -37,7 +37,7 @@ from shipit.errors import (
 from shipit.events import Emit, StepChanged, Warned
 from shipit.lock import Lease, LockLost, LockRecord, UpgradeState, fenced, lease_ref
 from shipit.model import Plan, Ref, Step, StepResult, World
-from shipit.plan import prepare
+from shipit.plan import prepare, with_charts
 from shipit.states import DefinitionsInstalled
 
 
@@ -81,6 +81,7 @@ def deploy(request: Request, world: World, emit: Emit) -> Deployed:
 def _deploy(request: Request, world: World, lease: Lease, state: DeployState, emit: Emit) -> Deployed:
     with refusing():
         recover_pending_release(request, world, lease.found, emit, dead=lease.helm_is_gone)
+        request = with_charts(request, world, emit)
         plan = _prepare(request, world, lease, emit)
         if plan.definitions:
             install_definitions(plan, world, emit)

@@ -70,6 +70,26 @@ def first_revision(target: Target) -> Json:
     }
 
 
+def pull_args(helm_flags: Sequence[HelmFlag], chart: str, version: str, folder: Path) -> list[str]:
+    """Fetch a chart, as an archive, into that folder."""
+    given = [flag for flag in helm_flags if flag.use is Use.FETCHING and flag.name != "--dependency-update"]
+    return [
+        "pull",
+        f"--destination={folder}",
+        *([f"--version={version}"] if version else []),
+        *_of_cluster(helm_flags),
+        *_words(given),
+        chart,
+    ]
+
+
+def dependency_args(helm_flags: Sequence[HelmFlag], chart: Path, *, anew: bool) -> list[str]:
+    """Fetch what a chart depends on into its `charts/`: as its lock says, or `anew`, as its list does."""
+    verifying = [flag for flag in helm_flags if flag.name in ("--verify", "--keyring")]
+    what = "update" if anew else "build"
+    return ["dependency", what, *_of_cluster(helm_flags), *_words(verifying), str(chart)]
+
+
 def render_args(target: Target, helm_flags: Sequence[HelmFlag], chart: str, values: ValueFlags) -> list[str]:
     """Render as the real upgrade would, with `lookup` answered by the API server (3.13 and newer)."""
     return [
@@ -99,7 +119,7 @@ def template_args(
     api_versions: Sequence[str],
 ) -> list[str]:
     """Render a first install without the API server's word on the objects; `live`: with its answers to `lookup`."""
-    uses = (Use.CLUSTER, Use.RENDERING, Use.VALUES)
+    uses = (Use.CLUSTER, Use.FETCHING, Use.RENDERING, Use.VALUES)
     given = [flag for flag in helm_flags if flag.use in uses and flag.name not in _OF_UPGRADES]
     return [
         "template",

@@ -15,14 +15,16 @@ from shipit.config import HelmFlag, switched_on
 from shipit.errors import HelmFailed, Refused
 from shipit.helm import arguments, responses, stderr
 from shipit.helm.arguments import Target
+from shipit.helm.charts import FETCH_WITHIN, Charts
 from shipit.helm.process import Command, Process
 from shipit.helm.storage import storage_of
 from shipit.helm.values import ValueFlags, value_flags
-from shipit.hints import advice, kubectl
-from shipit.model import HelmExit, HelmVersion, Rendered, Revision, Storage, Values
+from shipit.hints import Hint, advice, kubectl
+from shipit.model import ChartFiles, HelmExit, HelmVersion, Rendered, Revision, Storage, Values
 
 BINARY_VARIABLE = "SHIPIT_HELM"
 READ_WITHIN = 120.0
+_IS_THE_CLUSTER_THERE = kubectl("version", why="shows whether the API server answers")
 
 
 class HelmCli:
@@ -47,6 +49,7 @@ class HelmCli:
         self._helm_flags = helm_flags
         self._folder = folder
         self._written: list[tuple[Values, ValueFlags]] = []
+        self._charts = Charts(folder, helm_flags, self._fetch)
         self._command = command
         self._lease = lease
         self._read_within = read_within
@@ -55,8 +58,18 @@ class HelmCli:
         self.storage = storage
         self.binary = command.binary
 
+    def chart(self, name: str, version: str, tell: Callable[[str], None] = lambda _text: None) -> ChartFiles:
+        return self._charts.get(name, version, tell)
+
+    def _fetch(self, args: list[str], doing: str) -> HelmExit:
+        hint = advice(
+            "the server that the chart comes from does not answer; is a proxy needed (HTTPS_PROXY)?"
+        )
+        ended, _ = read(self._command, args, doing, within=FETCH_WITHIN, masked=self._masked, hint=hint)
+        return ended
+
     def render(self, chart: str, values: Values) -> Rendered:
-        args = arguments.render_args(self._target, self._helm_flags, chart, self._flags(values))
+        args = self._render_args(chart, values)
         doing = f"rendering release {self._target.release}"
         found = responses.rendered(self._read(args, doing, chart=chart))
         return replace(
@@ -65,12 +78,15 @@ class HelmCli:
             force_replace=any(switched_on(self._helm_flags, name) for name in ("--force", "--force-replace")),
         )
 
+    def _render_args(self, chart: str, values: Values) -> list[str]:
+        return arguments.render_args(self._target, self._charts.flags_for(chart), chart, self._flags(values))
+
     def render_offline(
         self, chart: str, values: Values, *, kube_version: str, api_versions: Sequence[str]
     ) -> Rendered:
         args = arguments.template_args(
             self._target,
-            self._helm_flags,
+            self._charts.flags_for(chart),
             chart,
             self._flags(values),
             live=self.version < arguments.STRATEGIES,  # Helm 4 then asks the API server about the objects too
@@ -98,7 +114,7 @@ class HelmCli:
         stored = [] if install else [arguments.first_revision(self._target)]
         data.write_text(json.dumps(stored), encoding="utf-8")
         environ = {**self._command.environ, **arguments.in_memory(data)}
-        args = arguments.render_args(self._target, self._helm_flags, chart, self._flags(values))
+        args = self._render_args(chart, values)
         doing = f"rendering release {self._target.release} as {'an install' if install else 'an upgrade'}"
         return responses.rendered(self._read(args, doing, chart=chart, environ=environ))
 
@@ -175,8 +191,9 @@ class HelmCli:
         command = replace(self._command, environ=environ) if environ else self._command
         ended, text = read(command, args, doing, within=within or self._read_within, masked=self._masked)
         if ended.code:
+            called = self._charts.name_of(chart)
             raise stderr.failure(
-                ended.stderr, doing, release=target.release, namespace=target.namespace, chart=chart
+                ended.stderr, doing, release=target.release, namespace=target.namespace, chart=called
             )
         return text
 
@@ -246,7 +263,13 @@ def start(
 
 
 def read(
-    command: Command, args: list[str], doing: str, *, within: float, masked: Callable[[str], str] = str
+    command: Command,
+    args: list[str],
+    doing: str,
+    *,
+    within: float,
+    masked: Callable[[str], str] = str,
+    hint: Hint = _IS_THE_CLUSTER_THERE,
 ) -> tuple[HelmExit, str]:
     """Run a helm that changes nothing to its end. Raises HelmFailed when it has none in time."""
     with contextlib.closing(start(command, args, lease=None, masked=masked, keep_output=True)) as process:
@@ -256,7 +279,7 @@ def read(
             raise HelmFailed(
                 f"helm did not answer within {within:g} s while {doing}",
                 reason="timeout",
-                hint=kubectl("version", why="shows whether the API server answers"),
+                hint=hint,
                 details=said,
             )
         return ended, process.output().decode("utf-8", "replace")

@@ -6,7 +6,7 @@ helm exits 1 for everything and names no cause but in its text (3.13 to 4.3).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from shipit.errors import HelmFailed, HelmReason
@@ -55,7 +55,7 @@ class Cause(NamedTuple):
     hint: Hint
 
 
-def _cause(pattern: str, reason: HelmReason, says: str, hint: Hint = NO_HINT) -> Cause:
+def cause(pattern: str, reason: HelmReason, says: str, hint: Hint = NO_HINT) -> Cause:
     return Cause(re.compile(pattern, re.IGNORECASE | re.MULTILINE), reason, says, hint)
 
 
@@ -64,13 +64,13 @@ _NETWORK = r"connection refused|no such host|i/o timeout|TLS handshake|Unauthori
 # The first that is found counts. Not every network failure is the cluster's: what helm fetches from elsewhere, and
 # what a template, a post-renderer or a downloader says in its own words, comes before what only sounds like it.
 CAUSES = (
-    _cause(
+    cause(
         r"another operation \(install/upgrade/rollback\) is in progress",
         "pending",
         "another helm is working on release {release}, or was killed while it did",
         helm("history", "{release}", namespace="{namespace}"),
     ),
-    _cause(
+    cause(
         r"invalid ownership metadata|cannot be imported into the current release",
         "ownership",
         "an object of the chart exists and belongs to no release, or to another one",
@@ -79,103 +79,103 @@ CAUSES = (
             "annotations meta.helm.sh/release-name={release}, meta.helm.sh/release-namespace={namespace}"
         ),
     ),
-    _cause(r"release: not found", "no-release", "there is no release {release} in namespace {namespace}"),
-    _cause(
+    cause(r"release: not found", "no-release", "there is no release {release} in namespace {namespace}"),
+    cause(
         r"has no deployed releases",
         "no-release",
         "release {release} was uninstalled and only its history is left",
         helm("uninstall", "{release}", namespace="{namespace}", why="removes the history too"),
     ),
-    _cause(
+    cause(
         r"missing in charts/ directory|dependency build",
         "dependencies",
         "the chart's dependencies are missing",
         helm("dependency", "build", "{chart}"),
     ),
-    _cause(
+    cause(
         r"is forbidden: User|forbidden: user",
         "forbidden",
         "the API server forbids what helm needs",
         shipit("doctor"),
     ),
-    _cause(
+    cause(
         r"context \S+ does not exist",
         "unreachable",
         "there is no such context",
         kubectl("config", "get-contexts"),
     ),
-    _cause(
+    cause(
         rf"cluster unreachable|error calling lookup: .*(?:{_NETWORK})",
         "unreachable",
         "helm can't reach the cluster",
         kubectl("cluster-info"),
     ),
-    _cause(
+    cause(
         r"unknown (?:shorthand )?flag|invalid argument",
         "arguments",
         "helm does not know a flag of helm_args",
         advice("see helm_args under [release]"),
     ),
-    _cause(
+    cause(
         r"failed parsing --set",
         "arguments",
         "helm can't read an assignment",
     ),
-    _cause(
+    cause(
         r"specifications of the schema[\s\S]*(?:failing loading \"http|Get \"http|schema from HTTP)",
         "chart",
         "helm can't fetch a schema that the chart's values.schema.json refers to",
         advice("copy it into the chart, or add --skip-schema-validation to helm_args (Helm 3.16 or newer)"),
     ),
-    _cause(
+    cause(
         r"post.?render|template: \S+:\d+|execution error at \(",
         "render",
         "the chart does not render",
     ),
-    _cause(
+    cause(
         r"not a valid chart repository|could not download|failed to perform \"\w+\" on source"
         r"|/v2/\S+/(?:tags|manifests|blobs)/",
         "chart",
         "helm can't fetch the chart, or one that it depends on",
         advice("helm dependency build fetches the charts that a chart depends on, once and for all"),
     ),
-    _cause(
+    cause(
         _NETWORK,
         "unreachable",
         "helm can't reach the cluster",
         kubectl("cluster-info"),
     ),
-    _cause(r"cannot load \S+\.(?:yaml|lock|json)", "chart", "helm can't read the chart {chart}"),
-    _cause(
+    cause(r"cannot load \S+\.(?:yaml|lock|json)", "chart", "helm can't read the chart {chart}"),
+    cause(
         r"values don't meet the specifications of the schema",
         "render",
         "the values don't fit the chart's schema",
     ),
-    _cause(
+    cause(
         r"parse error at \(|YAML parse error|^\s*executing |error unmarshaling JSON|error converting YAML",
         "render",
         "the chart does not render",
     ),
-    _cause(
+    cause(
         r"no matches for kind",
         "render",
         "the chart holds objects that the API server doesn't know",
         advice("install the custom resource definitions that it needs, or correct its apiVersions"),
     ),
-    _cause(
+    cause(
         r"unable to (?:build|decode)|cannot unmarshal|error validating",
         "render",
         "the chart renders something that is not a Kubernetes object",
     ),
-    _cause(
+    cause(
         r"chart requires kubeVersion|Chart\.yaml|path .* not found|repo \S+ not found"
         r"|no cached repo|failed to (?:download|fetch)|could not find protocol handler|chart .* not found"
         r"|not a valid chart|no such file or directory|not installable",
         "chart",
         "helm can't use the chart {chart}",
     ),
-    _cause(r"has been cancelled|context canceled", "interrupted", "helm was interrupted"),
-    _cause(r"context deadline exceeded|timed out waiting", "timeout", "helm timed out waiting"),
+    cause(r"has been cancelled|context canceled", "interrupted", "helm was interrupted"),
+    cause(r"context deadline exceeded|timed out waiting", "timeout", "helm timed out waiting"),
 )
 
 
@@ -205,10 +205,16 @@ def reason(lines: Iterable[str]) -> HelmReason:
 
 
 def failure(
-    lines: tuple[str, ...], doing: str, *, release: str = "", namespace: str = "", chart: str = ""
+    lines: tuple[str, ...],
+    doing: str,
+    *,
+    release: str = "",
+    namespace: str = "",
+    chart: str = "",
+    causes: Sequence[Cause] = CAUSES,
 ) -> HelmFailed:
     """The error for what helm said while `doing` ("rendering release shop")."""
-    found = _find(lines)
+    found = _find(lines, causes)
     known = {"release": release, "namespace": namespace, "chart": chart}
     what = found.says.format(**known) if found else f"helm failed while {doing}"
     first = lines[0] if lines else "it said nothing"
@@ -235,6 +241,6 @@ def _filled(hint: Hint, known: dict[str, str]) -> Hint:
     return Hint(Command(words) if words else None, hint.why.format(**known))
 
 
-def _find(lines: Iterable[str]) -> Cause | None:
+def _find(lines: Iterable[str], causes: Sequence[Cause] = CAUSES) -> Cause | None:
     text = "\n".join(lines)
-    return next((cause for cause in CAUSES if cause.pattern.search(text)), None)
+    return next((each for each in causes if each.pattern.search(text)), None)

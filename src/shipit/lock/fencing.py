@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from shipit.lock.lease import Lease
 from shipit.model import (
+    ChartFiles,
     Cluster,
     Helm,
     HelmExit,
@@ -70,6 +71,9 @@ class _Helm:
     @property
     def storage(self) -> Storage:
         return self.inner.storage
+
+    def chart(self, name: str, version: str, tell: Callable[[str], None]) -> ChartFiles:
+        return self.inner.chart(name, version, tell)
 
     def render(self, chart: str, values: Values) -> Rendered:
         return self.inner.render(chart, values)

@@ -29,10 +29,11 @@ HELM_ENDS = 20.0
 when it has heard nothing for LEASE_DURATION, and gets 15 s to end."""
 SEEMS_DEAD = 60.0
 """Seconds after its last renewal from which the holder of another release's lock doesn't count, where clocks differ."""
-NOTE_VERSION = 3
+NOTE_VERSION = 4
 """The form in which an upgrade is noted. Version 1 had no number, and three booleans instead of the state; version 2 no
 inputs, and nothing of what was seen of revisions: helm had always waited for the pods of one that was APPLIED, but for a
-first install's. A shipit that knows no more than version 2 refuses this one: it would not wait for those pods.
+first install's. Version 3 named no charts. A shipit that knows an older version refuses this one: it may owe what that
+shipit knows nothing of.
 """
 _PREFIX = "shipit/"
 _UPGRADE = _PREFIX + "progress"
@@ -61,7 +62,8 @@ class UpgradeRecord:
     upgrade was begun before, and interrupted. `handover`: the live manifest without the migration is made a revision
     of its own first. `first_install_owed`: what runs after the first install has not succeeded yet; that outlives the
     upgrade itself. `inputs` is what it was rendered from, as a slow digest that is salted with its `run`. `seen` is what
-    this deploy and those before it have seen of the release's revisions.
+    this deploy and those before it have seen of the release's revisions. `charts` are the archives it was rendered from,
+    each with its digest.
     """
 
     tag: str
@@ -75,6 +77,7 @@ class UpgradeRecord:
     run: str = ""
     inputs: str = ""
     seen: SeenRevisions = field(default_factory=SeenRevisions)
+    charts: tuple[str, ...] = ()
 
     def is_made_from(self, inputs: str) -> bool:
         """Whether it was rendered from these inputs; of one noted by an earlier version that is not known."""
@@ -184,9 +187,12 @@ def _upgrade_of(text: str, body: Json) -> UpgradeRecord:
         version = note.pop("version", 1)
         if version == 1:
             note = _from_version_1(note)
-        if version in (1, 2, NOTE_VERSION):
+        if version in (1, 2, 3, NOTE_VERSION):
             seen = _seen_of(note.get("seen") or {})
-            return UpgradeRecord(**note | {"state": UpgradeState(note["state"]), "seen": seen})
+            charts = tuple(map(str, note.get("charts") or ()))
+            return UpgradeRecord(
+                **note | {"state": UpgradeState(note["state"]), "seen": seen, "charts": charts}
+            )
         problem = (
             f"was written by a newer shipit (format {version}, this one knows {NOTE_VERSION}): upgrade shipit"
         )

@@ -145,7 +145,7 @@ class Plan:
     migrations that a flag leaves out, `left_out` what is of another operation. `helm_waits` is false when Helm must not
     wait for the pods: something runs `during` the upgrade, and shipit waits for them afterwards. `definitions` are what
     the chart's `crds/` bring and the cluster doesn't have yet: as long as they are missing, the plan is what could be
-    known without them.
+    known without them. `charts` are the archives that it was rendered from, each with its digest.
     """
 
     release: str
@@ -181,6 +181,7 @@ class Plan:
     left_out: tuple[LeftOut, ...] = ()
     definitions: tuple[Resource, ...] = ()
     inputs: str = field(default="", repr=False)
+    charts: tuple[str, ...] = ()
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -46,6 +46,14 @@ class Values:
 
 
 @dataclass(frozen=True, slots=True)
+class ChartFiles:
+    """A chart on this machine: a folder or an archive. `digest` is the archive's (`sha256:…`), "" for a folder."""
+
+    path: Path
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Hook:
     """One hook as Helm renders it. `weight` is 0 and `delete_policies` empty when the chart sets none."""
 

@@ -6,14 +6,14 @@ only errors of `errors.py`: `ApiError` and its subclasses from the cluster, `Hel
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from shipit.model.helm import HelmExit, HelmVersion, Rendered, Revision, Storage, Values
+from shipit.model.helm import ChartFiles, HelmExit, HelmVersion, Rendered, Revision, Storage, Values
 from shipit.model.kubernetes import Job, Json, KubeEvent, Pod, Ref, Workload
 
 
@@ -57,6 +57,12 @@ class Helm(Protocol):
     @property
     def storage(self) -> Storage:
         """What kind of object holds a revision."""
+
+    def chart(self, name: str, version: str, tell: Callable[[str], None]) -> ChartFiles:
+        """The files of a chart: what a folder misses is built in a copy of it, any other is fetched, and but once.
+
+        `name` is an absolute path, or what helm calls it; `version` "" for the newest. `tell` hears what takes time.
+        """
 
     def render(self, chart: str, values: Values) -> Rendered:
         """Render like the real upgrade, with the API server's answers to `lookup`, changing nothing."""

@@ -1,6 +1,7 @@
 """Everything that can be known before anything changes: rendered, selected, checked, frozen into a Plan."""
 
 from shipit.plan.candidates import Candidate, Rendering, counterparts, migrations_of
+from shipit.plan.charts import with_charts
 from shipit.plan.comparison import differences
 from shipit.plan.doctor import examine
 from shipit.plan.job_metadata import HOOK_ANNOTATION

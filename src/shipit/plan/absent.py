@@ -27,7 +27,7 @@ def find_elsewhere(
     none. Raises Refused with what is rendered instead, unless the migration is skipped.
     """
     chart = Path(request.chart_of(entry))
-    if refused := no_such_template(entry, chart):
+    if refused := no_such_template(entry, chart, entry.chart or request.spec.chart):
         raise refused
     if request.skip_migration:
         return Selection()

@@ -21,6 +21,7 @@ from shipit.chart import (
 )
 from shipit.config import Request
 from shipit.model import Fingerprint, Phase, Plan, Resource, Situation, Start, Step, World
+from shipit.plan.charts import digests_of
 from shipit.plan.fingerprints import fingerprints
 from shipit.plan.inputs import inputs_of
 from shipit.plan.job_metadata import with_metadata
@@ -99,6 +100,7 @@ def build_plan(request: Request, world: World, rendering: ReleaseRendering, chos
         left_out=chosen.selection.left_out,
         definitions=rendering.definitions,
         inputs=inputs,
+        charts=digests_of(request),
     )
 
 

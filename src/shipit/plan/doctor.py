@@ -15,6 +15,7 @@ from shipit.hints import kubectl, shipit
 from shipit.lock import holder_of, lease_ref
 from shipit.model import Plan, Ref, Step, World
 from shipit.plan.build import build_plan, choose
+from shipit.plan.charts import with_charts
 from shipit.plan.own_objects import keep_own_objects
 from shipit.plan.preflight import missing_verbs, storage_verbs
 from shipit.plan.preparation import fresh, mask_and_check_references, rehearse, summary
@@ -38,8 +39,9 @@ def examine(request: Request, world: World, emit: Emit) -> None:
 
     def chart() -> str:
         nonlocal planned
-        rendering = render_release(request, world)
-        plan = build_plan(request, world, rendering, choose(request, world, rendering, fresh(rendering)))
+        whole = with_charts(request, world, emit)
+        rendering = render_release(whole, world)
+        plan = build_plan(whole, world, rendering, choose(whole, world, rendering, fresh(rendering)))
         planned = (keep_own_objects(plan, rendering, world), rendering)
         return _chart(planned[0])
 

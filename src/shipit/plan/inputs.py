@@ -15,6 +15,8 @@ from shipit.plan.rendering import ReleaseRendering
 
 # How long a migration may take is not what it is.
 _PATIENCE = ("timeout", "start_timeout", "on_timeout")
+# What is read counts by what it holds.
+_READ = ("chart", "version", "values", "set")
 _REUSING = ("--reuse-values", "--reset-then-reuse-values")
 
 
@@ -35,7 +37,7 @@ def _inputs(request: Request, rendering: ReleaseRendering) -> Iterator[tuple[str
         yield f"migration {number}", _text(_configuration(entry))
         yield from _values(f"migration {number}", Values(entry.layers))
         if entry.chart:
-            yield from _chart(entry.chart)
+            yield from _chart(request.chart_of(entry))
     if request.skip_migration:
         yield "without migrations", b""
     yield from _helm_args(request, rendering)
@@ -57,7 +59,7 @@ def _values(whose: str, values: Values) -> Iterator[tuple[str, bytes]]:
 def _configuration(entry: MigrationSpec) -> Json:
     """Its keys but for what is read as a file, and for how long it may take."""
     keys: Json = msgspec.to_builtins(entry)
-    return {key: value for key, value in keys.items() if key not in (*_PATIENCE, "chart", "values", "set")}
+    return {key: value for key, value in keys.items() if key not in (*_PATIENCE, *_READ)}
 
 
 def _helm_args(request: Request, rendering: ReleaseRendering) -> Iterator[tuple[str, bytes]]:

@@ -11,6 +11,7 @@ from shipit.events import Emit, Event, StepChanged, Warned
 from shipit.lock import UpgradeRecord
 from shipit.model import UNKNOWN, Plan, Situation, Start, Step, World, get_job_or_pod
 from shipit.plan.build import Chosen, build_plan, choose
+from shipit.plan.charts import with_charts
 from shipit.plan.definitions import check_definitions
 from shipit.plan.fingerprints import fingerprints
 from shipit.plan.gitops import warn_of_owner
@@ -31,8 +32,10 @@ from shipit.plan.verdicts import Preflight
 def prepare(request: Request, world: World, found: UpgradeRecord | None, emit: Emit) -> Plan:
     """Render the release with the new tag and check all of it. Changes nothing; raises Refused.
 
-    `found` is the upgrade that an earlier deploy noted on the lock.
+    `found` is the upgrade that an earlier deploy noted on the lock. Charts that aren't here yet are fetched.
     """
+    with refusing():
+        request = with_charts(request, world, emit)
     emit(StepChanged("prepare", "started", f"rendering {request.release} with {request.tag}"))
     with refusing():
         rendering = render_release(request, world)

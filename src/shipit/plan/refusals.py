@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from itertools import combinations
 from pathlib import Path, PurePosixPath
 
-from shipit.chart import from_template, resources, values_asked_for
+from shipit.chart import from_template, resources, template_paths, values_asked_for
 from shipit.config import MigrationSpec
 from shipit.errors import Refused
 from shipit.hints import Hint, advice
@@ -57,19 +57,24 @@ def refuse_shared(picks: Sequence[tuple[MigrationSpec, Sequence[Candidate]]]) ->
                 )
 
 
-def no_such_template(spec: MigrationSpec, chart: Path) -> Refused | None:
-    """None when the template is there. A subchart may be packed, or called otherwise than its folder."""
+def no_such_template(spec: MigrationSpec, chart: Path, called: str) -> Refused | None:
+    """None when the template is there. A subchart may be packed, or called otherwise than its folder. `called` is the
+    chart's name or path as the configuration gives it.
+    """
     inside = spec.template.removeprefix("./")
     named = (inside, inside.partition("/")[2])
-    if not inside or any(each.startswith("charts/") or (chart / each).is_file() for each in named if each):
+    if not inside or any(each.startswith("charts/") for each in named):
         return None
-    there = sorted(str(path.relative_to(chart)) for path in chart.glob("templates/**/*.y*ml"))
+    paths = template_paths(chart)
+    if not set(named).isdisjoint(paths):
+        return None
+    there = sorted(path for path in paths if path.endswith((".yaml", ".yml")))
     stems = difflib.get_close_matches(
         PurePosixPath(inside).stem, {PurePosixPath(each).stem for each in there}, 3
     )
     near = [each for each in there if PurePosixPath(each).stem in stems]
     return Refused(
-        f"the chart {chart} has no template {spec.template}",
+        f"the chart {called} has no template {spec.template}",
         hint=advice(
             f"did you mean {' or '.join(near)}?"
             if near
