@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import yaml
 
+from shipit.chart import split, stored_hooks
 from shipit.cluster.parse import job_of, pod_of
 from shipit.cluster.workloads import workload_of
 from shipit.errors import AlreadyExists, ApiError, Conflict, HelmFailed, NotFound
@@ -438,6 +439,7 @@ class FakeHelm:
     crds: str = ""
     stored_hooks: dict[int, str] = field(default_factory=dict)
     upgrade_ends: HelmExit = field(default_factory=lambda: HelmExit(0))
+    rollback_ends: HelmExit = field(default_factory=lambda: HelmExit(0))
     upgrade_takes: float = 3.0
     calls: list[str] = field(default_factory=list)
     processes: list[FakeProcess] = field(default_factory=list)
@@ -483,9 +485,17 @@ class FakeHelm:
         process.at_a_stop = self._interrupted
         return process
 
-    def rollback(self, revision: int, *, timeout: float) -> FakeProcess:
-        self.calls.append(f"rollback {revision}")
-        return self._start(HelmExit(0), lambda: self._made("deployed", f"Rollback to {revision}"))
+    def stored(self, revision: int) -> Rendered:
+        hooks = stored_hooks(split(self.hooks(revision), NAMESPACE))
+        return Rendered(self.manifest(revision), hooks, revision, install=False, server_side=True)
+
+    def values(self, revision: int, *, chart_too: bool) -> Json:
+        return {"of": revision, **({"default": True} if chart_too else {})}
+
+    def rollback(self, revision: int, *, timeout: float, wait: bool = True) -> FakeProcess:
+        self.calls.append(f"rollback {revision}" + ("" if wait else " without waiting"))
+        status = "failed" if self.rollback_ends.code else "deployed"
+        return self._start(self.rollback_ends, lambda: self._made(status, f"Rollback to {revision}"))
 
     def _start(self, ending: HelmExit, then: Callable[[], None]) -> FakeProcess:
         process = FakeProcess(self.clock, self.clock.monotonic() + self.upgrade_takes, ending, then)

@@ -13,8 +13,8 @@ HIDDEN = "…"
 class Command:
     """A command that can be pasted into a shell, word by word, the program first.
 
-    `again` marks the deploy that the user typed: its own flags are put in when it is shown, `words` hold what is
-    added to them.
+    `again` marks the deploy or rollback that the user typed: its own flags are put in when it is shown, `words` hold
+    what is added to them.
     """
 
     words: tuple[str, ...]
@@ -49,6 +49,11 @@ def advice(why: str) -> Hint:
 def deploy_again(tag: str, *flags: str, why: str = "") -> Hint:
     """`shipit deploy` of that tag with these flags added."""
     return Hint(Command(("shipit", "deploy", "--tag", tag, *flags), again=True), why)
+
+
+def rollback_again(revision: int, *flags: str, why: str = "") -> Hint:
+    """`shipit rollback` to that revision with these flags added."""
+    return Hint(Command(("shipit", "rollback", str(revision), *flags), again=True), why)
 
 
 def shipit(*words: str, why: str = "") -> Hint:

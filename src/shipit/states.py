@@ -105,6 +105,13 @@ class BeforeUpgrade(StrEnum):
     MIGRATION = "the migration is done"
 
 
+class BeforeRollback(StrEnum):
+    """What ran before a rollback, and has succeeded."""
+
+    NOTHING = "no hook ran before the rollback"
+    HOOKS = "the hooks before the rollback succeeded"
+
+
 @dataclass(frozen=True, slots=True)
 class AppUntouched:
     """No upgrade was started. `revision` is the live one, 0 when the app isn't installed."""
@@ -218,6 +225,19 @@ class NotRolledBack:
 
 
 @dataclass(frozen=True, slots=True)
+class RollbackLeft:
+    """A rollback to revision `back_to` that made `revision`, and has not succeeded."""
+
+    back_to: int
+    revision: int
+    status: str
+
+    def __str__(self) -> str:
+        but = ", and its pods are not ready" if self.status == "deployed" else ""
+        return f"revision {self.revision}, the rollback to revision {self.back_to}, is {self.status}{but}"
+
+
+@dataclass(frozen=True, slots=True)
 class RolledBack:
     """The app of `revision` runs again; the schema stays where the migration brought it."""
 
@@ -243,6 +263,7 @@ State = (
     | StepsNotRun
     | DefinitionsInstalled
     | BeforeUpgrade
+    | BeforeRollback
     | AppUntouched
     | AppUntouchedByUs
     | AppUpgraded
@@ -252,6 +273,7 @@ State = (
     | RevisionPending
     | HandoverOnly
     | NotRolledBack
+    | RollbackLeft
     | RolledBack
     | RollbackFailed
 )

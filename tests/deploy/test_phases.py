@@ -122,7 +122,7 @@ def test_a_rollout_that_fails_after_the_step_is_a_failed_upgrade(
         UpgradeFailed, match=r"ImagePullBackOff.*the migration is done; revision 2 is deployed, its pods"
     ) as caught:
         go(asked, world)
-    assert str(caught.value.hint).startswith("helm rollback shop 1 --no-hooks")
+    assert str(caught.value.hint).startswith("shipit rollback 1")
     assert world.clock.seconds < 20
     assert note(world).seen == SeenRevisions(ready=(1,), failed=(2,))
 
@@ -323,7 +323,7 @@ def test_what_was_being_rolled_back_is_not_finished_by_the_next_deploy(
 ) -> None:
     """Helm still calls it deployed, and what runs may be the app of before."""
 
-    def rollback(revision: int, *, timeout: float) -> FakeProcess:
+    def rollback(revision: int, *, timeout: float, wait: bool = True) -> FakeProcess:
         signal_in(world, 5, 9)
         process = world.helm._start(HelmExit(0), lambda: None)
         process.ends_at += 1000

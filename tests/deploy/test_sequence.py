@@ -608,7 +608,7 @@ def test_a_rollback_that_was_cut_short_is_cleared_by_the_next_deploy(
 ) -> None:
     """helm leaves its record pending when it is interrupted in a rollback."""
 
-    def rollback(revision: int, *, timeout: float) -> FakeProcess:
+    def rollback(revision: int, *, timeout: float, wait: bool = True) -> FakeProcess:
         process = world.helm._start(HelmExit(0), lambda: None)
         process.ends_at += 1000
         process.at_a_stop = pending
@@ -653,7 +653,7 @@ def test_a_handover_that_did_not_come_does_not_make_the_migration_run_again(
     world.helm.upgrade = stumbling  # type: ignore[method-assign]
     with pytest.raises((UpgradeFailed, Interrupted)) as caught:
         go(request_, world)
-    assert "helm rollback shop 2" not in f"{caught.value.message} {caught.value.hint!s}"
+    assert "shipit rollback 2" not in f"{caught.value.message} {caught.value.hint!s}"
     world.helm.manifests[2] = world.helm.manifests[1]
     world.helm.upgrade = upgrade  # type: ignore[method-assign]
     world.helm.rendered = rendering("v2", 3)

@@ -155,4 +155,4 @@ def test_a_handover_is_nothing_to_go_back_from(world: Fakes, status: str) -> Non
     world.helm.revisions.append(Revision(3, "failed"))
     states = where_it_stands(plan, world.world)
     assert states[1:] == (NotRolledBack(3, "failed"),)
-    assert str(way_back(plan, states)).startswith("helm rollback shop 2 --no-hooks")
+    assert str(way_back(plan, states)).startswith("shipit rollback 2")

@@ -10,7 +10,7 @@ from sandbox import Sandbox
 from tests.e2e.kit import Project, hook
 from tests.e2e.stage import Stage, a_stage
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 POD = """\
 apiVersion: v1

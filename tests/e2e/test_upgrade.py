@@ -123,7 +123,7 @@ def test_the_app_is_rolled_back_where_that_is_configured(
 def test_it_stays_as_it_is_where_it_is_not(
     failed: dict[str, Result], projects: dict[str, Project], name: str
 ) -> None:
-    assert failed[name].error["hint"].startswith(f"helm rollback {name} 1 --no-hooks ")
+    assert failed[name].error["hint"].startswith("shipit rollback 1")
     assert [each["status"] for each in projects[name].history()] == ["deployed", "failed"]
     assert projects[name].kube.image(name) == "v2"
 

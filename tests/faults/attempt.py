@@ -36,6 +36,7 @@ class Attempt:
     overran: bool = False
     alone: bool = True
     heard: bool = True  # its events can be read
+    migrates: bool = True
     faults: list[str] = field(default_factory=list)
 
     @property

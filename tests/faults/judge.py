@@ -77,7 +77,9 @@ def _judge_end(attempt: Attempt, scene: Scene, findings: Findings) -> None:
         findings.add("F", oracle.untold_end(result))
         return
     lives = [life for life in scene.lives() if life.start <= attempt.ended]
-    findings.add("F", oracle.untrue_end(result, attempt.before, after, attempt.tag, lives))
+    findings.add(
+        "F", oracle.untrue_end(result, attempt.before, after, attempt.tag, lives, migrates=attempt.migrates)
+    )
 
 
 def _seen(attempts: Sequence[Attempt]) -> set[str]:

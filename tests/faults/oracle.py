@@ -127,8 +127,10 @@ def blind_deletes(records: Sequence[Record], seen: set[str]) -> list[str]:
     return found
 
 
-def untrue_end(result: Result, before: State, after: State, tag: str, lives: Sequence[Life]) -> list[str]:
-    """F: the exit code is the outcome's, and what it says of the app and the migration is so."""
+def untrue_end(
+    result: Result, before: State, after: State, tag: str, lives: Sequence[Life], *, migrates: bool = True
+) -> list[str]:
+    """F: the exit code is the outcome's, and what it says of the app and the migration is so; a rollback has none."""
     found = untold_end(result)
     if found:
         return found
@@ -139,7 +141,7 @@ def untrue_end(result: Result, before: State, after: State, tag: str, lives: Seq
         )
     if outcome in UNTOUCHED and (after.deployed, after.tag) != (before.deployed, before.tag):
         found.append(f"it says {outcome}, but the app went from {before.tag} to {after.tag}")
-    if outcome == "upgrade_failed" and not (lives and lives[-1].ended):
+    if migrates and outcome == "upgrade_failed" and not (lives and lives[-1].ended):
         found.append("it says upgrade_failed, but the migration did not end well")
     if outcome == "unknown" and not result.result.get("hint"):
         found.append("it says unknown, and not what to look at")

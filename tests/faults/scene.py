@@ -87,8 +87,11 @@ class Scene:
         alone: bool = True,
         output: str = "json",
         stdout: int | None = None,
+        command: Sequence[str] = (),
     ) -> Attempt:
         """Start `shipit deploy --tag …` through a proxy with these rules; `bound` is when it has to have ended.
+
+        Or another `command` after which the app of that tag runs.
 
         One that is not `alone` runs beside others: what it leaves of the release is not only its own doing. It
         writes to `stdout` where that is given, else to a file.
@@ -102,11 +105,11 @@ class Scene:
             self.project.kubeconfig = through.kubeconfig
             began = time.time()
             environ = {MARK: mark, **(env or {})}
-            running = self.project.start(
-                "deploy", "--tag", tag, *args, output=output, env=environ, stdout=stdout
-            )
+            doing = command or ("deploy", "--tag", tag)
+            running = self.project.start(*doing, *args, output=output, env=environ, stdout=stdout)
             heard = output == "json" and stdout is None
             attempt = Attempt(through, mark, tag, before, began, bound, running, alone=alone, heard=heard)
+            attempt.migrates = not command
             self.attempts.append(attempt)
         return attempt
 

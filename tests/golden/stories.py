@@ -18,7 +18,7 @@ from shipit.events import (
     StepChanged,
     Warned,
 )
-from shipit.hints import Hint, advice, deploy_again, helm, shipit
+from shipit.hints import Hint, advice, deploy_again, shipit
 from shipit.output import Output
 
 
@@ -170,10 +170,7 @@ FAILED_ROLLOUT: Story = [
             "upgrade_failed",
             "Deployment shop cannot become ready: pod shop-6d9-abcde is in CrashLoopBackOff: exit code 1\n"
             "The migration is done; revision 12 is failed and was not rolled back.",
-            helm(
-                "rollback", "shop", "11", "--no-hooks", "--kube-context", "prod-eu", namespace="shop-prod",
-                why="goes back to revision 11",
-            ),
+            shipit("rollback", "11", "-e", "prod", why="goes back to revision 11"),
             ("KeyError: 'STRIPE_KEY'",),
         ),
     ),

@@ -94,9 +94,28 @@ def test_a_rollback_runs_no_hooks_and_waits() -> None:
         "--namespace=prod",
         "--qps",
         "9",
+        "--force-conflicts",
         "shop",
         "7",
     ]
+
+
+def test_a_rollback_does_without_the_flags_that_it_does_not_know_and_without_waiting_where_it_is_asked_to() -> (
+    None
+):
+    given = parse_helm_args(["--set", "a=b", "--skip-crds", "--reuse-values", "--take-ownership"])
+    found = arguments.rollback_args(SHOP, given, 7, timeout=30, wait=False)
+    assert found == ["rollback", "--no-hooks", "--timeout=30s", "--namespace=prod", "shop", "7"]
+
+
+def test_a_revision_is_restored_with_its_own_values_alone() -> None:
+    given = parse_helm_args(["--set", "a=b", "--reuse-values", "--labels", "x=y", "--force-conflicts"])
+    values = ValueFlags(("--values=own.yaml",), ())
+    args = arguments.upgrade_args(SHOP, given, Path("/frozen"), values, timeout=30, wait=True, restores=True)
+    assert "--reset-values" in args
+    assert "--values=own.yaml" in args
+    assert "--force-conflicts" in args
+    assert not {"a=b", "--reuse-values", "x=y"} & set(args)
 
 
 def test_reading_asks_for_the_newest_revisions() -> None:

@@ -251,8 +251,8 @@ def test_a_note_that_cannot_be_read_is_never_taken_for_nothing_owed(text: str) -
 def test_a_note_of_a_newer_shipit_stops_the_deploy_before_it_takes_the_lock() -> None:
     world = fakes()
     take(world, ANNA).end()
-    world.cluster.objects[REF]["metadata"]["annotations"]["shipit/progress"] = '{"version": 5, "later": true}'
-    with pytest.raises(Busy, match=r"newer shipit \(format 5"):
+    world.cluster.objects[REF]["metadata"]["annotations"]["shipit/progress"] = '{"version": 6, "later": true}'
+    with pytest.raises(Busy, match=r"newer shipit \(format 6"):
         take(world, BERT)
     assert not holder_of(world.cluster.get(REF)).run
 

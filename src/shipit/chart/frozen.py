@@ -16,7 +16,7 @@ from pathlib import Path
 
 from shipit.chart.manifest import Document
 from shipit.chart.source import kept_files
-from shipit.model import Hook
+from shipit.model import Hook, Json
 
 _NUMBERED = re.compile(r"\d{4,}/")
 _VERSION = re.compile(r"v?\d+\.\d+\.\d+(?:[-+].*)?")
@@ -38,16 +38,26 @@ def freeze(
 
 
 def freeze_live(
-    documents: Sequence[Document], target: Path, *, chart: str, app_version: str, notes: str = ""
+    documents: Sequence[Document],
+    target: Path,
+    *,
+    chart: str,
+    app_version: str,
+    notes: str = "",
+    values: Json | None = None,
 ) -> Path:
-    """Build the frozen chart of what a revision already holds, its hooks among the documents: for a handover.
+    """Build the frozen chart of what a revision already holds, its hooks among the documents: for a handover, or for a
+    rollback.
 
-    `chart` and `app_version` are as `helm history` says (`shop-1.4.2`). It brings no values, as it is applied with
-    those of the live revision (`--reuse-values`), and no custom resource definitions, as upgrades don't touch them.
+    `chart` and `app_version` are as `helm history` says (`shop-1.4.2`), `values` become the chart's own: none for a
+    handover, which is applied with those of the live revision (`--reuse-values`). It brings no custom resource
+    definitions, as upgrades don't touch them.
     """
     name, version = _name_and_version(chart, documents)
     metadata = {"apiVersion": "v2", "name": name, "version": version, "appVersion": app_version}
     _write(target / "Chart.yaml", json.dumps(metadata).encode())
+    if values:
+        _write(target / "values.yaml", json.dumps(values).encode())
     _write_documents(target, documents, (), notes)
     return target
 
@@ -84,6 +94,12 @@ def original_source(source: str) -> str:
     if numbered := _NUMBERED.match(rest):
         rest = rest[numbered.end() :]
     return f"{chart}/{rest}" if rest.startswith("charts/") else f"{chart}/templates/{rest}"
+
+
+def is_frozen(document: Document) -> bool:
+    """Whether a document that Helm has stored came out of a frozen chart: shipit made its revision."""
+    path = document.source.partition("/")[2].removeprefix("templates/")
+    return bool(_NUMBERED.match(path))
 
 
 def _name_and_version(chart: str, documents: Iterable[Document]) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from shipit.cli.doctor import doctor
 from shipit.cli.init import init
 from shipit.cli.logs import logs
 from shipit.cli.options import with_common
+from shipit.cli.rollback import rollback
 from shipit.cli.schema import print_schema
 from shipit.cli.session import usage_exit
 from shipit.cli.unlock import unlock
@@ -27,6 +28,7 @@ app.command("deploy")(with_common(deploy))
 app.command("doctor")(with_common(doctor))
 app.command("init")(with_common(init))
 app.command("logs")(with_common(logs))
+app.command("rollback")(with_common(rollback))
 app.command("unlock")(with_common(unlock))
 app.command("schema")(print_schema)
 

@@ -55,7 +55,7 @@ class CommandLine:
         return replace(hint, command=replace(hint.command, words=(*words, *more)))
 
     def _typed(self, command: Command, shows: Callable[[str], bool]) -> Iterator[str]:
-        whole = command.again and self.command == "deploy"
+        whole = command.again and self.command == command.words[1]
         for option in self.options:
             if not set(option.flags).isdisjoint(command.words):  # the hint has a value of its own for it
                 continue

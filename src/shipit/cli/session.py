@@ -31,7 +31,8 @@ from shipit.output import Mask, Output, open_output, result
 
 @dataclass(slots=True)
 class Session:
-    """What a command needs beside its flags. `emit` masks secrets; `run` names this run.
+    """What a command needs beside its flags. `emit` masks secrets; `run` names this run; `again` is the command to type
+    when it was left without a look at what it leaves.
 
     `on_terminal`: all that is told goes to somebody who sits there, nothing of it into a file, a log or a pipe.
     """
@@ -45,6 +46,7 @@ class Session:
     release: str = ""
     namespace: str = ""
     tag: str = ""
+    again: Hint = NO_HINT
     on_terminal: bool = False
 
     def emit(self, event: Event) -> None:
@@ -163,7 +165,9 @@ def _open(common: Common, tag: str, *, pager: bool = False) -> Session:
         pager=pager,
     )
     on_terminal = common.output is not OutputKind.JSON and sys.stdout.isatty() and sys.stderr.isatty()
-    return Session(common, output, run, clock, Mask(output.emit), tag=tag, on_terminal=on_terminal)
+    again = deploy_again(tag, why="checks the state and resumes") if tag else NO_HINT
+    mask = Mask(output.emit)
+    return Session(common, output, run, clock, mask, tag=tag, again=again, on_terminal=on_terminal)
 
 
 def _fail(session: Session, error: ShipitError, started: float) -> Ended:
@@ -182,18 +186,17 @@ def _told(session: Session, error: BaseException | None) -> ShipitError:
         case ShipitError():
             return error
         case KeyboardInterrupt():
-            return _interrupted(error, session.tag)
+            return _interrupted(error, session.again)
         case _:
             return _bug(session, error)
 
 
-def _interrupted(stop: KeyboardInterrupt, tag: str) -> Interrupted:
+def _interrupted(stop: KeyboardInterrupt, again: Hint) -> Interrupted:
     signum = getattr(stop, "signum", signal.SIGINT)
     if not getattr(stop, "again", False):
         return Interrupted("interrupted", signum=signum)
-    hint = deploy_again(tag, why="checks the state and resumes") if tag else NO_HINT
     return Interrupted(
-        "interrupted twice: left without checking what is still running", signum=signum, hint=hint
+        "interrupted twice: left without checking what is still running", signum=signum, hint=again
     )
 
 

@@ -1,7 +1,9 @@
-"""Where a deploy is, and in which state it leaves things when it ends before its time."""
+"""Where a deploy or a rollback is, and in which state it leaves things when it ends before its time."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -9,8 +11,20 @@ from shipit.config import Request
 from shipit.deploy.recognition import find_existing, is_same
 from shipit.deploy.release_state import untouched, where_it_stands
 from shipit.deploy.timing import LAST_LOOK
-from shipit.errors import Interrupted, ShipitError
-from shipit.hints import deploy_again
+from shipit.errors import (
+    AfterFailed,
+    Busy,
+    HelmFailed,
+    Interrupted,
+    MigrationFailed,
+    MigrationTimedOut,
+    ShipitError,
+    Stopped,
+    Unknown,
+    UpgradeFailed,
+)
+from shipit.hints import deploy_again, rollback_again
+from shipit.lock import LockLost
 from shipit.model import Plan, Step, World, is_active
 from shipit.states import (
     AppUntouched,
@@ -36,7 +50,8 @@ class Stage(Enum):
 @dataclass(slots=True)
 class DeployState:
     """Where a deploy is, so that what it left behind can be said. `ran` are the steps that succeeded, `step` is the one
-    that was begun last, `images` are those that migrated, with their IDs.
+    that was begun last, `images` are those that migrated, with their IDs; `back_to` is the revision that a rollback
+    goes to, 0 for a deploy.
     """
 
     request: Request
@@ -46,14 +61,16 @@ class DeployState:
     ran: list[Step] = field(default_factory=list)
     stage: Stage = Stage.BEFORE
     images: dict[str, str] = field(default_factory=dict)
+    back_to: int = 0
 
     def interrupted(self, signum: int) -> Interrupted:
         """What still runs, in which state the app is, and how to pick it up."""
-        why = "resumes where it was" if self.plan else ""
+        why = "" if self.plan is None else "rolls back again" if self.back_to else "resumes where it was"
         if self._watched() is not None:
             why += "; shipit logs --follow shows the running migration"
         message = "interrupted" if self.plan else "interrupted before anything changed"
-        hint = deploy_again(self.request.tag, why=why)
+        again = rollback_again(self.back_to, why=why) if self.back_to else None
+        hint = again or deploy_again(self.request.tag, why=why)
         return Interrupted(message, signum=signum, hint=hint, states=self.left())
 
     def left(self) -> tuple[State, ...]:
@@ -105,3 +122,25 @@ class DeployState:
             return ObjectAbsent(what, instead=found.tag or "another deploy")
         named = step.ref._replace(name=found.name).title
         return ObjectLeft(named, Leftover.RUNNING if is_active(found) else Leftover.ENDED)
+
+
+@contextmanager
+def telling_states(state: DeployState) -> Iterator[None]:
+    """Whatever ends the deploy meanwhile says in which state it leaves things."""
+    try:
+        yield
+    except Stopped as stop:
+        if stop.again:
+            raise
+        raise state.interrupted(stop.signum) from stop
+    except LockLost as lost:
+        raise Busy(lost.message, hint=lost.hint, states=state.left()) from lost
+    except (UpgradeFailed, AfterFailed) as error:
+        error.states = (*error.states, *state.not_run())
+        raise
+    except (MigrationFailed, MigrationTimedOut, Busy) as error:
+        error.states = (*state.looked_at(error.states), *state.not_run())
+        raise
+    except (Unknown, HelmFailed) as error:  # past prepare nothing is a refusal
+        states = (*state.looked_at(error.states), *state.not_run()) if error.states else state.left()
+        raise Unknown(error.message, hint=error.hint, states=states, details=error.details) from error

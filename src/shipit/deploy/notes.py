@@ -9,24 +9,33 @@ from shipit.deploy.timing import LAST_LOOK
 from shipit.errors import Busy, HelmFailed, Unknown
 from shipit.events import Emit, Warned
 from shipit.lock import Lease, UpgradeRecord, UpgradeState
-from shipit.model import Plan, SeenRevisions, World, slow_digest
+from shipit.model import MigrationsRun, Plan, SeenRevisions, World, slow_digest
 
 
 @dataclass(slots=True)
 class Notes:
-    """The upgrade of a plan, as it is noted: `record` is what was noted last, or will be first."""
+    """The upgrade of a plan, or the rollback, as it is noted: `record` is what was noted last, or will be first."""
 
     lease: Lease
     record: UpgradeRecord
     emit: Emit
 
+    def migrating(self, plan: Plan) -> None:
+        """Before the first step starts: the upgrade of before stays noted as it is. Raises as `Lease.note`."""
+        migrations = self.record.migrations.with_steps(plan, plan.before)
+        found = self.lease.found
+        if found is not None and migrations != self.record.migrations and not counts_anew(plan, found):
+            self.lease.note(replace(found, migrations=migrations))
+        self.record = replace(self.record, migrations=migrations)
+
     def begun(self, plan: Plan) -> None:
         """Before helm starts. Raises as `Lease.note`."""
-        self.record = record_of(plan, UpgradeState.BEGUN, self.record.seen)
+        self.record = record_of(plan, UpgradeState.BEGUN, self.record.seen, self.record.migrations)
         self.lease.note(self.record)
 
     def applied(self, plan: Plan) -> None:
         """The revision was made; where helm waited for its pods, they were ready."""
+        migrations = self.record.migrations.with_steps(plan, plan.later)
         seen = self.record.seen
         if (
             plan.handover is not None and plan.deployed in seen.ready
@@ -34,7 +43,7 @@ class Notes:
             seen = seen.with_ready(plan.rollback_revision)
         if plan.helm_waits:
             seen = seen.with_ready(self.record.revision)
-        self._end(replace(self.record, state=UpgradeState.APPLIED, seen=seen))
+        self._end(replace(self.record, state=UpgradeState.APPLIED, seen=seen, migrations=migrations))
 
     def ready(self) -> None:
         """All that the rollout waits for was seen to be ready."""
@@ -62,8 +71,9 @@ class Notes:
         self._end(replace(self.record, state=state, seen=seen, first_install_owed=owed))
 
     def settled(self) -> None:
-        """All is done."""
-        self._end(replace(self.record, state=UpgradeState.SETTLED, first_install_owed=False))
+        """All is done; a rollback has done nothing of what an install owes."""
+        owed = self.record.first_install_owed and not self.record.tag
+        self._end(replace(self.record, state=UpgradeState.SETTLED, first_install_owed=owed))
 
     def _end(self, record: UpgradeRecord) -> None:
         """What has ended so is not undone by a note that can't be written."""
@@ -76,10 +86,20 @@ class Notes:
             self.emit(Warned(f"the end of this deploy could not be noted on its lock: {error.message}"))
 
 
-def record_of(plan: Plan, state: UpgradeState, seen: SeenRevisions) -> UpgradeRecord:
+def first_notes(plan: Plan, seen: SeenRevisions, lease: Lease, emit: Emit) -> Notes:
+    """What a plan will note, with what earlier deploys have noted of the release."""
+    found = lease.found
+    known = found.migrations if found is not None and not counts_anew(plan, found) else MigrationsRun()
+    migrations = known.counted_from(plan.revision)
+    return Notes(lease, record_of(plan, UpgradeState.BEGUN, seen, migrations), emit)
+
+
+def record_of(
+    plan: Plan, state: UpgradeState, seen: SeenRevisions, migrations: MigrationsRun
+) -> UpgradeRecord:
     """The plan's upgrade, as it is noted on the lock."""
     return UpgradeRecord(
-        plan.tag,
+        "" if plan.back_to else plan.tag,
         plan.revision,
         plan.digest,
         plan.situation.install,
@@ -91,6 +111,7 @@ def record_of(plan: Plan, state: UpgradeState, seen: SeenRevisions) -> UpgradeRe
         inputs=slow_digest(plan.inputs, plan.run),
         seen=seen,
         charts=plan.charts,
+        migrations=migrations,
     )
 
 
@@ -98,9 +119,7 @@ def counts_anew(plan: Plan, found: UpgradeRecord | None) -> bool:
     """Whether the release was uninstalled since the last deploy: then revisions count anew, and no Job of before says
     anything about this release.
     """
-    if found is None:
-        return False
-    return found.revision > plan.revision or (found.made and found.revision == plan.revision)
+    return found is not None and found.outlived(plan.revision)
 
 
 def after_a_failure(plan: Plan, world: World) -> UpgradeState:

@@ -22,25 +22,15 @@ def recover_pending_release(
 ) -> None:
     """Remove the pending revision by the UID of the object that holds it, if its helm is dead; only ever called under the lock.
 
-    `found` is the upgrade that an earlier deploy had noted: its helm is certainly gone when that deploy is `dead`, else once its
-    revision is older than helm's timeout. Somebody else's helm gets longer, and is alive as long as a Job of its hooks
-    is. Raises Busy for one that may be alive. `helm rollback` would free the release too, but change the app before its
+    Raises Busy for one that may be alive. `helm rollback` would free the release too, but change the app before its
     migration.
     """
-    history = world.helm.history()
-    if not history or not history[-1].pending:
+    left = left_pending(request, world, found, dead=dead)
+    if left is None:
         return
-    newest = history[-1]
-    kind = world.helm.storage
-    stored = world.cluster.find(
-        "v1", kind, request.namespace, f"owner=helm,name={request.release},version={newest.number}"
-    )
-    ours = found is not None and found.owed and _is_ours(newest, found, request, world)
-    patience = request.spec.timeout * (1 if ours else ANOTHERS)
-    if not stored or not (ours and dead):
-        _refuse_living(newest, stored, patience, request, world)
-    meta = stored[0]["metadata"]
-    ref = Ref("v1", kind, request.namespace, meta["name"])
+    newest, stored = left
+    meta = stored["metadata"]
+    ref = Ref("v1", world.helm.storage, request.namespace, meta["name"])
     try:
         world.cluster.delete(
             ref, uid=meta["uid"], version=meta.get("resourceVersion", ""), propagation="Background"
@@ -57,6 +47,30 @@ def recover_pending_release(
             )
         )
     )
+
+
+def left_pending(
+    request: Request, world: World, found: UpgradeRecord | None, *, dead: bool
+) -> tuple[Revision, Json] | None:
+    """The newest revision and what stores it, where a helm that is dead has left it pending.
+
+    `found` is the upgrade that an earlier deploy had noted: its helm is certainly gone when that deploy is `dead`, else once its
+    revision is older than helm's timeout. Somebody else's helm gets longer, and is alive as long as a Job of its hooks
+    is. Raises Busy for one that may be alive.
+    """
+    history = world.helm.history()
+    if not history or not history[-1].pending:
+        return None
+    newest = history[-1]
+    kind = world.helm.storage
+    stored = world.cluster.find(
+        "v1", kind, request.namespace, f"owner=helm,name={request.release},version={newest.number}"
+    )
+    ours = found is not None and found.owed and _is_ours(newest, found, request, world)
+    patience = request.spec.timeout * (1 if ours else ANOTHERS)
+    if not stored or not (ours and dead):
+        _refuse_living(newest, stored, patience, request, world)
+    return newest, stored[0]
 
 
 def _refuse_living(

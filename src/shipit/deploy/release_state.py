@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shipit.deploy.timing import LAST_LOOK
 from shipit.errors import Busy, HelmFailed, ShipitError, Unknown
-from shipit.hints import Hint, deploy_again, helm
+from shipit.hints import Hint, helm
 from shipit.model import Plan, Revision, World
 from shipit.states import (
     AppMovedOn,
@@ -13,6 +13,7 @@ from shipit.states import (
     HandoverOnly,
     NotRolledBack,
     RevisionPending,
+    RollbackLeft,
     State,
 )
 
@@ -44,9 +45,11 @@ def where_it_stands(plan: Plan, world: World) -> tuple[State, ...]:
     if newest.pending:
         return (plan.ran_before, RevisionPending(newest.number, newest.status, plan.timeout))
     if newest.number > plan.revision and not _is_our_rollback(newest, plan):
-        return (plan.ran_before, AppMovedOn(plan.tag, plan.revision, newest.number))
+        return (plan.ran_before, AppMovedOn(plan.goal, plan.revision, newest.number))
     if plan.handover is not None and newest.number < plan.revision:
         return (plan.ran_before, HandoverOnly(newest.number, newest.status))
+    if plan.back_to:
+        return (plan.ran_before, RollbackLeft(plan.back_to, newest.number, newest.status))
     return (plan.ran_before, NotRolledBack(newest.number, newest.status))
 
 
@@ -56,12 +59,18 @@ def _is_our_rollback(newest: Revision, plan: Plan) -> bool:
     return ours and newest.description.startswith("Rollback")
 
 
+def starts_over(plan: Plan, newest: int) -> Hint:
+    """The same command, once somebody else has made the revision `newest`."""
+    why = "" if plan.back_to else ", migration included"
+    return plan.again(why=f"starts over on top of revision {newest}{why}")
+
+
 def moved_on(plan: Plan, newest: int) -> Busy:
     """Somebody has made a revision since ours was applied."""
     return Busy(
         f"someone else moved the release meanwhile: revision {newest} instead of {plan.revision}",
-        hint=deploy_again(plan.tag, why=f"starts over on top of revision {newest}, migration included"),
-        states=(AppMovedOn(plan.tag, plan.revision, newest),),
+        hint=starts_over(plan, newest),
+        states=(AppMovedOn(plan.goal, plan.revision, newest),),
     )
 
 
@@ -74,7 +83,7 @@ def check_still_ours(plan: Plan, world: World, *, certain: bool = False) -> None
             return
         raise Unknown(
             f"whether someone else moved the release meanwhile is not known: {error.message}",
-            hint=deploy_again(plan.tag, why="continues with what comes after the upgrade"),
+            hint=plan.again(why=f"continues with what comes after the {plan.operation}"),
             states=(plan.app_after,),
             details=error.details,
         ) from error

@@ -11,28 +11,19 @@ from shipit.deploy.rollout import Rollout
 from shipit.deploy.timing import LAST_LOOK
 from shipit.errors import HelmFailed
 from shipit.events import Emit, StepChanged
-from shipit.hints import NO_HINT, Hint, helm
+from shipit.hints import NO_HINT, Hint, shipit
 from shipit.model import Plan, SeenRevisions, World
+from shipit.plan import newest_good
 from shipit.states import NotRolledBack, RollbackFailed, RolledBack, State
 
 
 def rollback_revision(plan: Plan, seen: SeenRevisions) -> int:
-    """The revision to go back to, 0 for none: the newest whose pods were seen ready, else the newest that was deployed
-    and on which no deploy failed. Helm calls one `deployed` before its pods are ready, and one that never got ready too.
-    """
-    if plan.situation.install:
+    """The revision to go back to when the upgrade fails, 0 for none."""
+    if plan.situation.install or plan.back_to:
         return 0
     if plan.handover is not None:
         return plan.rollback_revision  # those before it list the migration's Job
-    gone = max((each.number for each in plan.history if each.status == "uninstalled"), default=0)
-    there = [
-        each.number
-        for each in plan.history
-        if each.status in ("deployed", "superseded") and gone < each.number < plan.revision
-    ]
-    ready = [number for number in there if number in seen.ready]
-    calm = [number for number in there if number not in seen.failed]
-    return max(ready or calm, default=0)
+    return newest_good(plan.history, plan.revision, seen)
 
 
 def roll_back_or_stay(
@@ -75,10 +66,10 @@ def way_back(plan: Plan, states: tuple[State, ...]) -> Hint:
     failed = next((state for state in states if isinstance(state, NotRolledBack)), None)
     if failed is None or plan.rollback_revision in (0, failed.revision):
         return NO_HINT
-    return helm(
-        "rollback", plan.release, str(plan.rollback_revision), "--no-hooks", namespace=plan.namespace,
+    return shipit(
+        *("rollback", str(plan.rollback_revision)),
         why="applies the manifest of that revision again; the database stays as it is",
-    )  # fmt: skip
+    )
 
 
 def what_next(plan: Plan, hint: Hint, states: tuple[State, ...]) -> Hint:

@@ -12,7 +12,7 @@ from shipit.deploy.timing import MOVED_LOOK_EVERY, ROLLOUT_LOOK_EVERY
 from shipit.diagnosis import Finding
 from shipit.errors import Busy, Unknown, UpgradeFailed
 from shipit.events import Emit, StepChanged
-from shipit.hints import deploy_again, kubectl
+from shipit.hints import kubectl
 from shipit.model import Plan, World
 from shipit.states import RolloutLeft
 
@@ -53,7 +53,7 @@ def _failure(rollout: Rollout, finding: Finding | None, rolling_back: Callable[[
     late = "" if finding else f" within {plan.timeout:g} s"
     pods = kubectl("get", "pods", namespace=plan.namespace)
     return UpgradeFailed(
-        f"the app of {plan.tag} did not become ready{late}: {reason}",
+        f"the app of {plan.goal} did not become ready{late}: {reason}",
         hint=what_next(plan, (found.hint if found else pods) or pods, states),
         states=states,
         details=logs,
@@ -82,8 +82,8 @@ def _waited(rollout: Rollout, plan: Plan, world: World) -> tuple[bool, Finding |
 def _unknown(rollout: Rollout) -> Unknown:
     plan = rollout.plan
     return Unknown(
-        f"whether the app of {plan.tag} is ready is not known: {rollout.blind}",
-        hint=deploy_again(plan.tag, why="looks again"),
+        f"whether the app of {plan.goal} is ready is not known: {rollout.blind}",
+        hint=plan.again(why="looks again"),
         states=(plan.app_after, RolloutLeft()),
     )
 

@@ -10,11 +10,11 @@ from shipit.config import Request
 from shipit.deploy.definitions import install_definitions
 from shipit.deploy.delete_policies import apply_delete_policies, delete_old_copies, make_way, may_still_run
 from shipit.deploy.existing import clear_stale, refuse_kept, refuse_others, refuse_running, tell_disowned
-from shipit.deploy.interrupted import DeployState, Stage
+from shipit.deploy.interrupted import DeployState, Stage, telling_states
 from shipit.deploy.kept_hooks import kept_hooks
 from shipit.deploy.left_running import finish_running
 from shipit.deploy.live import look_at_live
-from shipit.deploy.notes import Notes, after_a_failure, counts_anew, record_of
+from shipit.deploy.notes import Notes, after_a_failure, counts_anew, first_notes
 from shipit.deploy.pending_release import recover_pending_release
 from shipit.deploy.recognition import as_found
 from shipit.deploy.release_state import check_still_ours
@@ -24,18 +24,15 @@ from shipit.deploy.upgrade import refuse_moved, upgrade, warn_of_moved_tag
 from shipit.errors import (
     AfterFailed,
     AlreadyExists,
-    Busy,
-    HelmFailed,
     MigrationFailed,
     MigrationTimedOut,
     ShipitError,
     Stopped,
-    Unknown,
     UpgradeFailed,
     refusing,
 )
 from shipit.events import Emit, StepChanged, Warned
-from shipit.lock import Lease, LockLost, LockRecord, UpgradeState, fenced, lease_ref
+from shipit.lock import Lease, LockRecord, UpgradeState, fenced, lease_ref
 from shipit.model import Plan, Ref, Step, StepResult, World
 from shipit.plan import prepare, with_charts
 from shipit.states import DefinitionsInstalled
@@ -55,27 +52,12 @@ def deploy(request: Request, world: World, emit: Emit) -> Deployed:
     Raises the error of `errors.py` that says how it ended otherwise; `Interrupted` says what still runs.
     """
     state = DeployState(request, world)
-    try:
+    with telling_states(state):
         ensure_namespace(request, world, emit)
         record = LockRecord(request.run, request.tag, request.identity)
         ref = lease_ref(request.namespace, request.release)
         with lock.held(world, ref, record, emit, wait=request.lock_wait) as lease:
             return _deploy(request, fenced(world, lease), lease, state, emit)
-    except Stopped as stop:
-        if stop.again:
-            raise
-        raise state.interrupted(stop.signum) from stop
-    except LockLost as lost:
-        raise Busy(lost.message, hint=lost.hint, states=state.left()) from lost
-    except (UpgradeFailed, AfterFailed) as error:
-        error.states = (*error.states, *state.not_run())
-        raise
-    except (MigrationFailed, MigrationTimedOut, Busy) as error:
-        error.states = (*state.looked_at(error.states), *state.not_run())
-        raise
-    except (Unknown, HelmFailed) as error:  # past prepare nothing is a refusal
-        states = (*state.looked_at(error.states), *state.not_run()) if error.states else state.left()
-        raise Unknown(error.message, hint=error.hint, states=states, details=error.details) from error
 
 
 def _deploy(request: Request, world: World, lease: Lease, state: DeployState, emit: Emit) -> Deployed:
@@ -92,7 +74,7 @@ def _deploy(request: Request, world: World, lease: Lease, state: DeployState, em
         emit(StepChanged(name, "skipped", "--skip-migration"))
     for each in plan.left_out:
         emit(StepChanged(each.name, "skipped", each.reason))
-    notes = Notes(lease, record_of(plan, UpgradeState.BEGUN, seen), emit)
+    notes = first_notes(plan, seen, lease, emit)
     if plan.resumed:
         notes.record = replace(notes.record, state=UpgradeState.APPLIED)
         emit(Warned(f"an earlier deploy of {plan.tag} upgraded the app and died: finishing what it left"))
@@ -102,8 +84,9 @@ def _deploy(request: Request, world: World, lease: Lease, state: DeployState, em
             tell_disowned(plan, world, emit)
         state.images = dict(images_run_before(plan, world))
     else:
-        plan = _migrate_and_upgrade(plan, world, notes, state, emit)
-    _finish(plan, world, notes, state, emit)
+        _make_room(plan, world, notes, state, emit)
+        plan = run_and_apply(plan, world, notes, state, emit)
+    finish(plan, world, notes, state, emit)
     return Deployed(plan.tag, plan.revision)
 
 
@@ -130,9 +113,19 @@ def _prepare_with_definitions(
         raise
 
 
-def _migrate_and_upgrade(plan: Plan, world: World, notes: Notes, state: DeployState, emit: Emit) -> Plan:
-    """What comes before, then the upgrade; the lock says how far we are for whoever comes after us. The plan as it was
-    carried out.
+def _make_room(plan: Plan, world: World, notes: Notes, state: DeployState, emit: Emit) -> None:
+    """What earlier deploys left has ended, and is away where it is not this deploy's."""
+    finish_running(plan, world, state, emit)
+    lease = notes.lease
+    anew = counts_anew(plan, lease.found)
+    clear_stale(plan, world, emit, anew=anew)
+    if anew:
+        lease.note(None)
+
+
+def run_and_apply(plan: Plan, world: World, notes: Notes, state: DeployState, emit: Emit) -> Plan:
+    """What comes before, then the upgrade or the rollback; the lock says how far we are for whoever comes after us. The
+    plan as it was carried out.
     """
 
     def note(begun: Plan) -> None:
@@ -140,14 +133,9 @@ def _migrate_and_upgrade(plan: Plan, world: World, notes: Notes, state: DeploySt
         plan = state.plan = begun
         notes.begun(plan)
 
-    finish_running(plan, world, state, emit)
-    lease = notes.lease
-    anew = counts_anew(plan, lease.found)
-    clear_stale(plan, world, emit, anew=anew)
-    if anew:
-        lease.note(None)
+    notes.migrating(plan)
     results = run_all(plan.before, plan, world, state, emit)
-    lease.prove()
+    notes.lease.prove()
     refuse_moved(plan, world, emit)
     note(plan)
     state.stage = Stage.UPGRADE
@@ -167,7 +155,7 @@ def _migrate_and_upgrade(plan: Plan, world: World, notes: Notes, state: DeploySt
     return plan
 
 
-def _finish(plan: Plan, world: World, notes: Notes, state: DeployState, emit: Emit) -> None:
+def finish(plan: Plan, world: World, notes: Notes, state: DeployState, emit: Emit) -> None:
     """What comes once the upgrade is applied: what runs during it, the rollout where helm did not wait for it, what runs
     after it. Once all is done or something has failed nothing is owed any more, but what an install does.
     """

@@ -26,7 +26,7 @@ from shipit.errors import (
     Unknown,
 )
 from shipit.events import Emit, JobChanged, MigrationResult, StepChanged, Warned
-from shipit.hints import Hint, deploy_again, kubectl, shipit
+from shipit.hints import Hint, kubectl, shipit
 from shipit.model import Job, JobOrPod, Json, Plan, Step, StepResult, World, get_job_or_pod, pods_of, uid_of
 from shipit.plan import mask_secrets_taken
 from shipit.states import Leftover, ObjectLeft, StepOutcome
@@ -81,7 +81,7 @@ def _run(step: Step, plan: Plan, world: World, emit: Emit) -> StepResult:
 def _accepted(step: Step, found: JobOrPod, plan: Plan, world: World, emit: Emit) -> StepResult:
     """What an earlier try of this deploy has done isn't done again."""
     if isinstance(found, Job) and (doubt := diagnose(Observation(found))):
-        emit(Warned(doubt.reason, hint=deploy_again(plan.tag, "--rerun", why="runs it again all the same")))
+        emit(Warned(doubt.reason, hint=plan.again("--rerun", why="runs it again all the same")))
     state = found.state if isinstance(found, Job) else "complete"
     emit(JobChanged(step.name, step.ref.name, state, succeeded=1))
     reason = "an earlier attempt of this deploy completed it"
@@ -135,7 +135,7 @@ def _create(step: Step, plan: Plan, world: World) -> Json:
     except ApiError as error:
         raise Unknown(
             f"whether {step.ref.title} was created is not known: {error.message}",
-            hint=deploy_again(plan.tag, why="checks the state and resumes"),
+            hint=plan.again(why="checks the state and resumes"),
             states=app,
         ) from error
 
@@ -226,10 +226,10 @@ def _failure(step: Step, plan: Plan, result: StepResult) -> ShipitError:
 def _next(step: Step, plan: Plan, result: StepResult) -> Hint:
     """What to type next: where it still runs, wait for it; else what the reason asks for, or its log."""
     if result.leftover is Leftover.RUNNING and result.outcome is StepOutcome.TIMED_OUT:
-        why = f"waits until it has ended; then deploy {plan.tag} again to continue"
+        why = f"waits until it has ended; then {'roll back' if plan.back_to else f'deploy {plan.tag}'} again to continue"
         return shipit("logs", step.ref.name, "--follow", why=why) if step.ref.kind == "Job" else _log(step)
     if result.leftover is Leftover.SUSPENDED:
-        return deploy_again(plan.tag, "--replace-running", why="deletes it and runs it again")
+        return plan.again("--replace-running", why="deletes it and runs it again")
     return result.hint or _log(step)
 
 

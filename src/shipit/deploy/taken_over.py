@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from shipit.errors import ApiError, Conflict, Unknown
-from shipit.hints import deploy_again
 from shipit.model import Cluster, Plan, Ref, World
 from shipit.plan import kept_by_helm
 
@@ -20,7 +19,7 @@ def keep_taken_over(plan: Plan, world: World) -> None:
             raise Unknown(
                 f"the upgrade was not started: {ref} becomes a hook's, and whether it is marked for Helm to leave it is "
                 f"not known: {error.message}",
-                hint=deploy_again(plan.tag, why="continues with the upgrade"),
+                hint=plan.again(why="continues with the upgrade"),
                 states=(plan.ran_before, plan.app_before),
             ) from error
 

@@ -1,4 +1,4 @@
-"""`helm upgrade` of the frozen chart, the rollout that it causes, and the way back when that fails."""
+"""`helm upgrade` of the frozen chart, or `helm rollback`: the rollout that it causes, and the way back when that fails."""
 
 from __future__ import annotations
 
@@ -7,15 +7,22 @@ from dataclasses import replace
 from pathlib import Path
 
 from shipit.deploy.helm_run import HelmOutcome, run_helm
-from shipit.deploy.release_state import moved_on, newest_number, newest_revision, see_history
+from shipit.deploy.release_state import (
+    moved_on,
+    newest_number,
+    newest_revision,
+    see_history,
+    starts_over,
+)
 from shipit.deploy.rollback import roll_back_or_stay, what_next
 from shipit.deploy.rollout import Rollout, newest_pods
 from shipit.deploy.taken_over import keep_taken_over
 from shipit.deploy.timing import ROLLOUT_LOOK_WITHIN, WEBHOOK_PAUSE
 from shipit.errors import ApiError, Busy, HelmFailed, Unknown, UpgradeFailed
 from shipit.events import Emit, StepChanged, Warned
-from shipit.hints import advice, deploy_again
-from shipit.model import Plan, World
+from shipit.hints import advice
+from shipit.model import HelmProcess, Plan, World
+from shipit.plan import ROLLBACK_TO
 
 
 def upgrade(plan: Plan, world: World, emit: Emit, note: Callable[[Plan], None]) -> Plan:
@@ -55,45 +62,51 @@ def _once_more(plan: Plan, world: World) -> Plan | None:
 
 
 def _run(plan: Plan, world: World, emit: Emit) -> tuple[HelmOutcome, Rollout | None]:
-    emit(StepChanged("upgrade", "started", f"helm upgrade to {plan.tag}", plan.timeout))
+    emit(StepChanged(plan.operation, "started", f"helm {plan.operation} to {plan.goal}", plan.timeout))
     rollout = Rollout.of_helm(plan, world, emit) if plan.helm_waits else None
-    outcome = run_helm(
-        lambda: world.helm.upgrade(
-            plan.chart,
-            plan.values,
-            timeout=plan.timeout,
-            wait=plan.helm_waits,
-            description=f"shipit deploy of {plan.tag}",
-        ),
-        plan,
-        world,
-        emit,
-        rollout,
-    )
+    outcome = run_helm(lambda: _start(plan, world), plan, world, emit, rollout)
     if outcome.code == 0 and rollout is not None:
         outcome = replace(outcome, finding=rollout.settle())
     return outcome, rollout
 
 
+def _start(plan: Plan, world: World) -> HelmProcess:
+    """What comes of a chart that brings a revision back is described as Helm describes a rollback: by that it is known
+    to be one.
+    """
+    if plan.helm_rolls_back:
+        return world.helm.rollback(plan.back_to, timeout=plan.timeout, wait=plan.helm_waits)
+    return world.helm.upgrade(
+        plan.chart,
+        plan.values,
+        timeout=plan.timeout,
+        wait=plan.helm_waits,
+        description=f"{ROLLBACK_TO}{plan.back_to}" if plan.back_to else f"shipit deploy of {plan.tag}",
+        restores=bool(plan.back_to),
+    )
+
+
 def refuse_moved(plan: Plan, world: World, emit: Emit) -> None:
     """The release is as it was when it was rendered. Raises Busy."""
+    doing = "rollback" if plan.back_to else "upgrade"
     try:
         newest = newest_number(world)
     except HelmFailed as error:
         raise Unknown(
-            "the upgrade was not started: whether someone else moved the release meanwhile is not known: "
+            f"the {doing} was not started: whether someone else moved the release meanwhile is not known: "
             f"{error.message}",
-            hint=deploy_again(plan.tag, why="continues with the upgrade"),
+            hint=plan.again(why=f"continues with the {doing}"),
             states=(plan.ran_before, plan.app_before),
             details=error.details,
         ) from error
     if newest == plan.base_revision:
         return
     message = f"someone else moved the release meanwhile: revision {newest} instead of {plan.base_revision}"
-    emit(StepChanged("upgrade", "failed", message))
+    emit(StepChanged(plan.operation, "failed", message))
+    what = f"rollback to revision {plan.back_to}" if plan.back_to else f"upgrade to {plan.tag}"
     raise Busy(
-        f"{message}; the upgrade to {plan.tag} was not started",
-        hint=deploy_again(plan.tag, why=f"starts over on top of revision {newest}, migration included"),
+        f"{message}; the {what} was not started",
+        hint=starts_over(plan, newest),
         states=(plan.ran_before,),
     )
 
@@ -138,18 +151,19 @@ def _check_made(plan: Plan, world: World, emit: Emit) -> None:
     if newest is None or newest.status != "deployed":
         state = f"revision {newest.number} is {newest.status}" if newest else "there is no revision"
         raise Unknown(f"helm succeeded, but {state}", hint=see_history(plan))
-    emit(StepChanged("upgrade", "done", f"revision {newest.number}"))
+    emit(StepChanged(plan.operation, "done", f"revision {newest.number}"))
 
 
 def _failed(
     plan: Plan, rollout: Rollout | None, outcome: HelmOutcome, world: World, emit: Emit
 ) -> UpgradeFailed:
     """Say why, from the cluster where the rollout failed, else from helm; then roll back where it is asked for."""
-    emit(StepChanged("upgrade", "failed", outcome.reason))
+    emit(StepChanged(plan.operation, "failed", outcome.reason))
     logs = rollout.app_logs() if rollout is not None and outcome.finding else ()
     states = roll_back_or_stay(plan, world, emit)
+    what = f"rollback to revision {plan.back_to}" if plan.back_to else f"upgrade to {plan.tag}"
     return UpgradeFailed(
-        f"the upgrade to {plan.tag} failed: {outcome.reason}",
+        f"the {what} failed: {outcome.reason}",
         hint=what_next(plan, outcome.hint, states) or see_history(plan),
         states=states,
         details=(*logs, *outcome.details),

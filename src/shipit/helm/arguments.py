@@ -26,6 +26,8 @@ _LONG_AGO = "2020-01-01T00:00:00Z"
 _NOT_RENDERING = (Use.WAITING, Use.IDENTITY)
 _OF_UPGRADES = ("--reuse-values", "--reset-values", "--reset-then-reuse-values", "--hide-notes")
 """Flags that `helm template` doesn't have."""
+_OF_ROLLBACKS = ("--force", "--force-conflicts", "--force-replace", "--history-max", "--wait-for-jobs")
+"""Flags for upgrades that `helm rollback` has too, and with which alone it can do what they did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,11 +180,14 @@ def upgrade_args(
     timeout: float,
     wait: bool,
     description: str = "",
+    restores: bool = False,
 ) -> list[str]:
-    """Apply a frozen chart; without `values` the live revision keeps its own, and its labels."""
+    """Apply a frozen chart; without `values` the live revision keeps its own, and its labels. `restores`: the values
+    are all that an earlier revision had, and no others are laid over them.
+    """
     uses = (Use.CLUSTER, Use.UPGRADE, Use.VALUES)
     given = [flag for flag in helm_flags if flag.use in uses]
-    if values is None:
+    if values is None or restores:
         given = [flag for flag in given if flag.use is not Use.VALUES and flag.name not in ("--labels", "-l")]
     return [
         "upgrade",
@@ -193,6 +198,7 @@ def upgrade_args(
         f"--timeout={_seconds(timeout)}",
         *([f"--description={description}"] if description else []),
         *_where(target),
+        *(["--reset-values"] if restores else []),
         *(values.below if values else ["--reuse-values"]),
         *_words(given),
         *(values.above if values else []),
@@ -202,15 +208,16 @@ def upgrade_args(
 
 
 def rollback_args(
-    target: Target, helm_flags: Sequence[HelmFlag], revision: int, *, timeout: float
+    target: Target, helm_flags: Sequence[HelmFlag], revision: int, *, timeout: float, wait: bool = True
 ) -> list[str]:
     return [
         "rollback",
         "--no-hooks",
-        _wait(helm_flags),
+        *([_wait(helm_flags)] if wait else []),
         f"--timeout={_seconds(timeout)}",
         *_where(target),
         *_of_cluster(helm_flags),
+        *_words(flag for flag in helm_flags if flag.name in _OF_ROLLBACKS),
         target.release,
         str(revision),
     ]
@@ -228,10 +235,10 @@ def history_args(target: Target, helm_flags: Sequence[HelmFlag]) -> list[str]:
 
 
 def get_args(target: Target, helm_flags: Sequence[HelmFlag], what: str, revision: int) -> list[str]:
-    """`what` is `manifest` or `hooks`."""
+    """`what` is `manifest` or `hooks`, and with arguments of its own `values` or `metadata`."""
     return [
         "get",
-        what,
+        *what.split(),
         f"--revision={revision}",
         *_where(target),
         *_of_cluster(helm_flags),

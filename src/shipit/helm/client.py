@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from shipit.chart import rendered_of
+from shipit.chart import rendered_of, split, stored_hooks
 from shipit.config import HelmFlag, switched_on
 from shipit.errors import HelmFailed, Refused
 from shipit.helm import arguments, responses, stderr
@@ -20,7 +20,7 @@ from shipit.helm.process import Command, Process
 from shipit.helm.storage import storage_of
 from shipit.helm.values import ValueFlags, value_flags
 from shipit.hints import Hint, advice, kubectl
-from shipit.model import ChartFiles, HelmExit, HelmVersion, Rendered, Revision, Storage, Values
+from shipit.model import ChartFiles, HelmExit, HelmVersion, Json, Rendered, Revision, Storage, Values
 
 BINARY_VARIABLE = "SHIPIT_HELM"
 READ_WITHIN = 120.0
@@ -71,12 +71,7 @@ class HelmCli:
     def render(self, chart: str, values: Values) -> Rendered:
         args = self._render_args(chart, values)
         doing = f"rendering release {self._target.release}"
-        found = responses.rendered(self._read(args, doing, chart=chart))
-        return replace(
-            found,
-            force_conflicts=switched_on(self._helm_flags, "--force-conflicts"),
-            force_replace=any(switched_on(self._helm_flags, name) for name in ("--force", "--force-replace")),
-        )
+        return self._forced(responses.rendered(self._read(args, doing, chart=chart)))
 
     def _render_args(self, chart: str, values: Values) -> list[str]:
         return arguments.render_args(self._target, self._charts.flags_for(chart), chart, self._flags(values))
@@ -143,8 +138,26 @@ class HelmCli:
     def hooks(self, revision: int) -> str:
         return self._get("hooks", revision)
 
+    def stored(self, revision: int) -> Rendered:
+        hooks = stored_hooks(split(self.hooks(revision), self._target.namespace))
+        found = Rendered(self.manifest(revision), hooks, revision, install=False, server_side=False)
+        if self.version >= arguments.STRATEGIES:
+            method = self._json("metadata --output=json", revision).get("applyMethod")
+            found = replace(found, server_side=method == "ssa")
+        return self._forced(found)
+
+    def values(self, revision: int, *, chart_too: bool) -> Json:
+        return self._json("values --output=json" + (" --all" if chart_too else ""), revision)
+
     def upgrade(
-        self, chart: Path, values: Values | None, *, timeout: float, wait: bool, description: str = ""
+        self,
+        chart: Path,
+        values: Values | None,
+        *,
+        timeout: float,
+        wait: bool,
+        description: str = "",
+        restores: bool = False,
     ) -> Process:
         args = arguments.upgrade_args(
             self._target,
@@ -154,11 +167,24 @@ class HelmCli:
             timeout=timeout,
             wait=wait,
             description=description,
+            restores=restores,
         )
         return self._start(args)
 
-    def rollback(self, revision: int, *, timeout: float) -> Process:
-        return self._start(arguments.rollback_args(self._target, self._helm_flags, revision, timeout=timeout))
+    def rollback(self, revision: int, *, timeout: float, wait: bool = True) -> Process:
+        args = arguments.rollback_args(self._target, self._helm_flags, revision, timeout=timeout, wait=wait)
+        return self._start(args)
+
+    def _forced(self, found: Rendered) -> Rendered:
+        """With what `helm_args` say of other people's changes."""
+        return replace(
+            found,
+            force_conflicts=switched_on(self._helm_flags, "--force-conflicts"),
+            force_replace=any(switched_on(self._helm_flags, name) for name in ("--force", "--force-replace")),
+        )
+
+    def _json(self, what: str, revision: int) -> Json:
+        return responses.table(self._get(what, revision), what.partition(" ")[0])
 
     def _flags(self, values: Values) -> ValueFlags:
         """The upgrade finds again what was written for the rendering."""
@@ -170,7 +196,7 @@ class HelmCli:
 
     def _get(self, what: str, revision: int) -> str:
         args = arguments.get_args(self._target, self._helm_flags, what, revision)
-        return self._read(args, f"reading the {what} of revision {revision}")
+        return self._read(args, f"reading the {what.partition(' ')[0]} of revision {revision}")
 
     def _start(self, args: list[str]) -> Process:
         self._before_each()

@@ -48,6 +48,11 @@ def rendered(text: str) -> Rendered:
     )
 
 
+def table(text: str, what: str) -> Json:
+    """`helm get values` or `metadata` as JSON; empty for the `null` that Helm prints for no values."""
+    return _object(_decoded(text, what) or {}, what)
+
+
 def history(text: str) -> tuple[Revision, ...]:
     """`helm history --output=json`, oldest first."""
     lines = _decoded(text, "history")

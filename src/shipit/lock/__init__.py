@@ -10,5 +10,6 @@ from shipit.lock.record import (
     deployer_of,
     holder_of,
     lease_ref,
+    record_of,
 )
 from shipit.lock.take import VERBS, held, unlock

@@ -101,16 +101,31 @@ class _Helm:
     def hooks(self, revision: int) -> str:
         return self.inner.hooks(revision)
 
+    def stored(self, revision: int) -> Rendered:
+        return self.inner.stored(revision)
+
+    def values(self, revision: int, *, chart_too: bool) -> Json:
+        return self.inner.values(revision, chart_too=chart_too)
+
     def upgrade(
-        self, chart: Path, values: Values | None, *, timeout: float, wait: bool, description: str = ""
+        self,
+        chart: Path,
+        values: Values | None,
+        *,
+        timeout: float,
+        wait: bool,
+        description: str = "",
+        restores: bool = False,
     ) -> HelmProcess:
         self.lease.prove()
-        started = self.inner.upgrade(chart, values, timeout=timeout, wait=wait, description=description)
+        started = self.inner.upgrade(
+            chart, values, timeout=timeout, wait=wait, description=description, restores=restores
+        )
         return _kept_alive(started, self.lease)
 
-    def rollback(self, revision: int, *, timeout: float) -> HelmProcess:
+    def rollback(self, revision: int, *, timeout: float, wait: bool = True) -> HelmProcess:
         self.lease.prove()
-        return _kept_alive(self.inner.rollback(revision, timeout=timeout), self.lease)
+        return _kept_alive(self.inner.rollback(revision, timeout=timeout, wait=wait), self.lease)
 
 
 def _kept_alive(process: HelmProcess, lease: Lease) -> HelmProcess:

@@ -12,6 +12,8 @@ from shipit.hints import kubectl
 from shipit.model import (
     Identity,
     Json,
+    MigrationRun,
+    MigrationsRun,
     Ref,
     SeenRevisions,
     as_int,
@@ -29,11 +31,11 @@ HELM_ENDS = 20.0
 when it has heard nothing for LEASE_DURATION, and gets 15 s to end."""
 SEEMS_DEAD = 60.0
 """Seconds after its last renewal from which the holder of another release's lock doesn't count, where clocks differ."""
-NOTE_VERSION = 4
+NOTE_VERSION = 5
 """The form in which an upgrade is noted. Version 1 had no number, and three booleans instead of the state; version 2 no
 inputs, and nothing of what was seen of revisions: helm had always waited for the pods of one that was APPLIED, but for a
-first install's. Version 3 named no charts. A shipit that knows an older version refuses this one: it may owe what that
-shipit knows nothing of.
+first install's; version 3 no charts; version 4 not which migrations had run. A shipit that knows an older version refuses
+this one: it may owe what that shipit knows nothing of.
 """
 _PREFIX = "shipit/"
 _UPGRADE = _PREFIX + "progress"
@@ -62,8 +64,9 @@ class UpgradeRecord:
     upgrade was begun before, and interrupted. `handover`: the live manifest without the migration is made a revision
     of its own first. `first_install_owed`: what runs after the first install has not succeeded yet; that outlives the
     upgrade itself. `inputs` is what it was rendered from, as a slow digest that is salted with its `run`. `seen` is what
-    this deploy and those before it have seen of the release's revisions. `charts` are the archives it was rendered from,
-    each with its digest.
+    this deploy and those before it have seen of the release's revisions, `migrations` are those that they have run.
+    `charts` are the archives it was rendered from, each with its digest. The tag of a rollback is "": no deploy takes it
+    for its own.
     """
 
     tag: str
@@ -78,6 +81,7 @@ class UpgradeRecord:
     inputs: str = ""
     seen: SeenRevisions = field(default_factory=SeenRevisions)
     charts: tuple[str, ...] = ()
+    migrations: MigrationsRun = field(default_factory=MigrationsRun)
 
     def is_made_from(self, inputs: str) -> bool:
         """Whether it was rendered from these inputs; of one noted by an earlier version that is not known."""
@@ -102,6 +106,10 @@ class UpgradeRecord:
     def made(self) -> bool:
         """Whether its revision was made."""
         return self.state in (UpgradeState.APPLIED, UpgradeState.SETTLED)
+
+    def outlived(self, revision: int) -> bool:
+        """Whether the release was uninstalled since, for its next revision is that one: revisions count anew."""
+        return self.revision > revision or (self.made and self.revision == revision)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,12 +195,14 @@ def _upgrade_of(text: str, body: Json) -> UpgradeRecord:
         version = note.pop("version", 1)
         if version == 1:
             note = _from_version_1(note)
-        if version in (1, 2, 3, NOTE_VERSION):
-            seen = _seen_of(note.get("seen") or {})
-            charts = tuple(map(str, note.get("charts") or ()))
-            return UpgradeRecord(
-                **note | {"state": UpgradeState(note["state"]), "seen": seen, "charts": charts}
-            )
+        if version in range(1, NOTE_VERSION + 1):
+            own = {
+                "state": UpgradeState(note["state"]),
+                "seen": _seen_of(note.get("seen") or {}),
+                "charts": tuple(map(str, note.get("charts") or ())),
+                "migrations": _migrations_of(note.get("migrations") or {}),
+            }
+            return UpgradeRecord(**note | own)
         problem = (
             f"was written by a newer shipit (format {version}, this one knows {NOTE_VERSION}): upgrade shipit"
         )
@@ -214,6 +224,12 @@ def _seen_of(note: Json) -> SeenRevisions:
         if note
         else SeenRevisions()
     )
+
+
+def _migrations_of(note: Json) -> MigrationsRun:
+    if not note:
+        return MigrationsRun()
+    return MigrationsRun(int(note["since"]), tuple(MigrationRun(**each) for each in note["ran"]))
 
 
 def _from_version_1(note: Json) -> Json:

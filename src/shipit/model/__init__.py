@@ -3,6 +3,8 @@
 from shipit.model.deploy import (
     Identity,
     LeftOut,
+    MigrationRun,
+    MigrationsRun,
     Phase,
     Plan,
     SeenRevisions,

@@ -10,16 +10,25 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
-from shipit.hints import NO_HINT, Hint
+from shipit.hints import NO_HINT, Hint, deploy_again, rollback_again
 from shipit.model.fingerprint import UNKNOWN, Fingerprint
 from shipit.model.helm import Hook, Revision, Values
 from shipit.model.kubernetes import Json, Ref, Resource
-from shipit.states import AppUntouched, AppUpgraded, BeforeUpgrade, Leftover, StepOutcome
+from shipit.states import (
+    AppUntouched,
+    AppUpgraded,
+    BeforeRollback,
+    BeforeUpgrade,
+    Leftover,
+    RolledBack,
+    StepOutcome,
+)
 
 Phase = Literal["before", "during", "after"]
 """When a step runs: before the upgrade; once it is applied, before its pods are waited for; once they are ready."""
 
 SEEN_KEPT = 40
+RUNS_KEPT = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +139,40 @@ def _with(known: tuple[int, ...], more: tuple[int, ...]) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class MigrationRun:
+    """A migration that a deploy began, or had done before, by the name of its step; `revision` is the one that the
+    deploy was to make.
+    """
+
+    revision: int
+    tag: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.tag} (revision {self.revision})"
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationsRun:
+    """Which migrations deploys have begun: all of them from that of revision `since` on, 0 when nothing is known."""
+
+    since: int = 0
+    ran: tuple[MigrationRun, ...] = ()
+
+    def counted_from(self, revision: int) -> MigrationsRun:
+        """The same, from now on complete: the next deploy makes that revision."""
+        return self if self.since else replace(self, since=revision)
+
+    def with_steps(self, plan: Plan, steps: tuple[Step, ...]) -> MigrationsRun:
+        """With the migrations among these steps of a plan. The oldest are forgotten, and known to be."""
+        more = [MigrationRun(plan.revision, plan.tag, step.name) for step in steps if step.migration]
+        ran = tuple(dict.fromkeys((*self.ran, *more)))
+        lost = ran[:-RUNS_KEPT]
+        since = max([self.since, *(each.revision + 1 for each in lost)])
+        return MigrationsRun(since, ran[-RUNS_KEPT:])
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that can be known before anything changes.
 
@@ -146,6 +189,8 @@ class Plan:
     wait for the pods: something runs `during` the upgrade, and shipit waits for them afterwards. `definitions` are what
     the chart's `crds/` bring and the cluster doesn't have yet: as long as they are missing, the plan is what could be
     known without them. `charts` are the archives that it was rendered from, each with its digest.
+    `back_to` is the revision that a rollback brings back, 0 for a deploy; `helm_rolls_back` where
+    helm itself can, else `chart` holds what can be brought back of it.
     """
 
     release: str
@@ -180,8 +225,25 @@ class Plan:
     skipped: tuple[str, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     definitions: tuple[Resource, ...] = ()
+    back_to: int = 0
+    helm_rolls_back: bool = False
     inputs: str = field(default="", repr=False)
     charts: tuple[str, ...] = ()
+
+    @property
+    def operation(self) -> Literal["upgrade", "rollback"]:
+        return "rollback" if self.back_to else "upgrade"
+
+    @property
+    def goal(self) -> str:
+        """What runs when all went well: the tag, or the revision that is brought back."""
+        return f"revision {self.back_to}" if self.back_to else self.tag
+
+    def again(self, *flags: str, why: str = "") -> Hint:
+        """The same command once more; `flags` are a deploy's."""
+        if self.back_to:
+            return rollback_again(self.back_to, why=why)
+        return deploy_again(self.tag, *flags, why=why)
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -213,15 +275,17 @@ class Plan:
         return self.situation.oldest_accepted_revision or self.revision
 
     @property
-    def app_before(self) -> AppUntouched | AppUpgraded:
+    def app_before(self) -> AppUntouched | AppUpgraded | RolledBack:
         """The app as long as this deploy has started no upgrade: an earlier try of it may have done that."""
         return self.app_after if self.resumed else AppUntouched(self.base_revision)
 
     @property
-    def app_after(self) -> AppUpgraded:
+    def app_after(self) -> AppUpgraded | RolledBack:
+        if self.back_to:
+            return RolledBack(self.back_to)
         return AppUpgraded(self.tag, self.revision)
 
-    def app_at(self, step: Step) -> AppUntouched | AppUpgraded:
+    def app_at(self, step: Step) -> AppUntouched | AppUpgraded | RolledBack:
         """The app while that step runs."""
         return self.app_before if step.phase == "before" else self.app_after
 
@@ -232,8 +296,10 @@ class Plan:
         return self.rollback_on_failure is True or (bool(self.rollback_on_failure) and not migrated)
 
     @property
-    def ran_before(self) -> BeforeUpgrade:
-        """What is done once the upgrade may be started."""
+    def ran_before(self) -> BeforeUpgrade | BeforeRollback:
+        """What is done once helm may be started."""
+        if self.back_to:
+            return BeforeRollback.HOOKS if self.before else BeforeRollback.NOTHING
         if any(step.migration for step in self.before):
             return BeforeUpgrade.MIGRATION
         return BeforeUpgrade.HOOKS if self.before else BeforeUpgrade.NOTHING

@@ -92,16 +92,30 @@ class Helm(Protocol):
     def hooks(self, revision: int) -> str:
         """The hooks stored with a revision, as documents like the manifest's."""
 
+    def stored(self, revision: int) -> Rendered:
+        """A revision with its hooks as it is stored, and in the way in which a rollback to it would be applied."""
+
+    def values(self, revision: int, *, chart_too: bool) -> Json:
+        """The values that a revision was given, and with `chart_too` those of its chart below them."""
+
     def upgrade(
-        self, chart: Path, values: Values | None, *, timeout: float, wait: bool, description: str = ""
+        self,
+        chart: Path,
+        values: Values | None,
+        *,
+        timeout: float,
+        wait: bool,
+        description: str = "",
+        restores: bool = False,
     ) -> HelmProcess:
         """Start `helm upgrade --install --no-hooks` of a frozen chart. Never with Helm's own rollback flags.
 
-        Without values the live revision keeps its own: for a handover.
+        Without values the live revision keeps its own: for a handover. `restores`: with these and no others, for they
+        are an earlier revision's.
         """
 
-    def rollback(self, revision: int, *, timeout: float) -> HelmProcess:
-        """Start `helm rollback --no-hooks --wait`."""
+    def rollback(self, revision: int, *, timeout: float, wait: bool = True) -> HelmProcess:
+        """Start `helm rollback --no-hooks`, with `--wait` where helm is to wait for the pods."""
 
 
 class Changes(Protocol):

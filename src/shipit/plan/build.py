@@ -58,7 +58,8 @@ def build_plan(request: Request, world: World, rendering: ReleaseRendering, chos
     revision = situation.revision + (1 if handover else 0)
     known = fingerprints(selected, rendered.hooks, inputs, request.namespace)
     steps = [
-        (one, _step(one, request, revision, known_by)) for one, known_by in zip(selected, known, strict=True)
+        (one, step_of(one, request, revision, known_by))
+        for one, known_by in zip(selected, known, strict=True)
     ]
     kept = [step for one, step in steps if not (request.skip_migration and one.migration)]
     named = digest(app)
@@ -132,7 +133,8 @@ def _handover(
     return freeze_live((*rest, *hooks), folder, chart=live.chart, app_version=live.app_version)
 
 
-def _step(one: SelectedObject, request: Request, revision: int, known_by: Fingerprint) -> Step:
+def step_of(one: SelectedObject, request: Request, revision: int, known_by: Fingerprint) -> Step:
+    """An object as it is run, for the upgrade or rollback that makes that revision."""
     retries = one.spec.backoff_limit if one.migration else None
     body = as_created(one.body, retries) if one.kind == "Job" else one.body
     manifest = with_metadata(

@@ -49,7 +49,7 @@ def prepare(request: Request, world: World, found: UpgradeRecord | None, emit: E
             situation = _situation(request, world, rendering, found)
             plan = build_plan(request, world, rendering, choose(request, world, rendering, situation))
         plan = keep_own_objects(plan, rendering, world)
-        plan = _check(plan, world, rendering, Preflight(emit, warns=request.spec.preflight == "warn"))
+        plan = check(plan, world, rendering, Preflight(emit, warns=request.spec.preflight == "warn"))
     emit(StepChanged("prepare", "done", summary(plan)))
     return plan
 
@@ -155,7 +155,8 @@ def rehearse(plan: Plan, world: World, rendering: ReleaseRendering, preflight: P
         rehearse_app(world.cluster, plan, rendering.live, rendering.rendered, Preflight(preflight.emit))
 
 
-def _check(plan: Plan, world: World, rendering: ReleaseRendering, preflight: Preflight) -> Plan:
+def check(plan: Plan, world: World, rendering: ReleaseRendering, preflight: Preflight) -> Plan:
+    """All that can be refused of a plan, and is worth a warning. Raises Refused."""
     if plan.definitions:  # all of it is told once they are there
         preflight = replace(preflight, emit=_unheard)
     check_permissions(world.cluster, plan, world.helm.storage, preflight)

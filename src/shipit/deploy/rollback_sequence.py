@@ -1,0 +1,77 @@
+"""`shipit rollback`, top to bottom."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from shipit import lock
+from shipit.config import Request
+from shipit.deploy.existing import refuse_kept, refuse_others, refuse_running
+from shipit.deploy.interrupted import DeployState, telling_states
+from shipit.deploy.live import look_at_live
+from shipit.deploy.notes import first_notes
+from shipit.deploy.pending_release import left_pending, recover_pending_release
+from shipit.deploy.recognition import as_found
+from shipit.deploy.release_state import newest_number
+from shipit.deploy.sequence import Deployed, finish, run_and_apply
+from shipit.errors import refusing
+from shipit.events import Emit, Warned
+from shipit.lock import Lease, LockRecord, fenced, lease_ref
+from shipit.model import Plan, World
+from shipit.plan import WayBack, lists_migrations, prepare_rollback
+
+
+def roll_back_to(request: Request, way: WayBack, world: World, emit: Emit) -> Deployed:
+    """Bring back the revision that was looked for: its hooks run around it, its rollout is waited for, no migration runs.
+
+    Raises the error of `errors.py` that says how it ended otherwise; `Interrupted` says what still runs.
+    """
+    state = DeployState(request, world, back_to=way.revision)
+    why = request.identity.message or f"rollback to revision {way.revision}"
+    with telling_states(state):
+        record = LockRecord(request.run, "", replace(request.identity, message=why))
+        ref = lease_ref(request.namespace, request.release)
+        with lock.held(world, ref, record, emit, wait=request.lock_wait) as lease:
+            return _roll_back(request, way, fenced(world, lease), lease, state=state, emit=emit)
+
+
+def _roll_back(
+    request: Request, way: WayBack, world: World, lease: Lease, *, state: DeployState, emit: Emit
+) -> Deployed:
+    plan = _prepare(request, way, world, lease, emit)
+    plan, seen = look_at_live(plan, lease.found, world)
+    state.plan = plan
+    notes = first_notes(plan, seen, lease, emit)
+    plan = run_and_apply(plan, world, notes, state, emit)
+    finish(plan, world, notes, state, emit)
+    return Deployed(plan.tag, plan.revision)
+
+
+def _prepare(request: Request, way: WayBack, world: World, lease: Lease, emit: Emit) -> Plan:
+    """The plan, once nothing stands in its way. Raises Refused or Busy."""
+    with refusing():
+        way = _from_pending(request, way, world, lease, emit)
+        plan = as_found(prepare_rollback(request, way, world, lease.found, emit), world)
+        refuse_others(plan, world)
+        refuse_running(plan, world)
+        refuse_kept(plan, world)
+    return plan
+
+
+def _from_pending(request: Request, way: WayBack, world: World, lease: Lease, emit: Emit) -> WayBack:
+    """Helm rolls back from a revision that a dead helm has left pending, too: and it alone says what of the app may be
+    half done. Where Helm can't, or has to upgrade, that revision is removed first.
+    """
+    left = left_pending(request, world, lease.found, dead=lease.helm_is_gone)
+    if left is None:
+        return way
+    newest, _ = left
+    if newest.status == "pending-install" or lists_migrations(request, way.revision, world):
+        recover_pending_release(request, world, lease.found, emit, dead=lease.helm_is_gone)
+        return replace(way, base=newest_number(world))
+    emit(
+        Warned(
+            f"a helm that died has left revision {newest.number} {newest.status}: helm rolls back from there"
+        )
+    )
+    return way
