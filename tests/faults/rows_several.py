@@ -8,27 +8,13 @@ from collections.abc import Callable, Sequence
 from tests.faults.attempt import Attempt
 from tests.faults.case import CREATE_JOB, HELM_STORES, WRITE_LEASE, case, ended_with
 from tests.faults.judge import Findings
-from tests.faults.ledger import migration, script
 from tests.faults.rules import Call, Lose, Record, Rule
 from tests.faults.scene import Scene
+from tests.faults.three import NAMES, three_migrations
 
 FAULT = "kill -9 in a deploy with two migrations before its upgrade and one after"
 LOST = "the answer lost to the creation of the second of three migrations"
 FIRST = "kill -9 in a first install whose migrations run before and during it"
-NAMES = ("expand", "backfill", "contract")
-
-
-def _three(scene: Scene, *, keys: Sequence[str] = ("", "", 'phase = "after"')) -> None:
-    """In the file's order, which is not that of their names."""
-    scene.project.without_template("migrate")
-    for name in NAMES:
-        scene.project.template(name, migration(scene.ledger, script(), name=name))
-    tables = (
-        f'[[migration]]\ntemplate = "templates/{name}.yaml"\n{more}\n'
-        for name, more in zip(NAMES, keys, strict=True)
-    )
-    scene.project.configure("", "set = { replicas = 0 }", "".join(tables))
-    scene.jobs = ("migrate", *NAMES)
 
 
 def _ran_once_each(scene: Scene, findings: Findings, names: Sequence[str] = NAMES) -> None:
@@ -95,7 +81,7 @@ def _register(name: str) -> None:
     before, request, nth, where = POINTS[name]
 
     def play(scene: Scene, findings: Findings) -> None:
-        _three(scene)
+        three_migrations(scene)
         attempts: list[Attempt] = []
 
         def kill(_: Record) -> None:
@@ -113,7 +99,7 @@ for _name in POINTS:
 
 @case("lost/several-second", LOST, "ABCDEFGHI")
 def the_second_creation_is_not_answered(scene: Scene, findings: Findings) -> None:
-    _three(scene)
+    three_migrations(scene)
     rule = Rule(Lose(), *CREATE_JOB, nth=2, where=_real)
     attempt = scene.start("v2", rules=[rule])
     scene.end(attempt)
@@ -127,7 +113,7 @@ def the_second_creation_is_not_answered(scene: Scene, findings: Findings) -> Non
 def killed_once_a_first_install_is_applied(scene: Scene, findings: Findings) -> None:
     """What the first install runs during it is still owed, although it would run before any upgrade."""
     later = 'first_install = "during"'
-    _three(scene, keys=("", later, 'first_install = "skip"'))
+    three_migrations(scene, keys=("", later, 'first_install = "skip"'))
     attempts: list[Attempt] = []
     rule = Rule(Call(after=lambda _: attempts[0].kill(), cut=True), *WRITE_LEASE, where=_applied)
     attempts.append(scene.start("v1", rules=[rule]))

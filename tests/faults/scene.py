@@ -53,8 +53,8 @@ class Scene:
         self.lines = lines
         self.project.template("migrate", migration(self.ledger, body, **parts))
 
-    def configure(self, migration: str = "", release: str = "") -> None:
-        self.project.configure(migration, f"set = {{ replicas = {self._replicas} }}\n{release}")
+    def configure(self, migration: str = "", release: str = "", rest: str = "") -> None:
+        self.project.configure(migration, f"set = {{ replicas = {self._replicas} }}\n{release}", rest)
 
     def sibling(self, release: str) -> Scene:
         """Another release in the same namespace, with a migration and a ledger of its own."""

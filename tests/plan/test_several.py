@@ -215,6 +215,10 @@ def test_two_hooks_of_one_name_may_follow_each_other_in_different_events_only() 
     refuse_same_names(
         found(MigrationSpec(), hooks=(hook("db", "pre-upgrade,post-upgrade"),)).objects, (), "shop"
     )
+    late = migration("db", template="", job="db", first_install="during")
+    owed = found(late, hooks=(pre, hook("db", "pre-install")), owed=True)
+    assert ran(owed) == ["during db", "during db"]
+    refuse_same_names(owed.objects, (), "shop")
     other = Hook("db", "Job", "shop/templates/other.yaml", text(name="db"), ("pre-upgrade",))
     with pytest.raises(Refused, match="2 migrations are called Job db"):
         refuse_same_names(found(MigrationSpec(), hooks=(pre, other)).objects, (), "shop")

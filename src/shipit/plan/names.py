@@ -6,6 +6,7 @@ import hashlib
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import combinations
 
 from shipit.chart import delete_policies, generated_name, ref_of
 from shipit.errors import Refused
@@ -44,20 +45,25 @@ def refuse_same_names(objects: Sequence[SelectedObject], hooks: Sequence[Hook], 
 
     A chart's own `hooks` may follow each other under one name in different events, as under Helm. Raises Refused.
     """
-    for number, one in enumerate(objects):
-        for other in objects[:number]:
-            if ref_of(one.body, namespace) != ref_of(other.body, namespace):
-                continue
-            together = one.phase == other.phase
-            if one.candidate.runs and (together or not (one.hook and other.hook)):
-                raise same_name(f"{one.kind} {one.candidate.name}", [_origin(other), _origin(one)])
-            if together and one.turn == other.turn and not {one.hook, other.hook} <= {*hooks}:
-                raise Refused(
-                    f"two migrations turn on {one.kind} {one.candidate.name}, each with other values",
-                    hint=advice(
-                        "give both the same values and set under [[migration]], or each a name of its own"
-                    ),
-                )
+    for one, other in combinations(objects, 2):
+        if ref_of(one.body, namespace) != ref_of(other.body, namespace) or _follow(one.hook, other.hook):
+            continue
+        if one.candidate.runs:
+            raise same_name(f"{one.kind} {one.candidate.name}", [_origin(one), _origin(other)])
+        if one.turn == other.turn and not {one.hook, other.hook} <= {*hooks}:
+            raise Refused(
+                f"two migrations turn on {one.kind} {one.candidate.name}, each with other values",
+                hint=advice(
+                    "give both the same values and set under [[migration]], or each a name of its own"
+                ),
+            )
+
+
+def _follow(one: Hook | None, other: Hook | None) -> bool:
+    """One hook of two events, or two hooks that have none in common."""
+    if one is None or other is None:
+        return False
+    return one == other or not {*one.events} & {*other.events}
 
 
 def _origin(one: SelectedObject) -> str:

@@ -21,6 +21,20 @@ from shipit.plan.refusals import refuse_shared, unclear
 
 
 @dataclass(frozen=True, slots=True)
+class Due:
+    """The events of hooks that are run: those of this operation, `now`, and those that an install still owes."""
+
+    now: tuple[str, ...]
+    owed: tuple[str, ...] = ()
+
+    def runs(self, hook: Hook) -> bool:
+        return not {*self.now, *self.owed}.isdisjoint(hook.events)
+
+    def runs_now(self, hook: Hook) -> bool:
+        return not set(self.now).isdisjoint(hook.events)
+
+
+@dataclass(frozen=True, slots=True)
 class Pick:
     """What a `[migration]` runs in this operation.
 
@@ -70,7 +84,7 @@ def picks_of(
     specs: Sequence[MigrationSpec],
     own: Sequence[Rendering | None],
     release: Rendering,
-    due: Callable[[MigrationSpec], frozenset[str]],
+    due: Callable[[MigrationSpec], Due],
 ) -> tuple[Pick, ...]:
     """What each means, in their order; one that names nothing means what no other does.
 
@@ -91,7 +105,7 @@ def pick(
     spec: MigrationSpec,
     own: Rendering | None,
     release: Rendering,
-    due: frozenset[str],
+    due: Due,
     others: Sequence[Candidate] = (),
 ) -> Pick:
     """Raises Refused when it isn't clear what is meant. `due` are the events of hooks that it runs."""
@@ -112,12 +126,13 @@ def pick(
     return _with_own(picked, list(zip(ours, same, strict=True)), due)
 
 
-def _pick(spec: MigrationSpec, found: Sequence[Candidate], there: Rendering, due: frozenset[str]) -> Pick:
+def _pick(spec: MigrationSpec, found: Sequence[Candidate], there: Rendering, due: Due) -> Pick:
     """Each hook is meant, and each Job of a template that is named; elsewhere, and of what `job` picks, there is one."""
-    hooks = tuple(one for one in found if one.hook and due & set(one.hook.events))
+    hooks = tuple(one for one in found if one.hook and due.runs(one.hook))
     plain = tuple(one for one in found if not one.hook)
-    if spec.job and len(hooks) + len(plain) > 1:
-        raise unclear(spec, (*hooks, *plain), there)
+    now = tuple(one for one in hooks if one.hook and due.runs_now(one.hook))
+    if spec.job and len(now) + len(plain) > 1:
+        raise unclear(spec, (*now, *plain), there)
     if spec.template and not all(one.source for one in hooks):
         hooks = _only(spec, hooks, there)
     if hooks and (spec.picks or not spec.renders_alone):
@@ -152,10 +167,10 @@ def _called(name: str, found: Sequence[Candidate]) -> tuple[Candidate, ...]:
     return exact or ending or tuple(one for one in found if one.stem == name)
 
 
-def _with_own(picked: Pick, pairs: Sequence[tuple[Candidate, Candidate | None]], due: frozenset[str]) -> Pick:
+def _with_own(picked: Pick, pairs: Sequence[tuple[Candidate, Candidate | None]], due: Due) -> Pick:
     """With what its own rendering has beside it, and without what the release's holds of all that."""
     chosen = (*picked.hooks, *picked.jobs)
-    hooks = [(one, same) for one, same in pairs if chosen and one.hook and due & set(one.hook.events)]
+    hooks = [(one, same) for one, same in pairs if chosen and one.hook and due.runs(one.hook)]
     support = tuple(one for one, same in hooks if not one.runs and _needed(one, same, chosen))
     return replace(
         picked,

@@ -14,7 +14,7 @@ from shipit.errors import Refused
 from shipit.hints import advice
 from shipit.model import Hook, Json, LeftOut, Phase, Resource, Situation
 from shipit.plan.candidates import Candidate, Rendering, of_hook
-from shipit.plan.picks import Pick, picks_of
+from shipit.plan.picks import Due, Pick, picks_of
 
 START_WITHIN = MigrationSpec().start_timeout
 PHASES: tuple[Phase, ...] = ("before", "during", "after")
@@ -89,7 +89,7 @@ def select_objects(
 
     Raises Refused with the candidates listed when it isn't clear what is meant.
     """
-    picks = picks_of(specs, own, release, lambda spec: frozenset(_events(spec, situation)))
+    picks = picks_of(specs, own, release, lambda spec: _due(spec, situation))
     taken = [one for each in picks for one in each.of_the_release]
     plain = (one for turn, each in enumerate(picks, 1) for one in _plain(each, situation, turn))
     return Selection(
@@ -118,14 +118,14 @@ def chosen_phase(spec: MigrationSpec, situation: Situation) -> Phase | Literal["
     return (first and spec.first_install) or spec.phase or None
 
 
-def _events(spec: MigrationSpec, situation: Situation) -> tuple[str, ...]:
-    """The events of hooks of this operation; then those that an install still owes: what it had not run before it."""
+def _due(spec: MigrationSpec, situation: Situation) -> Due:
+    """What an install still owes is what it had not run before it."""
     operation = "install" if situation.install else "upgrade"
-    due = (f"pre-{operation}", f"post-{operation}")
+    now = (f"pre-{operation}", f"post-{operation}")
     if situation.install or not situation.first_install_owed:
-        return due
+        return Due(now)
     late = chosen_phase(spec, situation) in ("during", "after")
-    return (*due, *(("pre-install",) if late else ()), "post-install")
+    return Due(now, ("pre-install", "post-install") if late else ("post-install",))
 
 
 def _hooks(
@@ -162,15 +162,13 @@ def _occurrences(
             mine, one = by_hook.get(hook, (None, None))
             spec = mine.spec if mine else MigrationSpec()
             phase, chosen = phase_of(spec, situation, event), chosen_phase(spec, situation)
-            due = _events(spec, situation)
-            if event not in due or phase == "skip" or (hook in seen and (chosen or event in due[2:])):
+            due = _due(spec, situation)
+            once = chosen or event in due.owed
+            if event not in (*due.now, *due.owed) or phase == "skip" or (once and hook in seen):
                 continue
             seen.add(hook)
-            if mine and one:
-                name, found, lent = mine.name_of(one), one, spec
-            else:
-                found, lent = of_hook(hook), _unnamed(specs)
-                name = found.label
+            found = one or of_hook(hook)
+            name, lent = (mine.name_of(found), spec) if mine else (found.label, _unnamed(specs))
             yield SelectedObject(name, found, phase, lent, bool(mine), by_hook=not chosen, turn=turn)
 
 
