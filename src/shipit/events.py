@@ -117,6 +117,72 @@ class RolloutChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """Something that a deploy would do. `action` is run, attach, accept, create, replace, keep (the app's own object
+    serves), skip, or upgrade, handover, install, for what is Helm's or the cluster's. `when` is before, upgrade, during
+    or after. `object` is `Job shop-migrate`, `manifest` its YAML, of a Secret without its values.
+    """
+
+    name: str
+    action: str
+    when: str
+    object: str = ""
+    timeout: float | None = None
+    start_timeout: float | None = None
+    reason: str = ""
+    manifest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectChange:
+    """What becomes of one object of the release's manifest. `action` is create, change, delete or keep.
+
+    `lines` begin with `+`, `-` or a blank, as in a unified diff, or with `@` where some are left out.
+    """
+
+    action: str
+    object: str
+    namespace: str
+    template: str
+    lines: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HandChange:
+    """A field of a live object that is not as the live revision's manifest says; `field` is "" for all of it."""
+
+    object: str
+    field: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What a deploy would do. `reasons` say why it has something to do, and are empty when it hasn't.
+
+    `base_revision` is the live one, 0 for none. `unchanged` objects are not among `changes`. `deleted` is what of
+    earlier deploys goes; `volatile` names what the chart renders anew each time, where that is known; `until` is when a
+    saved plan expires.
+    """
+
+    TYPE: ClassVar[str] = "plan"
+    release: str
+    namespace: str
+    tag: str
+    revision: int
+    base_revision: int
+    reasons: tuple[str, ...]
+    steps: tuple[PlannedStep, ...]
+    changes: tuple[ObjectChange, ...]
+    unchanged: int
+    deleted: tuple[str, ...] = ()
+    by_hand: tuple[HandChange, ...] = ()
+    volatile: tuple[str, ...] = ()
+    until: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Warned:
     TYPE: ClassVar[str] = "warning"
     message: str
@@ -161,6 +227,7 @@ Event = (
     | JobChanged
     | PodChanged
     | RolloutChanged
+    | Planned
     | Warned
     | Failed
     | Ended

@@ -150,6 +150,8 @@ def test_a_report_that_can_not_be_written_is_told_and_changes_nothing(
         (("deploy", "v1", "-n", "x"), "got an unexpected argument: v1", "shipit deploy --help"),
         (("deploy", "--tag", "v1", "v2"), "got unexpected extra argument(s) (v2)", "shipit deploy --help"),
         ((*DEPLOY, "--tmeout", "5m"), "no such option: --tmeout", "shipit deploy --help"),
+        (("plan",), "missing option '--tag' / '-t'", "shipit plan --help"),
+        (("plan", "show"), "missing argument 'FILE'", "shipit plan show --help"),
         (("inti",), "no such command 'inti'", "shipit --help"),
     ],
 )
@@ -161,6 +163,80 @@ def test_a_command_line_that_is_not_understood_is_told_like_any_other_error(
     assert first.startswith("error: ")
     assert message in first
     assert (following, why) == (f"next: {command}", "      shows how it is used")
+
+
+PLAN = {
+    "version": 1, "created": "2026-11-29T12:00:00Z", "expires": "2026-11-29T14:00:00Z", "salt": "x",
+    "release": "shop", "namespace": "shop", "context": "prod-eu", "deployed": 1, "newest": 1, "live": "x",
+    "options": {"tag": "v1", "environment": "prod", "values": ["prod.yaml"], "set": ["a=1"]},
+    "inputs": {}, "steps": [], "objects": [],
+    "shown": {
+        "release": "shop", "namespace": "shop", "tag": "v1", "revision": 2, "base_revision": 1, "reasons": ["it is new"],
+        "steps": [], "changes": [], "unchanged": 1,
+    },
+    "warnings": [{"message": "think of the night shift"}],
+}  # fmt: skip
+
+
+def test_a_saved_plan_is_shown_without_a_cluster(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "plan.json").write_text(json.dumps(PLAN))
+    assert cli.run(["plan", "show", "plan.json", "-o", "plain"]) == 0
+    shown = capsys.readouterr().out
+    assert "shop v1: revision 2, after revision 1" in shown
+    assert "think of the night shift" in shown
+    assert "good until 2026-11-29 14:00:00 UTC" in shown
+    assert cli.run(["plan", "show", "plan.json", "-o", "json"]) == 0
+    types = [json.loads(line)["type"] for line in capsys.readouterr().out.splitlines()]
+    assert types == ["plan", "warning", "result"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (("--tag", "v2"), "--tag"),
+        (("--env", "staging"), "--env"),
+        (("-n", "elsewhere"), "--namespace"),
+        (("-f", "other.yaml"), "--values"),
+        (("--set", "a=2"), "--set"),
+        (("--set-string", "a=1"), "--set-string"),
+        (("--timeout", "1h"), "--timeout"),
+        (("--upgrade-timeout", "1h"), "--upgrade-timeout"),
+        (("--preflight", "warn"), "--preflight"),
+        (("--skip-migration",), "--skip-migration"),
+        (("--rerun",), "--rerun"),
+        (("--replace-running",), "--replace-running"),
+    ],
+)
+def test_beside_a_plan_no_flag_may_say_otherwise(
+    folder: Path, capsys: pytest.CaptureFixture[str], flags: tuple[str, ...], named: str
+) -> None:
+    (folder / "plan.json").write_text(json.dumps(PLAN))
+    assert cli.run(["deploy", "--plan", "plan.json", *flags, "-o", "plain"]) == 2
+    assert f"{named} says otherwise than the plan plan.json" in capsys.readouterr().err
+
+
+def test_what_a_plan_says_itself_may_be_said_beside_it(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It goes on to the configuration, which has no such environment."""
+    (folder / "plan.json").write_text(json.dumps(PLAN))
+    same = (
+        "--tag",
+        "v1",
+        "--env",
+        "prod",
+        "-f",
+        "prod.yaml",
+        "--set",
+        "a=1",
+        "--lock-wait",
+        "1m",
+        "-m",
+        "why",
+    )
+    for flags in (same, ()):
+        assert cli.run(["deploy", "--plan", "plan.json", *flags, "-o", "plain"]) == 2
+        assert '--env "prod": no such environment' in capsys.readouterr().err
 
 
 def python(*argv: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -183,7 +259,7 @@ finally:
 
 
 @pytest.mark.parametrize(
-    "argv", [("--help",), ("--version",), ("deploy", "--help"), ("logs", "-h"), ("schema",)]
+    "argv", [("--help",), ("--version",), ("deploy", "--help"), ("plan", "-h"), ("logs", "-h"), ("schema",)]
 )
 def test_help_and_version_load_neither_kubernetes_nor_sh(tmp_path: Path, argv: tuple[str, ...]) -> None:
     ran = python("-c", LOADED, *argv, folder=tmp_path)

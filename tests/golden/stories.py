@@ -9,9 +9,13 @@ from shipit.events import (
     Ended,
     Event,
     Failed,
+    HandChange,
     JobChanged,
     LogLine,
     MigrationResult,
+    ObjectChange,
+    Planned,
+    PlannedStep,
     PodChanged,
     RolloutChanged,
     Started,
@@ -235,6 +239,57 @@ HOSTILE: Story = [
     (5, Ended("migration_failed", 4, "shop", "shop-prod", "v2", 0, 5.0)),
 ]
 
+PLAN: Story = [
+    (0, Started("plan", "r-4f2a", "shop", "shop-prod", "v2", "prod-eu", "4.1.0")),
+    (0, StepChanged("prepare", "started", "rendering shop with v2")),
+    (1.2, StepChanged("prepare", "done", "before the upgrade: migrate")),
+    (
+        1.2,
+        Planned(
+            release="shop",
+            namespace="shop-prod",
+            tag="v2",
+            revision=13,
+            base_revision=12,
+            reasons=("the live tag is v1",),
+            steps=(
+                PlannedStep(
+                    "migrate", "run", "before", "Job shop-migrate", 900.0, 300.0,
+                    manifest="apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: shop-migrate\n",
+                ),
+                PlannedStep("upgrade", "upgrade", "upgrade", timeout=300.0, reason="waits for the pods"),
+                PlannedStep("smoke", "attach", "after", "Job smoke", 60.0, 30.0, "it runs"),
+                PlannedStep("seed", "skip", "before", reason="it is made on installs only"),
+            ),
+            changes=(
+                ObjectChange(
+                    "change", "Deployment shop", "shop-prod", "shop/templates/app.yaml",
+                    ("@9 unchanged lines", "     - image: shop:v1", "-    replicas: 1", "+    replicas: 2"),
+                ),
+                ObjectChange(
+                    "change", "Secret db", "shop-prod", "shop/templates/db.yaml",
+                    ("-  password: '*** (the old value)'", "+  password: '*** (the new value)'"),
+                ),
+                ObjectChange(
+                    "create", "ConfigMap new", "shop-prod", "shop/templates/new.yaml",
+                    ("+data:", "+  odd: \x1b[31m::error::not ours [bold]", "+  ##[group]"),
+                ),
+                ObjectChange("delete", "Service old", "shop-prod", "shop/templates/old.yaml"),
+                ObjectChange("keep", "ConfigMap kept", "shop-prod", "", (), "helm.sh/resource-policy: keep"),
+            ),
+            unchanged=4,
+            deleted=("Job shop-migrate of v1, which has succeeded",),
+            by_hand=(
+                HandChange("Deployment shop", "spec.replicas", "somebody scaled it to 5, revision 12 says 1"),
+                HandChange("Service old", "", "somebody deleted it"),
+            ),
+            volatile=("Secret session: data.key",),
+        ),
+    ),
+    (1.2, Warned("Job shop-migrate may run in two pods at once", advice("podReplacementPolicy: Failed"))),
+    (1.2, Ended("succeeded", 10, "shop", "shop-prod", "v2", 13, 1.2, (), "shop v2: something to do: the live tag is v1")),
+]  # fmt: skip
+
 STORIES = {
     "happy": HAPPY,
     "failed_migration": FAILED_MIGRATION,
@@ -242,4 +297,5 @@ STORIES = {
     "failed_rollout": FAILED_ROLLOUT,
     "interrupted": INTERRUPTED,
     "hostile": HOSTILE,
+    "plan_happy": PLAN,
 }

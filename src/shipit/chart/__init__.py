@@ -2,6 +2,7 @@
 
 from shipit.chart.conditions import values_asked_for
 from shipit.chart.dependencies import dependencies_on_disk, is_locked, missing_dependencies
+from shipit.chart.dump import dump_yaml
 from shipit.chart.frozen import freeze, freeze_live, is_frozen
 from shipit.chart.hooks import (
     TEST,

@@ -12,6 +12,7 @@ from shipit.cli.doctor import doctor
 from shipit.cli.init import init
 from shipit.cli.logs import logs
 from shipit.cli.options import with_common
+from shipit.cli.plan import plan, show
 from shipit.cli.rollback import rollback
 from shipit.cli.schema import print_schema
 from shipit.cli.session import usage_exit
@@ -29,6 +30,10 @@ app.command("doctor")(with_common(doctor))
 app.command("init")(with_common(init))
 app.command("logs")(with_common(logs))
 app.command("rollback")(with_common(rollback))
+_plan = typer.Typer(rich_markup_mode=None)
+_plan.callback(invoke_without_command=True)(with_common(plan))
+_plan.command("show")(with_common(show))
+app.add_typer(_plan, name="plan")
 app.command("unlock")(with_common(unlock))
 app.command("schema")(print_schema)
 

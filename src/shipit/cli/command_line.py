@@ -41,6 +41,7 @@ class CommandLine:
     options: tuple[Option, ...] = ()
     context: str = ""
     kubeconfig: str = ""
+    subcommand: str = ""
 
     def complete(self, hint: Hint, *, shows: Callable[[str], bool] = lambda _value: False) -> Hint:
         """The hint with all that its command needs to run from here.
@@ -81,7 +82,12 @@ def typed(context: Any, values: dict[str, Any]) -> CommandLine:
         and getattr(context.get_parameter_source(param.name), "name", "") == "COMMANDLINE"
     )
     kubeconfig = values.get("kubeconfig")
-    return CommandLine(context.info_name or "", options, kubeconfig=str(kubeconfig) if kubeconfig else "")
+    return CommandLine(
+        context.info_name or "",
+        options,
+        kubeconfig=str(kubeconfig) if kubeconfig else "",
+        subcommand=context.invoked_subcommand or "",
+    )
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from shipit.cli.confirm import confirm
-from shipit.cli.options import Common, typed_lines, variable
+from shipit.cli.deploy_options import DeployOptions
+from shipit.cli.options import Common, variable
+from shipit.cli.plan import look
+from shipit.cli.saved import saved_options, tag_from_plan
 from shipit.cli.session import Done, Session, conduct
 from shipit.errors import Outcome, Usage
 from shipit.hints import deploy_again
+
+if TYPE_CHECKING:
+    from shipit.plan import SavedPlan
 
 
 def deploy(
@@ -21,76 +28,7 @@ def deploy(
         str,
         typer.Option("--tag", "-t", envvar=variable("tag"), metavar="TAG", help="Image tag to deploy."),
     ],
-    values: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--values", "-f", envvar=variable("values"), metavar="FILE", help="Values file; may be repeated."
-        ),
-    ] = None,
-    set_: Annotated[
-        list[str],
-        typer.Option(
-            "--set",
-            metavar="K=V",
-            default_factory=lambda: typed_lines("set"),
-            show_default=False,
-            help="Values, handed to helm as typed. They show in the process list: pass secrets in a values file. "
-            "[env var: SHIPIT_SET, one a line]",
-        ),
-    ],
-    set_string: Annotated[
-        list[str],
-        typer.Option(
-            "--set-string",
-            metavar="K=V",
-            default_factory=lambda: typed_lines("set_string"),
-            show_default=False,
-            help="Like --set, but values are always strings. [env var: SHIPIT_SET_STRING, one a line]",
-        ),
-    ],
-    migration_timeout: Annotated[
-        str | None,
-        typer.Option(
-            "--timeout",
-            "--migration-timeout",
-            envvar=[variable("timeout"), variable("migration_timeout")],
-            metavar="DURATION",
-            help="How long each migration may take: 90s, 15m, 1h30m.",
-        ),
-    ] = None,
-    upgrade_timeout: Annotated[
-        str | None,
-        typer.Option(
-            "--upgrade-timeout",
-            envvar=variable("upgrade_timeout"),
-            metavar="DURATION",
-            help="How long helm upgrade may take.",
-        ),
-    ] = None,
-    skip_migration: Annotated[
-        bool,
-        typer.Option(
-            "--skip-migration",
-            envvar=variable("skip_migration"),
-            help="Upgrade the app without running any migration.",
-        ),
-    ] = False,
-    rerun: Annotated[
-        bool,
-        typer.Option(
-            "--rerun",
-            envvar=variable("rerun"),
-            help="Run a migration again that an earlier attempt completed.",
-        ),
-    ] = False,
-    replace_running: Annotated[
-        bool,
-        typer.Option(
-            "--replace-running",
-            envvar=variable("replace_running"),
-            help="Delete a migration that is still running.",
-        ),
-    ] = False,
+    options: DeployOptions,
     lock_wait: Annotated[
         str | None,
         typer.Option(
@@ -98,15 +36,6 @@ def deploy(
             envvar=variable("lock_wait"),
             metavar="DURATION",
             help="How long to wait for another deploy to finish.",
-        ),
-    ] = None,
-    preflight: Annotated[
-        str | None,
-        typer.Option(
-            "--preflight",
-            envvar=variable("preflight"),
-            metavar="refuse|warn",
-            help="What becomes of what dry runs, quotas and permission reviews refuse beforehand.",
         ),
     ] = None,
     message: Annotated[
@@ -125,6 +54,33 @@ def deploy(
             "--report", envvar=variable("report"), metavar="FILE", help="Write the result to FILE as JSON."
         ),
     ] = None,
+    if_changed: Annotated[
+        bool,
+        typer.Option(
+            "--if-changed",
+            envvar=variable("if_changed"),
+            help="Do nothing when the release already has this tag and manifest, ready, and nothing is owed.",
+        ),
+    ] = False,
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            "--plan",
+            envvar=variable("plan"),
+            metavar="FILE",
+            is_eager=True,
+            callback=tag_from_plan,
+            help="Carry out exactly the plan that plan --save wrote, or refuse.",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            envvar=variable("dry_run"),
+            help="Show what would be done, as plan does; change nothing.",
+        ),
+    ] = False,
 ) -> None:
     """Run the migration, then upgrade the app.
 
@@ -132,23 +88,24 @@ def deploy(
     """
 
     def work(session: Session) -> Done:
+        from shipit.config import check_tag
+
+        saved = saved_options(session, options, tag, plan) if plan is not None else None
+        asked, wanted = (saved.options, saved.tag) if saved else (options, check_tag(tag))
+        if dry_run:
+            return look(session, asked, wanted).done
+        return _deploy(session, asked, wanted, saved.plan if saved else None)
+
+    def _deploy(session: Session, options: DeployOptions, tag: str, saved: SavedPlan | None = None) -> Done:
         from shipit.cli.wiring import configure, deploying
-        from shipit.config import Flags, check_tag, parse_duration
+        from shipit.config import parse_duration
         from shipit.deploy import deploy as run_deploy
 
-        check_tag(tag)
-        flags = Flags(
-            values=tuple(values or ()),
-            set=tuple(set_),
-            set_string=tuple(set_string),
-            migration_timeout=migration_timeout,
-            upgrade_timeout=upgrade_timeout,
-            skip_migration=skip_migration,
-            rerun=rerun,
-            replace_running=replace_running,
+        flags = replace(
+            options.flags(),
             lock_wait=parse_duration(lock_wait, "--lock-wait") if lock_wait else 0.0,
-            preflight=preflight,
             message=message,
+            if_changed=if_changed,
         )
         config = configure(session, flags)
         if config.confirm:
@@ -162,7 +119,7 @@ def deploy(
                 declined=Usage("not confirmed; nothing was changed"),
             )
         with deploying(session, config, tag, flags) as (request, world):
-            deployed = run_deploy(request, world, session.emit)
+            deployed = run_deploy(request, world, session.emit, saved)
         return Done(
             f"{request.release} {deployed.tag} is deployed as revision {deployed.revision}",
             deployed.revision,

@@ -6,7 +6,7 @@ import functools
 import inspect
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
@@ -123,25 +123,32 @@ class Common(Options):
     typed: CommandLine = field(default_factory=CommandLine)
 
 
+class OptionGroup:
+    """Options that several commands have: a frozen dataclass of them, keyword only, which a command takes as one value."""
+
+
 def with_common(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command whose first parameter is a `Common` its options, behind its own."""
-    hints = get_type_hints(Options, include_extras=True)
-    shared = [
-        inspect.Parameter(
-            each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=hints[each.name]
-        )
-        for each in fields(Options)
-    ]
-    own_hints = get_type_hints(command, include_extras=True)
-    own = [
-        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=own_hints[name])
-        for name, parameter in list(inspect.signature(command).parameters.items())[1:]
-    ]
+    """Give a command whose first parameter is a `Common` its options, behind its own; an `OptionGroup` becomes its
+    options where it stands.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    groups: dict[str, type[Any]] = {}
+    own: list[inspect.Parameter] = []
+    for name, parameter in list(inspect.signature(command).parameters.items())[1:]:
+        kind = hints[name]
+        if isinstance(kind, type) and issubclass(kind, OptionGroup):
+            groups[name] = kind
+            own += _parameters(kind)
+        else:
+            own.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=kind))
+    shared = _parameters(Options)
 
     @functools.wraps(command)
     def called(invocation: typer.Context, **values: Any) -> None:
         line = typed(invocation, values)
-        common = Common(**{parameter.name: values.pop(parameter.name) for parameter in shared}, typed=line)
+        common = Common(**_taken(Options, values), typed=line)
+        for name, kind in groups.items():
+            values[name] = kind(**_taken(kind, values))
         command(common, **values)
 
     invocation = inspect.Parameter("invocation", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
@@ -149,3 +156,21 @@ def with_common(command: Callable[..., None]) -> Callable[..., None]:
     called.__signature__ = inspect.Signature(every)  # type: ignore[attr-defined]
     called.__annotations__ = {parameter.name: parameter.annotation for parameter in every}
     return called
+
+
+def _parameters(kind: type[Any]) -> list[inspect.Parameter]:
+    """The fields of a dataclass of options, as a command's parameters."""
+    hints = get_type_hints(kind, include_extras=True)
+    return [
+        inspect.Parameter(
+            each.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if each.default is MISSING else each.default,
+            annotation=hints[each.name],
+        )
+        for each in fields(kind)
+    ]
+
+
+def _taken(kind: type[Any], values: dict[str, Any]) -> dict[str, Any]:
+    return {each.name: values.pop(each.name) for each in fields(kind)}

@@ -96,6 +96,7 @@ class Done:
     revision: int = 0
     outcome: Outcome = Outcome.SUCCEEDED
     hint: Hint = NO_HINT
+    exit_code: int = 0
 
 
 def conduct(
@@ -122,7 +123,9 @@ def conduct(
         if done is None:
             ended = _fail(session, _told(session, failed), started)
         else:  # a signal that came after the end changes nothing about it
-            ended = session.ended(done.outcome, 0, started, done.message, done.hint, revision=done.revision)
+            ended = session.ended(
+                done.outcome, done.exit_code, started, done.message, done.hint, revision=done.revision
+            )
             session.emit(ended)
         _report(session, report, ended)
     signals.end()

@@ -140,6 +140,7 @@ def _request(session: Session, config: Config, tag: str, flags: Flags, folder: P
         rerun=flags.rerun,
         replace_running=flags.replace_running,
         lock_wait=flags.lock_wait,
+        if_changed=flags.if_changed,
         from_variables=config.from_variables,
     )
 

@@ -32,6 +32,7 @@ class Flags:
     replace_running: bool = False
     lock_wait: float = 0.0
     message: str = ""
+    if_changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,8 @@ class Config:
 class Request:
     """A deploy. `values` are the release's, without the tag; `workdir` is a private folder that is removed on every
     way out; `project` is the folder of shipit.toml, in which helm runs; `namespace` is the one that `spec` names, or
-    else the context's; `lock_wait` is in seconds; `from_variables` as in `Config`. `charts` are the files of its charts,
+    else the context's; `lock_wait` is in seconds; `if_changed`: nothing is done where the release is
+    like this already; `from_variables` as in `Config`. `charts` are the files of its charts,
     by name and version, once they are here.
     """
 
@@ -74,6 +76,7 @@ class Request:
     rerun: bool = False
     replace_running: bool = False
     lock_wait: float = 0.0
+    if_changed: bool = False
     from_variables: tuple[str, ...] = ()
     charts: Mapping[tuple[str, str], ChartFiles] = field(default_factory=dict)
 

@@ -165,6 +165,21 @@ def clear_stale(plan: Plan, world: World, emit: Emit, *, anew: bool) -> None:
             remove("clear", ref_of(found), found, world, emit)
 
 
+def gives_way(plan: Plan, world: World, *, anew: bool) -> tuple[JobOrPod, ...]:
+    """What of earlier deploys this one deletes: what is stale, and what has a step's name and is not its own."""
+    names = {step.ref.name for step in plan.to_run if step.watched and not step.of_app}
+    return tuple(
+        found
+        for found in _of_this_release(plan, world)
+        if (plan.replace_running if is_active(found) else _is_stale(found, plan, anew=anew))
+        or (
+            found.name in names
+            and not is_active(found)
+            and not any(is_this_deploys(found, step, plan) for step in plan.steps)
+        )
+    )
+
+
 def _is_stale(found: JobOrPod, plan: Plan, *, anew: bool) -> bool:
     """A finished Job of shipit's, but for a hook, one that this deploy accepts, and one whose name a step will take."""
     if RELEASE_LABEL not in found.labels:

@@ -10,6 +10,7 @@ from shipit.config import Request
 from shipit.deploy.definitions import install_definitions
 from shipit.deploy.delete_policies import apply_delete_policies, delete_old_copies, make_way, may_still_run
 from shipit.deploy.existing import clear_stale, refuse_kept, refuse_others, refuse_running, tell_disowned
+from shipit.deploy.if_changed import up_to_date
 from shipit.deploy.interrupted import DeployState, Stage, telling_states
 from shipit.deploy.kept_hooks import kept_hooks
 from shipit.deploy.left_running import finish_running
@@ -34,7 +35,7 @@ from shipit.errors import (
 from shipit.events import Emit, StepChanged, Warned
 from shipit.lock import Lease, LockRecord, UpgradeState, fenced, lease_ref
 from shipit.model import Plan, Ref, Step, StepResult, World
-from shipit.plan import prepare, with_charts
+from shipit.plan import ReleaseRendering, SavedPlan, check_plan, check_target, prepare, with_charts
 from shipit.states import DefinitionsInstalled
 
 
@@ -46,28 +47,35 @@ class Deployed:
     revision: int
 
 
-def deploy(request: Request, world: World, emit: Emit) -> Deployed:
-    """Run what comes before once with the new tag, upgrade the app with Helm, run what comes after.
+def deploy(request: Request, world: World, emit: Emit, saved: SavedPlan | None = None) -> Deployed:
+    """Run what comes before once with the new tag, upgrade the app with Helm, run what comes after; `saved` is the plan
+    that this carries out, or refuses.
 
     Raises the error of `errors.py` that says how it ended otherwise; `Interrupted` says what still runs.
     """
     state = DeployState(request, world)
     with telling_states(state):
+        if saved is not None:
+            check_target(saved, request, world)
         ensure_namespace(request, world, emit)
         record = LockRecord(request.run, request.tag, request.identity)
         ref = lease_ref(request.namespace, request.release)
         with lock.held(world, ref, record, emit, wait=request.lock_wait) as lease:
-            return _deploy(request, fenced(world, lease), lease, state, emit)
+            return _deploy(request, fenced(world, lease), lease, state, emit, saved=saved)
 
 
-def _deploy(request: Request, world: World, lease: Lease, state: DeployState, emit: Emit) -> Deployed:
+def _deploy(
+    request: Request, world: World, lease: Lease, state: DeployState, emit: Emit, *, saved: SavedPlan | None
+) -> Deployed:
     with refusing():
         recover_pending_release(request, world, lease.found, emit, dead=lease.helm_is_gone)
         request = with_charts(request, world, emit)
-        plan = _prepare(request, world, lease, emit)
+        if request.if_changed and (revision := up_to_date(request, world, lease.before, emit)):
+            return Deployed(request.tag, revision)
+        plan = _prepare(request, world, lease, emit, saved)
         if plan.definitions:
             install_definitions(plan, world, emit)
-            plan = _prepare_with_definitions(plan, request, world, lease, emit)
+            plan = _prepare_with_definitions(plan, request, world, lease, emit, saved=saved)
     plan, seen = look_at_live(plan, lease.found, world)
     state.plan = plan
     for name in plan.skipped:
@@ -90,9 +98,14 @@ def _deploy(request: Request, world: World, lease: Lease, state: DeployState, em
     return Deployed(plan.tag, plan.revision)
 
 
-def _prepare(request: Request, world: World, lease: Lease, emit: Emit) -> Plan:
-    """The plan, once nothing stands in its way. Raises Refused or Busy."""
-    plan = as_found(prepare(request, world, lease.found, emit), world)
+def _prepare(request: Request, world: World, lease: Lease, emit: Emit, saved: SavedPlan | None) -> Plan:
+    """The plan, once nothing stands in its way, and it is the saved one. Raises Refused or Busy."""
+
+    def agrees(plan: Plan, rendering: ReleaseRendering) -> None:
+        if saved is not None:
+            check_plan(saved, request, as_found(plan, world), rendering)
+
+    plan = as_found(prepare(request, world, lease.found, emit, agrees=agrees), world)
     refuse_others(plan, world)
     refuse_running(plan, world)
     refuse_kept(plan, world)
@@ -100,13 +113,13 @@ def _prepare(request: Request, world: World, lease: Lease, emit: Emit) -> Plan:
 
 
 def _prepare_with_definitions(
-    without: Plan, request: Request, world: World, lease: Lease, emit: Emit
+    without: Plan, request: Request, world: World, lease: Lease, emit: Emit, *, saved: SavedPlan | None
 ) -> Plan:
     """The plan as Helm renders it now that what the chart's `crds/` bring is there. What is refused only now says so."""
     folder = request.workdir / "with-crds"
     folder.mkdir(mode=0o700)
     try:
-        return _prepare(replace(request, workdir=folder), world, lease, emit)
+        return _prepare(replace(request, workdir=folder), world, lease, emit, saved)
     except ShipitError as error:
         installed = DefinitionsInstalled(tuple(each.ref.name for each in without.definitions))
         error.states = (installed, *error.states)

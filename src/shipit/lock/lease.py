@@ -42,7 +42,7 @@ END_WITHIN = 5.0
 
 class Lease:
     """A lock that is held. `found` is the upgrade that an earlier deploy had noted on it, None for none; `taken_over`
-    is true when that deploy died with the lock.
+    is true when that deploy died with the lock. `before` is what the Lease said when it was taken.
     """
 
     def __init__(
@@ -54,8 +54,10 @@ class Lease:
         *,
         sent: float,
         taken_over: bool = False,
+        before: LockRecord | None = None,
     ) -> None:
         self.taken_over = taken_over
+        self.before = before or record
         self._cluster = cluster
         self._clock = clock
         self._body = body

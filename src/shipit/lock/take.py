@@ -151,7 +151,7 @@ def _try_take(world: World, body: Json, record: LockRecord, holder: LockRecord) 
             return None
         taken = latest
     dead = bool(holder.run and holder.run != record.run)
-    return Lease(world.cluster, world.clock, taken, ours, sent=sent, taken_over=dead)
+    return Lease(world.cluster, world.clock, taken, ours, sent=sent, taken_over=dead, before=holder)
 
 
 def unlock(cluster: Cluster, ref: Ref, seen: LockRecord) -> None:

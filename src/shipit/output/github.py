@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from shipit.events import AppLogLine, Ended, Event, Failed, LogLine, StepChanged, Warned
+from shipit.events import AppLogLine, Ended, Event, Failed, LogLine, Planned, StepChanged, Warned
 from shipit.model import Clock
 from shipit.output.narration import Line, Narration, failure
 from shipit.output.phrases import hanging, hint_lines
@@ -75,7 +75,7 @@ class GitHub:
     def _write(self, event: Event, lines: list[Line]) -> None:
         texts = map(str, lines)
         match event:
-            case LogLine() | AppLogLine():
+            case LogLine() | AppLogLine() | Planned():
                 self._foreign(texts)
             case StepChanged():
                 self._step(event, texts)
@@ -122,7 +122,9 @@ class GitHub:
         self._end_group()
         self._texts(texts)
         self._append("outputs", self._output_file, outputs(event))
-        if event.outcome != "succeeded":  # a command that deploys nothing and went well has no story
+        if (
+            event.outcome != "succeeded" or self._account.plan
+        ):  # nothing else that deploys nothing has a story
             self._append("summary", self._summary_file, self._account.summary(event, room=self._room()))
 
     def _room(self) -> int:

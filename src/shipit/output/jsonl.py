@@ -68,7 +68,7 @@ def result(event: Ended) -> Fields:
 
 _LEFT_OUT = frozenset({"run", "result", "states", "written"})
 """Said with every line; said at the end; said with the message; the time of its line."""
-_SECONDS = frozenset({"timeout", "elapsed", "duration"})
+_SECONDS = frozenset({"timeout", "start_timeout", "elapsed", "duration"})
 
 
 def _plain(event: Any) -> Fields:
@@ -79,7 +79,7 @@ def _plain(event: Any) -> Fields:
         value = getattr(event, name)
         if name == "hint":
             found |= _hint(value)
-        elif name == "revision":
+        elif name in ("revision", "base_revision"):
             found[name] = value or None
         elif name in _SECONDS:
             found[f"{name}_s"] = None if value is None else round(value, 3)

@@ -154,6 +154,8 @@ _STYLES: dict[Style, RichStyle] = {
     "plain": RichStyle.null(),
     "good": RichStyle.parse("bold green"),
     "bad": RichStyle.parse("bold red"),
+    "added": RichStyle.parse("green"),
+    "removed": RichStyle.parse("red"),
 }
 
 

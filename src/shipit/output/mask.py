@@ -20,7 +20,7 @@ MASK = "***"
 # What is not searched. Words from a fixed list, never foreign text: a Secret that holds "succeeded" must not hide how
 # a deploy ended. And the names by which people and scripts find things: they are no secrets, and anybody who may read
 # the log may read them in the cluster.
-_VOCABULARY = frozenset({"outcome", "state", "kind", "command", "run", "written"})
+_VOCABULARY = frozenset({"outcome", "state", "kind", "command", "run", "written", "action", "when"})
 _NAMES = frozenset(
     {"release", "namespace", "context", "tag", "revision", "step", "job", "pod", "container", "name"}
 )

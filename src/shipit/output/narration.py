@@ -11,6 +11,7 @@ from shipit.events import (
     Failed,
     JobChanged,
     LogLine,
+    Planned,
     PodChanged,
     RolloutChanged,
     Started,
@@ -28,6 +29,7 @@ from shipit.output.phrases import (
     started_words,
     step_words,
 )
+from shipit.output.plan_lines import plan_lines
 from shipit.output.prefixes import Prefixes
 from shipit.output.progress import Progress
 from shipit.output.sanitize import one_line, pieces
@@ -45,6 +47,8 @@ Style = Literal[
     "plain",
     "good",
     "bad",
+    "added",
+    "removed",
 ]
 
 
@@ -90,6 +94,8 @@ class Narration:
                 return [Line("detail", one_line(f"{event.step}: {self._signs.of(event)}{pod_words(event)}"))]
             case RolloutChanged():
                 return [Line("detail", f"rollout: {rollout_words(event)}")]
+            case Planned():
+                return [Line(line.style, line.text) for line in plan_lines(event)]
             case Warned():
                 lines = [*hanging("warning: ", event.message), *hint_lines(event.hint, "  ")]
                 return [Line("warning", line) for line in lines]
@@ -108,7 +114,7 @@ class Narration:
 
     def _ending(self, event: Ended) -> list[Line]:
         lines = result_lines(event, explain=not self._explained)
-        last: Style = "bad" if event.exit_code else "good"
+        last: Style = "good" if event.outcome == "succeeded" or not event.exit_code else "bad"
         return [*(Line("plain", line) for line in lines[:-1]), *(Line(last, line) for line in lines[-1:])]
 
 

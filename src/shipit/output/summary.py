@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-from shipit.events import Ended, Event, Failed, Started, Warned
+from shipit.events import Ended, Event, Failed, Planned, Started, Warned
 from shipit.hints import Hint
 from shipit.output.phrases import brief
+from shipit.output.plan_lines import PlanLine, plan_lines
 from shipit.output.sanitize import one_line, pieces
 
 LIMIT = 1024 * 1024
@@ -26,12 +27,15 @@ class Account:
         self._started: Started | None = None
         self._warnings: list[Warned] = []
         self.failed: Failed | None = None
+        self.plan: Planned | None = None
 
     def note(self, event: Event) -> None:
         if isinstance(event, Started):
             self._started = event
         elif isinstance(event, Failed):
             self.failed = event
+        elif isinstance(event, Planned):
+            self.plan = event
         elif isinstance(event, Warned):
             self._warnings.append(event)
 
@@ -48,11 +52,13 @@ class Account:
         head = [*self._head(ended), *_migrations(ended), *self._warned(), *self._why()]
         evidence = self.failed.details if self.failed else ()
         text = "\n".join(head) + "\n"
+        if self.plan is not None:
+            text += _plan(self.plan, room - len(text.encode()))
         left = room - len(text.encode())
         return text + _evidence(evidence, left) if left >= 0 else ""
 
     def _head(self, ended: Ended) -> list[str]:
-        mark = "✅" if ended.exit_code == 0 else "❌"
+        mark = "✅" if ended.exit_code == 0 or ended.outcome == "succeeded" else "❌"
         subject = self.subject or " ".join(part for part in (ended.release, ended.tag) if part) or "shipit"
         rows = [
             ("Outcome", f"{ended.outcome} (exit code {ended.exit_code})"),
@@ -116,6 +122,28 @@ def _migrations(ended: Ended) -> list[str]:
         for m in ended.migrations
     ]
     return ["| Migration | Job | Outcome | Duration |", "|---|---|---|---|", *rows, ""]
+
+
+def _plan(plan: Planned, room: int) -> str:
+    """All of it as a diff, which GitHub colours; the first lines of one that doesn't fit into `room` bytes."""
+    lines = [_at_the_margin(line) for line in plan_lines(plan)]
+    room -= len("\n".join(["### Plan", "", *_fenced(["and more"], "diff"), ""])) + 2 * len(_fence(lines))
+    kept: list[str] = []
+    for line in lines:
+        room -= len(line.encode()) + 1
+        if room < 0:
+            kept.append("and more")
+            break
+        kept.append(line)
+    return "\n".join(["### Plan", "", *_fenced(kept, "diff"), ""]) + "\n" if len(kept) > 1 else ""
+
+
+def _at_the_margin(line: PlanLine) -> str:
+    """A change's line with its sign in the first column, where a diff has it."""
+    rest = line.text.lstrip(" ")
+    if line.style not in ("added", "removed"):
+        return line.text
+    return f"{rest[0]}{line.text[: -len(rest)]}{rest[1:]}"
 
 
 def _evidence(details: tuple[str, ...], room: int) -> str:

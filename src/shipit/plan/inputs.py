@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -17,6 +18,13 @@ from shipit.plan.rendering import ReleaseRendering
 _PATIENCE = ("timeout", "start_timeout", "on_timeout")
 # What is read counts by what it holds.
 _READ = ("chart", "version", "values", "set")
+_GROUPS = (
+    ("chart", "the chart"),
+    ("release", "the values"),
+    ("values of revision", "the live revision, whose values are reused,"),
+    ("migration", "the migration's configuration or values"),
+    ("helm_args", "helm_args, or a file that they name,"),
+)
 _REUSING = ("--reuse-values", "--reset-then-reuse-values")
 
 
@@ -28,6 +36,16 @@ def inputs_of(request: Request, rendering: ReleaseRendering) -> str:
     for label, content in _inputs(request, rendering):
         whole.update(canonical([label, hashlib.sha256(content).hexdigest()]).encode("utf-8", "surrogatepass"))
     return whole.hexdigest()
+
+
+def grouped_inputs(request: Request, rendering: ReleaseRendering) -> dict[str, str]:
+    """The same by what it is of, in words: the chart, the values, the configuration of the migration, helm_args."""
+    groups: dict[str, Any] = {}
+    for label, content in _inputs(request, rendering):
+        name = next((name for start, name in _GROUPS if label.startswith(start)), label)
+        whole = groups.setdefault(name, hashlib.sha256())
+        whole.update(canonical([label, hashlib.sha256(content).hexdigest()]).encode("utf-8", "surrogatepass"))
+    return {name: whole.hexdigest() for name, whole in groups.items()}
 
 
 def _inputs(request: Request, rendering: ReleaseRendering) -> Iterator[tuple[str, bytes]]:

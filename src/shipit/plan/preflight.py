@@ -42,17 +42,21 @@ def missing_verbs(cluster: Cluster, namespace: str, more: Rules = ()) -> tuple[t
 
 def check_permissions(cluster: Cluster, plan: Plan, storage: Storage, preflight: Preflight) -> None:
     """Raises Refused naming everything that the caller may not do but a deploy does."""
-    bare = any(step.ref.kind == "Pod" for step in plan.steps)
-    more = (*storage_verbs(storage), *(BARE_POD_VERBS if bare else ()))
-    missing = missing_verbs(cluster, plan.namespace, more)
-    if missing:
-        named = ", ".join(f"{verb} {resource}" for _, resource, verb in missing)
+    if named := missing_to_deploy(cluster, plan, storage):
         preflight.refuse(
             Refused(
                 f"not allowed to deploy to namespace {plan.namespace}: missing {named}",
                 hint=shipit("doctor", why="shows the Role that is missing; examples/rbac holds the whole"),
             )
         )
+
+
+def missing_to_deploy(cluster: Cluster, plan: Plan, storage: Storage) -> str:
+    """What the caller may not do but that deploy does, in words; "" when nothing is missing."""
+    bare = any(step.ref.kind == "Pod" for step in plan.steps)
+    more = (*storage_verbs(storage), *(BARE_POD_VERBS if bare else ()))
+    missing = missing_verbs(cluster, plan.namespace, more)
+    return ", ".join(f"{verb} {resource}" for _, resource, verb in missing)
 
 
 def check_references(plan: Plan, objects: Objects, preflight: Preflight) -> Plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from shipit.chart import digest, ref_of, split, stored_hooks
@@ -29,10 +30,31 @@ from shipit.plan.step_warnings import warnings_of
 from shipit.plan.verdicts import Preflight
 
 
-def prepare(request: Request, world: World, found: UpgradeRecord | None, emit: Emit) -> Plan:
+def prepare(
+    request: Request,
+    world: World,
+    found: UpgradeRecord | None,
+    emit: Emit,
+    *,
+    agrees: Callable[[Plan, ReleaseRendering], None] = lambda _plan, _rendering: None,
+) -> Plan:
     """Render the release with the new tag and check all of it. Changes nothing; raises Refused.
 
-    `found` is the upgrade that an earlier deploy noted on the lock. Charts that aren't here yet are fetched.
+    `found` is the upgrade that an earlier deploy noted on the lock; `agrees` raises where this is not what was planned.
+    """
+    plan, rendering = draft(request, world, found, emit)
+    with refusing():
+        agrees(plan, rendering)
+        plan = check(plan, world, rendering, Preflight(emit, warns=request.spec.preflight == "warn"))
+    emit(StepChanged("prepare", "done", summary(plan)))
+    return plan
+
+
+def draft(
+    request: Request, world: World, found: UpgradeRecord | None, emit: Emit
+) -> tuple[Plan, ReleaseRendering]:
+    """The first half of `prepare`: what would be done, without the references and rehearsals. Charts that aren't
+    here yet are fetched.
     """
     with refusing():
         request = with_charts(request, world, emit)
@@ -42,16 +64,14 @@ def prepare(request: Request, world: World, found: UpgradeRecord | None, emit: E
         applied = found if found is not None and _is_applied(request, rendering, found) else None
         resumed = _resumed(request, world, rendering, applied) if applied else None
         if resumed is not None:
-            plan = build_plan(request, world, *resumed)
+            rendering, chosen = resumed
         else:
             if applied is not None:
                 emit(_overtaken(request, applied))
             situation = _situation(request, world, rendering, found)
-            plan = build_plan(request, world, rendering, choose(request, world, rendering, situation))
-        plan = keep_own_objects(plan, rendering, world)
-        plan = check(plan, world, rendering, Preflight(emit, warns=request.spec.preflight == "warn"))
-    emit(StepChanged("prepare", "done", summary(plan)))
-    return plan
+            chosen = choose(request, world, rendering, situation)
+        plan = build_plan(request, world, rendering, chosen)
+        return keep_own_objects(plan, rendering, world), rendering
 
 
 def fresh(rendering: ReleaseRendering, *, first_install_owed: bool = False) -> Situation:
@@ -160,12 +180,18 @@ def check(plan: Plan, world: World, rendering: ReleaseRendering, preflight: Pref
     if plan.definitions:  # all of it is told once they are there
         preflight = replace(preflight, emit=_unheard)
     check_permissions(world.cluster, plan, world.helm.storage, preflight)
+    plan = look_over(plan, world, rendering, preflight)
+    rehearse(plan, world, rendering, preflight)
+    return plan
+
+
+def look_over(plan: Plan, world: World, rendering: ReleaseRendering, preflight: Preflight) -> Plan:
+    """What can be checked by reading alone. Raises Refused."""
     plan = mask_and_check_references(plan, world, rendering, preflight)
     for step in plan.to_run:
         check_step(step)
     for warning in (*warnings_of(plan.to_run), *warn_of_owner(plan, rendering.live, world.cluster)):
         preflight.emit(warning)
-    rehearse(plan, world, rendering, preflight)
     return plan
 
 

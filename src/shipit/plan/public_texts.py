@@ -19,7 +19,7 @@ _WORDS = (
     "username password secret secrets",
     "kubernetes cluster namespace container release revision deploy deployed deployer deployment upgrade upgraded",
     "rollout rollback migrate migration migrations shipit kubectl",
-    "running pending failed failure completed succeeded success started stopped unknown",
+    "somebody running pending failed failure completed succeeded success started stopped unknown",
 )
 COMMON = frozenset(
     spelt for line in _WORDS for word in line.split() for spelt in (word, word.capitalize(), word.upper())
