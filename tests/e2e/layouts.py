@@ -164,6 +164,18 @@ LAYOUTS = {
         migration={"template": "templates/migrate.yaml", "require_tag": False},
         deploys=False,  # nobody has that image
     ),
+    "a chart of migrations beside the app's": Layout(
+        {
+            "charts/migrations/Chart.yaml": "apiVersion: v2\nname: shop-migrations\nversion: 1.0.0\n",
+            "charts/migrations/values.yaml": VALUES,
+            "charts/migrations/templates/job.yaml": job("true", name="shop-schema"),
+            "charts/shop/Chart.yaml": CHART,
+            "charts/shop/values.yaml": VALUES,
+            "charts/shop/templates/app.yaml": APP,
+        },
+        migration={"chart": "charts/migrations", "template": "templates/job.yaml"},
+        chart="charts/shop",
+    ),
     "a subchart under an alias": layout(
         {}, values="", more=SUBCHART, tag="front.image.tag", migration={"template": "charts/front/templates/migrate.yaml"}
     ),

@@ -14,6 +14,7 @@ import pytest
 
 from sandbox import Sandbox
 from shipit.config import Flags, load_config
+from tests.e2e.chart_servers import files_served, packed
 from tests.e2e.kit import DESERVED, Kube, Project, Result
 from tests.e2e.layouts import APP, LAYOUTS, OWN_IMAGE, Layout
 
@@ -197,3 +198,33 @@ def test_an_init_container_that_migrates_is_suggested_and_what_waits_is_not(fold
     assert folder.init().exit_code == 0
     for line in ('# from = "deployment/shop"', '# container = "prepare"', "# lift = true"):
         assert line in folder.text
+
+
+def test_an_archive_and_a_chart_that_is_fetched(folder: Folder) -> None:
+    """The version that was looked at is the one that is deployed."""
+    project = folder.project
+    folder.write(LAYOUTS["a plain Job"].files)
+    archive = packed(project.helm, project.folder / "chart", "1.4.2", project.folder / "served")
+    shutil.rmtree(project.folder / "chart")
+    with files_served(archive.parent) as server:
+        named = f"{server.url}/{archive.name}"
+        assert folder.init(named).exit_code == 0
+    assert folder.toml["release"] == {
+        "name": "shop", "chart": named, "version": "1.4.2", "tag_key": "image.tag",
+    }  # fmt: skip
+    load(project.folder)
+    (project.folder / "shipit.toml").unlink()
+    assert folder.init("served/shop-1.4.2.tgz").exit_code == 0
+    assert folder.toml["release"] == {
+        "name": "shop",
+        "chart": "served/shop-1.4.2.tgz",
+        "tag_key": "image.tag",
+    }
+    assert folder.toml["migration"] == {"template": "templates/migrate.yaml"}
+    load(project.folder)
+
+
+def test_a_chart_that_nobody_serves_is_told_in_helms_words(folder: Folder) -> None:
+    result = folder.init("oci://127.0.0.1:1/charts/shop", "--version", "1.0.0")
+    assert result.exit_code == 3, result.told
+    assert "oci://127.0.0.1:1/charts/shop 1.0.0" in result.error["message"]

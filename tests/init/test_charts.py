@@ -31,6 +31,21 @@ def test_where_charts_usually_lie_comes_before_the_rest(tmp_path: Path) -> None:
     assert found(tmp_path) == ["charts/shop", "deploy/helm/shop", "aaa"]
 
 
+@pytest.mark.parametrize(
+    ("named", "name", "shown"),
+    [
+        ("oci://ghcr.example:5000/acme/shop", "shop", "oci://ghcr.example:5000/acme/shop"),
+        ("oci://ghcr.example/acme/shop:1.2.3", "shop", "oci://ghcr.example/acme/shop:1.2.3"),
+        ("things/shop-api", "shop-api", "things/shop-api"),
+        ("https://bob:s3same@charts.example/shop-1.2.3.tgz", "shop", "https://charts.example/shop-1.2.3.tgz"),
+    ],
+)
+def test_a_chart_that_is_elsewhere(tmp_path: Path, named: str, name: str, shown: str) -> None:
+    """Its credentials go to helm alone."""
+    (place,) = find_charts(named, tmp_path)
+    assert (place.name, place.shown, place.source, place.path) == (name, shown, named, None)
+
+
 def test_a_library_and_what_is_no_chart_are_left_out(tmp_path: Path) -> None:
     chart(tmp_path / "lib", more="type: library\n")
     chart(tmp_path / "odd", more="\t: [")

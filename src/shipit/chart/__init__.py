@@ -44,6 +44,7 @@ from shipit.chart.source import (
     brings_crds,
     chart_files,
     copy_chart,
+    file_in,
     kept_files,
     template_paths,
 )

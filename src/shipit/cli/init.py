@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,15 +20,28 @@ from shipit.events import StepChanged, Warned
 from shipit.hints import advice, shipit
 
 if TYPE_CHECKING:
+    from shipit.helm import HelmCli
     from shipit.init import ChartPlace, Proposal, Row, TagKeys
+    from shipit.model import Values
 
 FILE = "shipit.toml"
+_MOST_CHARTS = 4
+"""How many other charts are looked at where the app's holds no migration."""
 
 
 def init(
     common: Common,
     *,
-    chart: Annotated[str, typer.Argument(help="Chart to look at (default: the one in this folder).")] = "",
+    chart: Annotated[
+        str,
+        typer.Argument(
+            metavar="CHART",
+            help="Folder, archive, oci://… or repo/chart (default: the one in this folder).",
+        ),
+    ] = "",
+    version: Annotated[
+        str, typer.Option("--version", metavar="VERSION", help="Version of a chart that is fetched.")
+    ] = "",
     values: Annotated[
         list[Path] | None,
         typer.Option(
@@ -46,17 +63,41 @@ def init(
 
         target = Path.cwd() / (common.config or FILE)
         _refuse_existing(target)
-        place = choose(session, "Which chart", find_charts(chart, Path.cwd()))
+        charts = find_charts(chart, Path.cwd())
+        place = choose(session, "Which chart", charts)
         session.release = place.release
-        migration, tag = _look(session, place, values or [])
-        _tell(session, place, migration, tag)
-        _write(target, file_text(_release_rows(common, place, target, values or []), migration, tag))
+        others = tuple(each for each in charts if each != place)
+        asked = _Asked(place, version, others[:_MOST_CHARTS], tuple(values or ()), target.parent)
+        found = _look(session, asked)
+        _tell(session, place, found)
+        text = file_text(_release_rows(common, asked, found), found.migration, found.tag)
+        _write(target, text)
         return Done(
             f"wrote {_from(Path.cwd(), target)}",
             hint=shipit("doctor", why="checks it against the cluster; `shipit deploy --tag TAG` deploys"),
         )
 
     conduct(common, work)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The chart to look at, the others that lie in the project, the values files, and the folder of the new file."""
+
+    place: ChartPlace
+    version: str
+    others: tuple[ChartPlace, ...]
+    values: tuple[Path, ...]
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The version of the chart that was looked at, what migrates, and what receives the tag."""
+
+    version: str
+    migration: Proposal
+    tag: TagKeys | None
 
 
 def _refuse_existing(target: Path) -> None:
@@ -69,32 +110,56 @@ def _refuse_existing(target: Path) -> None:
         )
 
 
-def _look(session: Session, place: ChartPlace, files: list[Path]) -> tuple[Proposal, TagKeys | None]:
-    """What migrates and what receives the tag, as it is chosen. Raises Refused for a chart that doesn't render."""
-    from shipit.helm import connect, private_folder
-    from shipit.init import look_at, proposals, tag_keys
-    from shipit.model import Rendered, Values
+def _look(session: Session, asked: _Asked) -> _Found:
+    """What is in the chart, and of that what is chosen. Raises Refused for one that can't be fetched or rendered."""
+    from shipit.helm import private_folder
+    from shipit.init import about, look_at, proposals, tag_keys
+    from shipit.model import Values, as_text
 
+    values = Values(tuple(Path.cwd() / file for file in asked.values))
     with private_folder() as folder, refusing():
-        helm = connect(
-            release=place.release,
-            namespace=session.common.namespace or "default",
-            kubeconfig=str(folder / "none"),
-            workdir=Path.cwd(),
-            folder=folder,
-            environ=os.environ,
-        )
-
-        def render(given: Values, *, upgrade: bool = False) -> Rendered:
-            return helm.render_alone(str(place.path), given, upgrade=upgrade)
-
+        helm = _helm(session, asked.place.release, folder)
+        path = helm.chart(asked.place.source, asked.version, partial(_tell_fetching, session)).path
         try:
-            look = look_at(place.path, Values(tuple(Path.cwd() / file for file in files)), render)
+            look = look_at(path, values, partial(helm.render_alone, str(path)))
         except HelmFailed as error:
-            raise _needs_values(error, place) from error
-        migration = choose(session, "Which is the migration", proposals(look, Path.cwd()))
-        ways = tag_keys(look, migration.runs, migration.turned_on)
-        return migration, choose(session, "Which value receives the tag", ways) if ways else None
+            raise _needs_values(error, asked.place) from error
+        ways = list(proposals(look, Path.cwd()))
+        if not ways[0].found:
+            ways = [*_elsewhere(asked, values, helm), *ways]
+        migration = choose(session, "Which is the migration", ways)
+        keys = tag_keys(look, migration.runs, migration.turned_on)
+        tag = choose(session, "Which value receives the tag", keys) if keys else None
+        return _Found(as_text(about(path).get("version")), migration, tag)
+
+
+def _elsewhere(asked: _Asked, values: Values, helm: HelmCli) -> Iterator[Proposal]:
+    """What migrates in the other charts of the project; one that doesn't render with the app's values has none."""
+    from shipit.init import look_at, of_other_chart
+
+    for other in asked.others:
+        with suppress(HelmFailed, Refused):
+            look = look_at(Path(other.source), values, partial(helm.render_alone, other.source))
+            if way := of_other_chart(look, Path.cwd(), _from(asked.folder, Path(other.source))):
+                yield way
+
+
+def _tell_fetching(session: Session, text: str) -> None:
+    session.emit(StepChanged("chart", "started", text))
+
+
+def _helm(session: Session, release: str, folder: Path) -> HelmCli:
+    """A helm that knows no cluster; the private files are in `folder`."""
+    from shipit.helm import connect
+
+    return connect(
+        release=release,
+        namespace=session.common.namespace or "default",
+        kubeconfig=str(folder / "none"),
+        workdir=Path.cwd(),
+        folder=folder,
+        environ=os.environ,
+    )
 
 
 def _needs_values(error: HelmFailed, place: ChartPlace) -> ShipitError:
@@ -105,26 +170,31 @@ def _needs_values(error: HelmFailed, place: ChartPlace) -> ShipitError:
     return Refused(error.message, hint=hint, details=error.details)
 
 
-def _release_rows(common: Common, place: ChartPlace, target: Path, values: list[Path]) -> list[Row]:
+def _release_rows(common: Common, asked: _Asked, found: _Found) -> list[Row]:
     from shipit.init import Row
 
-    release = place.release
-    rows = [
-        Row("name", release, "the Helm release"),
-        Row("chart", _from(target.parent, place.path), "relative to this file"),
-        Row("namespace", common.namespace or release, "default: the context's", off=not common.namespace),
-    ]
+    place = asked.place
+    rows = [Row("name", place.release, "the Helm release")]
+    if place.path:
+        rows.append(Row("chart", _from(asked.folder, place.path), "relative to this file"))
+    else:
+        rows += [
+            Row("chart", place.shown, "fetched for each deploy"),
+            Row("version", found.version, "the one that was looked at"),
+        ]
+    named = common.namespace
+    rows.append(Row("namespace", named or place.release, "default: the context's", off=not named))
     if common.context:
         rows.append(Row("context", common.context, "of the kubeconfig"))
-    if values:
-        rows.append(Row("values", [_from(target.parent, Path.cwd() / each) for each in values]))
+    if asked.values:
+        rows.append(Row("values", [_from(asked.folder, Path.cwd() / each) for each in asked.values]))
     return rows
 
 
-def _tell(session: Session, place: ChartPlace, migration: Proposal, tag: TagKeys | None) -> None:
-    session.emit(StepChanged("chart", "done", f"{place.shown}, release {place.release}"))
-    if migration.found:
-        session.emit(StepChanged("migration", "done", str(migration)))
+def _tell(session: Session, place: ChartPlace, found: _Found) -> None:
+    session.emit(StepChanged("chart", "done", f"{place.shown} {found.version}, release {place.release}"))
+    if found.migration.found:
+        session.emit(StepChanged("migration", "done", str(found.migration)))
     else:
         session.emit(
             Warned(
@@ -132,8 +202,8 @@ def _tell(session: Session, place: ChartPlace, migration: Proposal, tag: TagKeys
                 hint=advice("correct and uncomment what the file suggests under [migration]"),
             )
         )
-    if tag:
-        session.emit(StepChanged("tag_key", "done", str(tag)))
+    if found.tag:
+        session.emit(StepChanged("tag_key", "done", str(found.tag)))
     else:
         session.emit(
             Warned(

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from shipit.chart import kept_files, load_yaml
+from shipit.chart import file_in, load_yaml
+from shipit.config import chart_problem
 from shipit.errors import Refused, Usage
 from shipit.hints import shipit
-from shipit.model import as_map, as_text
+from shipit.init.frameworks import sounds_like_migrating
+from shipit.model import Json, as_map, as_text
 
 _DEEPEST = 4
 _USUAL = (
@@ -28,15 +30,21 @@ _USUAL = (
 )
 _SKIPPED = {"node_modules", "vendor", "venv", "templates", "tests", "test", "testdata"}
 _LONGEST_NAME = 53
+_CREDENTIALS = re.compile(r"://[^/@]*@")
+_VERSIONED = re.compile(r"(?:-v?\d[^/]*)?\.tgz$|[:@].*$")
 
 
 @dataclass(frozen=True, slots=True)
 class ChartPlace:
-    """A chart, a folder or an archive: where it is, what its Chart.yaml calls it, and its path as people know it."""
+    """A chart: what it is called, how people say where it is, and its path where it is on this machine.
 
-    path: Path
+    `source` is where helm finds it, from wherever it runs; credentials in a URL are only there.
+    """
+
     name: str
     shown: str
+    source: str
+    path: Path | None = None
 
     def __str__(self) -> str:
         return f"{self.shown} ({self.name})"
@@ -50,9 +58,9 @@ class ChartPlace:
 def find_charts(named: str, cwd: Path) -> tuple[ChartPlace, ...]:
     """The chart that was named, else all that lie in the folder, the likeliest first. Raises Usage for none."""
     if named:
-        return (_chart_at(cwd / named, named),)
-    found = sorted(_below(cwd, 0), key=lambda path: _rank(path.relative_to(cwd)))
-    charts = tuple(place for path in found if (place := _application(path, str(path.relative_to(cwd)))))
+        return (_chart_at(named, cwd),)
+    found = [_application(path, str(path.relative_to(cwd))) for path in _below(cwd, 0)]
+    charts = tuple(sorted((place for place in found if place), key=_rank))
     if not charts:
         raise Usage(
             f"no chart in {cwd} or the folders in it",
@@ -61,29 +69,33 @@ def find_charts(named: str, cwd: Path) -> tuple[ChartPlace, ...]:
     return charts
 
 
-def _chart_at(path: Path, named: str) -> ChartPlace:
+def _chart_at(named: str, cwd: Path) -> ChartPlace:
+    path = cwd / named
     if path.is_dir() and not (path / "Chart.yaml").is_file():
         raise Usage(f"{named} holds no Chart.yaml", hint=shipit("init", why="looks for a chart from here"))
-    if not path.exists():
+    if path.exists():
+        return ChartPlace(as_text(about(path).get("name")), named, str(path), path)
+    if chart_problem(named, cwd, in_repository=False):
         raise Usage(f"no such chart: {named}", hint=shipit("init", why="looks for a chart from here"))
-    return ChartPlace(path, _name_in(path), named)
+    return ChartPlace(_VERSIONED.sub("", named.rpartition("/")[2]), _CREDENTIALS.sub("://", named), named)
 
 
-def _name_in(path: Path) -> str:
-    """Raises Refused for a chart that can't be read."""
-    for name, content in kept_files(path):
-        if name == "Chart.yaml":
-            return as_text(as_map(load_yaml(content.decode("utf-8", "replace"), str(path))).get("name"))
-    return ""
+def about(chart: Path) -> Json:
+    """What Chart.yaml says, of a folder or an archive. Raises Refused for a chart that can't be read."""
+    return as_map(load_yaml(file_in(chart, "Chart.yaml").decode("utf-8", "replace"), str(chart)))
 
 
 def _application(path: Path, shown: str) -> ChartPlace | None:
     """None for a library chart, and for what can't be read."""
     try:
-        about = as_map(load_yaml((path / "Chart.yaml").read_text("utf-8", "replace")))
-    except (OSError, Refused):
+        found = about(path)
+    except Refused:
         return None
-    return None if about.get("type") == "library" else ChartPlace(path, as_text(about.get("name")), shown)
+    return (
+        None
+        if found.get("type") == "library"
+        else ChartPlace(as_text(found.get("name")), shown, str(path), path)
+    )
 
 
 def _below(folder: Path, depth: int) -> Iterator[Path]:
@@ -102,7 +114,8 @@ def _below(folder: Path, depth: int) -> Iterator[Path]:
             yield from _below(folder / name, depth + 1)
 
 
-def _rank(path: Path) -> tuple[int, int, str]:
-    """The folder itself, then those that charts usually lie in, then the nearest."""
-    usual = 0 if not path.parts or path.parts[0] in _USUAL else 1
-    return (usual, len(path.parts), str(path))
+def _rank(place: ChartPlace) -> tuple[bool, bool, int, str]:
+    """The folder itself, then those that charts usually lie in, then the nearest; a chart of migrations comes last."""
+    parts = Path(place.shown).parts
+    unusual = bool(parts) and parts[0] not in _USUAL
+    return (sounds_like_migrating(place.name), unusual, len(parts), place.shown)

@@ -34,7 +34,7 @@ def _migration(migration: Proposal, tag: TagKeys | None) -> str:
 
 def _reached(migration: Proposal, tag: TagKeys) -> bool:
     spots = {place.spot for place in tag.places}
-    return any(place.spot in spots for place in migration.places)
+    return any(place.spot in spots for place in migration.places) or not migration.keys.isdisjoint(tag.keys)
 
 
 def _untagged(migration: Proposal) -> Row:

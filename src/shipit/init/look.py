@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from shipit.chart import containers, image, load_yaml, pod_spec
+from shipit.chart import containers, file_in, image, load_yaml, pod_spec
 from shipit.errors import HelmFailed, Refused
 from shipit.init.value_keys import candidate_keys, values_of_chart
 from shipit.model import Json, Rendered, Resource, Values, as_map, as_maps, as_text
@@ -130,7 +130,9 @@ def _renderable(values: Values, keys: Sequence[str], render: Render) -> tuple[Va
     """With a stand-in for the tag where the chart does not render without one."""
     try:
         return values, render(values)
-    except HelmFailed:
+    except HelmFailed as error:
+        if error.reason != "render":
+            raise
         for some in [(key,) for key in keys] + [tuple(keys)]:
             filled = values.with_tag(_STAND_IN, some)
             with suppress(HelmFailed):
@@ -170,7 +172,4 @@ def _pattern(one: Candidate, other: Candidate | None, chart: Path) -> str:
 
 
 def _text(chart: Path, source: str) -> str:
-    try:
-        return (chart / source.partition("/")[2]).read_text("utf-8", "replace")
-    except OSError:
-        return ""
+    return file_in(chart, source.partition("/")[2]).decode("utf-8", "replace")

@@ -23,6 +23,7 @@ from shipit.model import Json, as_maps, as_text
 from shipit.plan import Candidate
 
 _LISTED = 8
+_SAYS_SO = "its name or command says so"
 _CHANGING = re.compile(r"[-.]*\*[-.]*")
 _DATABASE = re.compile(
     r"(?:^|/)(?:postgres|postgresql|postgis|mysql|mariadb|mongo|mongodb|percona|cockroach|timescaledb)$"
@@ -43,8 +44,9 @@ class Row:
 class Proposal:
     """One migration: what it is, why it is meant, its keys, and the containers that would run.
 
-    `notes` are comments above the keys, `also` are those that run after it. `found` is False where the chart holds none, and there is only something to
-    suggest. `turned_on` are the values that it needs to be rendered.
+    `notes` are comments above the keys, `also` are those that run after it. `found` is False where the chart holds none,
+    and there is only something to suggest. `turned_on` are the values that it needs to be rendered; `keys` are those that
+    reach its image in a chart of its own.
     """
 
     label: str
@@ -56,6 +58,7 @@ class Proposal:
     name: str = ""
     turned_on: Json = field(default_factory=dict)
     also: tuple[Proposal, ...] = ()
+    keys: frozenset[str] = frozenset()
 
     @property
     def runs(self) -> tuple[Place, ...]:
@@ -67,15 +70,15 @@ class Proposal:
 
 
 def proposals(look: Look, cwd: Path) -> tuple[Proposal, ...]:
-    """All that may be meant; one alone, that is not `found`, where the chart holds nothing that migrates."""
+    """All that may be meant, the likeliest first: where the chart holds nothing that migrates, that is not `found`."""
     hooks = sorted((one for one in look.migrations if one.hook), key=_turn)
     plain = sorted((one for one in look.migrations if not one.hook), key=_likelihood, reverse=True)
     likely = [one for one in plain if _likelihood(one)]
     hooked = [_of_hooks(look, hooks)] if hooks else []
     meant = any(map(_likelihood, hooks))
-    ways = [_of_job(look, one, "its name or command says so") for one in likely] + (hooked if meant else [])
-    sure = [way for one, way in zip(likely, ways, strict=False) if _likelihood(one) > 1]
-    ways = ([_in_a_row(sure)] if len(sure) > 1 else []) + ways
+    sure = [one for one in look.migrations if not one.hook and _likelihood(one) > 1]
+    ways = [_in_a_row([_of_job(look, one, _SAYS_SO) for one in sure])] if len(sure) > 1 else []
+    ways += [_of_job(look, one, _SAYS_SO) for one in likely] + (hooked if meant else [])
     ways = ways or [_of_switched(each) for each in switched_off(look) if _likelihood(each.one)]
     only = "the chart's only Job" if len(plain) == 1 else "nothing says what it does"
     rest = [_of_job(look, one, only) for one in plain if one not in likely]

@@ -40,8 +40,6 @@ def switched_off(look: Look) -> Iterator[Switched]:
 
 def _templates(look: Look) -> Iterator[str]:
     """The templates with a Job of which nothing is rendered."""
-    if not look.chart.is_dir():
-        return
     shown = {one.source for one in look.migrations}
     for path, content in all_files(look.chart):
         in_templates = path.startswith("templates/") or "/templates/" in path

@@ -41,18 +41,18 @@ def tag_keys(look: Look, migration: Sequence[Place], turned_on: Json) -> tuple[T
 
     `migration` are the containers of what will migrate, `turned_on` the values that it is rendered with.
     """
-    reached = _reached(look, turned_on)
+    found = reached(look, turned_on)
     known = {place.spot: place for place in (*all_places(look.install), *migration)}
-    main = _main(look, reached, migration)
+    main = _main(look, found, migration)
     if main is None:
         return ()
     family = {spot for spot, place in known.items() if _is_kin(place, main)}
-    best = _cover(reached, family)
-    others = [(key,) for key, places in reached.items() if (key,) != best and _may(places, family, migration)]
-    return tuple(_way(keys, reached) for keys in (best, *others))
+    best = _cover(found, family)
+    others = [(key,) for key, places in found.items() if (key,) != best and _may(places, family, migration)]
+    return tuple(_way(keys, found) for keys in (best, *others))
 
 
-def _reached(look: Look, turned_on: Json) -> dict[str, tuple[Place, ...]]:
+def reached(look: Look, turned_on: Json) -> dict[str, tuple[Place, ...]]:
     """For each key where its tag comes out, those that reach nothing left out."""
     found = {}
     values = look.values.with_layers(turned_on) if turned_on else look.values

@@ -52,8 +52,6 @@ def _paths(tree: Json, tags: frozenset[str], above: tuple[str, ...] = ()) -> Ite
 
 def _used(chart: Path) -> Iterator[tuple[str, ...]]:
     """What the templates name without it being in the values."""
-    if not chart.is_dir():
-        return
     for file, content in all_files(chart):
         if "templates/" not in file:
             continue
