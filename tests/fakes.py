@@ -192,8 +192,13 @@ class FakeCluster:
         return copy.deepcopy(current) if dry_run else self._store(ref, copy.deepcopy(manifest))
 
     def apply(self, manifest: Json, *, dry_run: bool = False, force: bool = False) -> Json:
-        self._called(f"{'dry-' if dry_run else ''}apply {_ref(manifest)}{' by force' if force else ''}")
-        return copy.deepcopy(manifest)
+        ref = _ref(manifest)
+        self._called(f"{'dry-' if dry_run else ''}apply {ref}{' by force' if force else ''}")
+        if dry_run:
+            return copy.deepcopy(manifest)
+        current = self.objects.get(ref)
+        uid = current["metadata"]["uid"] if current else f"uid-{next(self._numbers)}"
+        return self._store(ref, {**manifest, "metadata": {**manifest["metadata"], "uid": uid}})
 
     def patch(self, ref: Ref, patch: Json, *, uid: str) -> Json:
         self._called(f"patch {ref} {patch}")

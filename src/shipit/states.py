@@ -97,6 +97,17 @@ class DefinitionsInstalled:
         return f"of the chart's crds/ {', '.join(self.names)} is installed"
 
 
+@dataclass(frozen=True, slots=True)
+class PrerequisitesMade:
+    """What was made for the migration beside the app, by `ConfigMap shop-settings`; the next deploy clears it up."""
+
+    what: tuple[str, ...]
+
+    def __str__(self) -> str:
+        were = "was" if len(self.what) == 1 else "were"
+        return f"{', '.join(self.what)} {were} created for the migration"
+
+
 class BeforeUpgrade(StrEnum):
     """What ran before the upgrade, and has succeeded."""
 
@@ -262,6 +273,7 @@ State = (
     | ObjectUnknown
     | StepsNotRun
     | DefinitionsInstalled
+    | PrerequisitesMade
     | BeforeUpgrade
     | BeforeRollback
     | AppUntouched

@@ -13,7 +13,7 @@ from shipit.errors import Usage
 
 BASE = '[release]\nname = "shop"\nchart = "chart"\n'
 RELEASE_KEYS = "chart, context, create_namespace, helm_args, max_restarts, name, namespace, preflight, rollback_on_failure, set, tag_key, test, timeout, values, version"
-MIGRATION_KEYS = "chart, first_install, job, name, on_timeout, phase, require_tag, retries, set, start_timeout, template, timeout, values, version"
+MIGRATION_KEYS = "chart, first_install, job, name, on_timeout, phase, prerequisites, require_tag, retries, set, start_timeout, template, timeout, values, version, wait_for"
 DURATION = 'a duration like "90s", "15m" or "1h30m" (units h, m, s, ms)'
 TWO = BASE + "[[migration]]\nname = 'schema'\n[[migration]]\ntemplate = 'templates/seed.yaml'\n"
 PATHS = 'write the path of a value as for --set, like "image.tag" or "images[0].tag", or a list of such paths'
@@ -132,6 +132,11 @@ def refused(
         (BASE + 'set = { a = ["x", { b = "${NS}" }] }', "shipit.toml: [release] set.a[1].b: environment variable NS is not set; set it, or write ${NS:-default}"),
         (BASE + 'namespace = "${NS"', "shipit.toml: [release] namespace: ${ without a variable's name; write ${NAME} or ${NAME:-default}, and $${ for a literal ${"),
         (BASE + 'namespace = "${A:-${B}}"', "shipit.toml: [release] namespace: ${ without a variable's name; write ${NAME} or ${NAME:-default}, and $${ for a literal ${"),
+        (BASE + '[migration]\nwait_for = ["db"]', 'shipit.toml: [migration] wait_for: "db" is not KIND/NAME; the kinds are deployment, statefulset, daemonset, service, secret, configmap, job, pod'),
+        (BASE + '[migration]\nwait_for = ["deploymnt/db"]', 'shipit.toml: [migration] wait_for: "deploymnt/db" is not KIND/NAME; did you mean deployment/db? the kinds are deployment, statefulset, daemonset, service, secret, configmap, job, pod'),
+        (BASE + '[migration]\nwait_for = ["other/service/db"]', 'shipit.toml: [migration] wait_for: "other/service/db" is not KIND/NAME; the kinds are deployment, statefulset, daemonset, service, secret, configmap, job, pod'),
+        (BASE + '[migration]\nprerequisites = "all"', 'shipit.toml: [migration] prerequisites: must be a list of templates, or "auto", not "all"'),
+        (BASE + '[migration]\nprerequisites = ["/etc/a.yaml"]', 'shipit.toml: [migration] prerequisites: "/etc/a.yaml" is not inside the chart; use a path from its folder, like "templates/migrate.yaml"'),
         # ── not supported yet ──
         (BASE + '[migration]\nfrom = "deployment/shop"', f"shipit.toml: [migration] from: no such key; valid keys: {MIGRATION_KEYS}"),
         (BASE + '[on]\nstart = ["true"]', "shipit.toml: [on]: no such key; valid keys: environments, migration, release"),

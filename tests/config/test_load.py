@@ -299,3 +299,17 @@ def test_a_chart_is_what_is_on_this_machine_and_else_what_helm_calls_it(
     config = loaded(project, text + f'version = "1.2"\n[migration]\nchart = "{chart}"\nversion = "^2"\n')
     assert config.release.chart == config.migrations[0].chart == expected.format(project=project)
     assert (config.release.version, config.migrations[0].version) == ("1.2", "^2")
+
+
+def test_what_a_migration_needs_and_waits_for(project: Path) -> None:
+    (project / "shipit.toml").write_text(
+        '[release]\nname = "shop"\nchart = "chart"\n'
+        '[migration]\nprerequisites = ["templates/a.yaml"]\nwait_for = ["svc/db", "Deployments/db", "job/seed"]\n'
+        '[environments.more.migration]\nprerequisites = ["templates/b.yaml"]\n'
+        '[environments.auto.migration]\nprerequisites = "auto"\n',
+        encoding="utf-8",
+    )
+    found = {name: load_config(None, name, project, {}, Flags()).migrations[0] for name in ("more", "auto")}
+    assert found["more"].templates_needed == ("templates/a.yaml", "templates/b.yaml")
+    assert (found["auto"].prerequisites, found["auto"].templates_needed) == ("auto", ())
+    assert [str(ref) for ref in found["more"].awaits("shop")] == ["Service shop/db", "Deployment shop/db", "Job shop/seed"]  # fmt: skip

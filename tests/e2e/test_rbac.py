@@ -121,6 +121,11 @@ def test_a_deployer_needs_all_of_its_role_and_no_more(stage: Stage, sandbox: San
     all_deploy("v3", 0)
     all_deploy("not-there", 4)
     for project in projects:
+        waits = f'wait_for = ["service/{project.release}-stays"]\nstart_timeout = "3s"'
+        project.configure(f'template = "templates/migrate.yaml"\n{waits}')
+    all_deploy("v4", 3)
+    for project in projects:
+        project.configure('template = "templates/migrate.yaml"')
         project.template("migrate", job("echo fine", name=NAME) + NEEDS)
     all_deploy("v4", 3)
     recover_from_a_kill(stage)

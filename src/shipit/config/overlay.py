@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shipit.model import Json
 
-_APPENDED = frozenset({"values", "helm_args"})
+_APPENDED = frozenset({"values", "prerequisites", "helm_args"})
 
 
 def merged(base: Json, over: Json) -> Json:
@@ -21,5 +21,6 @@ def merged(base: Json, over: Json) -> Json:
 
 def overlaid(base: Json, over: Json) -> Json:
     """A section over a section: as `merged`, but that some keys' lists append."""
-    appended = {key: [*base.get(key, []), *over[key]] for key in over.keys() & _APPENDED}
+    lists = (key for key in over.keys() & _APPENDED if isinstance(base.get(key, []), list))
+    appended = {key: [*base.get(key, []), *over[key]] for key in lists if isinstance(over[key], list)}
     return merged(base, over) | appended

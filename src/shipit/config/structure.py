@@ -14,10 +14,11 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from shipit.config import validators
+from shipit.config.awaited import awaited_ref
 from shipit.config.durations import ALLOWED as DURATION
 from shipit.config.durations import PATTERN, format_duration, seconds
 from shipit.config.helm_args import Use, parse_helm_args
-from shipit.model import Json
+from shipit.model import Json, Ref
 
 TEXT = "text in quotes"
 TEXTS = 'a list of texts, like ["a", "b"], none of them empty'
@@ -164,8 +165,27 @@ class MigrationSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     version: Annotated[Text, about("The version of its own chart, where that is fetched.", TEXT)] = ""
     values: Annotated[Texts, about("Values files, on top of the release's.", TEXTS)] = ()
     set: Annotated[Table, about("Values, on top of the release's.", TABLE, validators.json_values)] = {}
+    prerequisites: Annotated[
+        Text | Texts,
+        about(
+            'Templates that it needs before the upgrade, or "auto": what it references of the chart\'s own Secrets, '
+            "ConfigMaps, accounts, Roles and claims.",
+            f'{TEXTS}, or "auto"',
+            validators.prerequisites,
+        ),
+    ] = ()
+    wait_for: Annotated[
+        Texts,
+        about(
+            'What must be ready before it starts: "deployment/db", "service/db", "secret/db-app".',
+            TEXTS,
+            validators.wait_for,
+        ),
+    ] = ()
     timeout: Annotated[float, duration("How long it may take, from creation to completion.")] = 900.0
-    start_timeout: Annotated[float, duration("How long until a container has started.")] = 300.0
+    start_timeout: Annotated[
+        float, duration("How long until a container has started; and what it waits for is ready.")
+    ] = 300.0
     phase: Annotated[
         Literal["before", "during", "after"] | UnsetType,
         about(
@@ -210,6 +230,15 @@ class MigrationSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def layers(self) -> tuple[Path | Json, ...]:
         """Its own values, lowest first."""
         return (*map(Path, self.values), *([self.set] if self.set else []))
+
+    @property
+    def templates_needed(self) -> tuple[str, ...]:
+        """The templates under `prerequisites`; none for "auto"."""
+        return () if isinstance(self.prerequisites, str) else self.prerequisites
+
+    def awaits(self, namespace: str) -> tuple[Ref, ...]:
+        """What `wait_for` names, in the release's namespace."""
+        return tuple(awaited_ref(each, namespace) for each in self.wait_for)
 
     @property
     def renders_alone(self) -> bool:

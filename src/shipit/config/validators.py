@@ -14,6 +14,7 @@ from typing import Any
 
 from msgspec import UNSET, UnsetType
 
+from shipit.config.awaited import AWAITED, awaited_kind
 from shipit.config.helm_args import parse_helm_args
 from shipit.config.keys import key_path
 from shipit.errors import Usage
@@ -106,6 +107,24 @@ def template(name: str) -> str:
     if not name.startswith("/") and ".." not in name.split("/"):
         return ""
     return f'{shown(name)} is not inside the chart; use a path from its folder, like "templates/migrate.yaml"'
+
+
+def prerequisites(found: str | tuple[str, ...]) -> str:
+    """What is wrong with `prerequisites`, or ""."""
+    if isinstance(found, str):
+        return "" if found == "auto" else f'must be a list of templates, or "auto", not {shown(found)}'
+    return next(filter(None, map(template, found)), "")
+
+
+def wait_for(found: tuple[str, ...]) -> str:
+    """What is wrong with `wait_for`, or ""."""
+    for each in found:
+        kind, slash, name = each.partition("/")
+        if not (slash and awaited_kind(kind) and _SUBDOMAIN.fullmatch(name)):
+            near = nearest(kind, AWAITED) if slash and not awaited_kind(kind) else ""
+            meant = f"did you mean {near}/{name}? " if near else ""
+            return f"{shown(each)} is not KIND/NAME; {meant}the kinds are {', '.join(AWAITED)}"
+    return ""
 
 
 def longer_than_zero(seconds: float) -> str:

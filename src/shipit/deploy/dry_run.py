@@ -67,7 +67,7 @@ def preview(request: Request, world: World, emit: Emit, *, twice: bool = False) 
     before = _last_deploy(request, world, later)
     with refusing():
         request = with_charts(request, world, later)
-        plan, rendering = draft(request, world, before.upgrade, later)
+        plan, rendering = draft(request, world, before.upgrade, later, before.made)
         plan, _ = look_at_live(as_found(plan, world), before.upgrade, world)
         mask_secrets(plan, rendering.live, world, Objects(world.cluster))
         again = cache(lambda: rendered_again(plan, request, world, before))

@@ -36,7 +36,7 @@ from shipit.states import State
 
 def refuse_others(plan: Plan, world: World) -> None:
     """Stop before anything changes when something of another release is in the way. Raises Refused or Busy."""
-    for step in plan.to_run:
+    for step in (*plan.prerequisites, *plan.to_run):
         if not step.of_app:
             refuse_anothers(step, plan, world)
 

@@ -38,4 +38,4 @@ def _drafted(name: str, request: Request, world: World, before: LockRecord) -> t
     """A draft in a folder of its own: each takes one for the chart that it freezes."""
     folder = request.workdir / name
     folder.mkdir(mode=0o700)
-    return draft(replace(request, workdir=folder), world, before.upgrade, lambda _event: None)
+    return draft(replace(request, workdir=folder), world, before.upgrade, lambda _event: None, before.made)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from shipit.config import Request
+from shipit.deploy.prerequisites import Prerequisites
 from shipit.deploy.recognition import find_existing, is_same
 from shipit.deploy.release_state import untouched, where_it_stands
 from shipit.deploy.timing import LAST_LOOK
@@ -62,6 +63,7 @@ class DeployState:
     stage: Stage = Stage.BEFORE
     images: dict[str, str] = field(default_factory=dict)
     back_to: int = 0
+    prerequisites: Prerequisites | None = None
 
     def interrupted(self, signum: int) -> Interrupted:
         """What still runs, in which state the app is, and how to pick it up."""
@@ -86,7 +88,12 @@ class DeployState:
         if self.plan is None:
             return states
         app = AppUntouched(self.plan.base_revision)
-        return tuple(untouched(self.plan, self.world) if each == app else each for each in states)
+        looked = tuple(untouched(self.plan, self.world) if each == app else each for each in states)
+        return (*looked, *self._beside()) if looked else ()
+
+    def _beside(self) -> tuple[State, ...]:
+        """What stands beside an app that is untouched."""
+        return self.prerequisites.left if self.prerequisites and self.stage is Stage.BEFORE else ()
 
     def not_run(self) -> tuple[State, ...]:
         """What comes behind the step that did not end well."""
@@ -101,7 +108,7 @@ class DeployState:
     def _app(self, plan: Plan) -> tuple[State, ...]:
         match self.stage:
             case Stage.BEFORE:
-                return (untouched(plan, self.world),)
+                return (untouched(plan, self.world), *self._beside())
             case Stage.UPGRADE:
                 return where_it_stands(plan, self.world)
             case Stage.APPLIED:

@@ -17,11 +17,13 @@ from shipit.deploy.left_running import finish_running
 from shipit.deploy.live import look_at_live
 from shipit.deploy.notes import Notes, after_a_failure, counts_anew, first_notes
 from shipit.deploy.pending_release import recover_pending_release
+from shipit.deploy.prerequisites import Prerequisites
 from shipit.deploy.recognition import as_found
 from shipit.deploy.release_state import check_still_ours
 from shipit.deploy.rollout_wait import rollout_left, wait_for_rollout
 from shipit.deploy.step import images_run_before, run
 from shipit.deploy.upgrade import refuse_moved, upgrade, warn_of_moved_tag
+from shipit.deploy.wait_for import wait_before_changes
 from shipit.errors import (
     AfterFailed,
     AlreadyExists,
@@ -95,6 +97,7 @@ def _deploy(
         _make_room(plan, world, notes, state, emit)
         plan = run_and_apply(plan, world, notes, state, emit)
     finish(plan, world, notes, state, emit)
+    Prerequisites(lease, world, emit).settle(plan)
     return Deployed(plan.tag, plan.revision)
 
 
@@ -105,10 +108,11 @@ def _prepare(request: Request, world: World, lease: Lease, emit: Emit, saved: Sa
         if saved is not None:
             check_plan(saved, request, as_found(plan, world), rendering)
 
-    plan = as_found(prepare(request, world, lease.found, emit, agrees=agrees), world)
+    plan = as_found(prepare(request, world, lease.found, emit, made=lease.made, agrees=agrees), world)
     refuse_others(plan, world)
     refuse_running(plan, world)
     refuse_kept(plan, world)
+    wait_before_changes(plan, world, emit)
     return plan
 
 
@@ -147,7 +151,7 @@ def run_and_apply(plan: Plan, world: World, notes: Notes, state: DeployState, em
         notes.begun(plan)
 
     notes.migrating(plan)
-    results = run_all(plan.before, plan, world, state, emit)
+    results = _run_before(plan, world, notes.lease, state, emit)
     notes.lease.prove()
     refuse_moved(plan, world, emit)
     note(plan)
@@ -166,6 +170,21 @@ def run_and_apply(plan: Plan, world: World, notes: Notes, state: DeployState, em
     delete_old_copies(plan, world, emit)
     state.images = dict(each for result in results for each in result.images)
     return plan
+
+
+def _run_before(plan: Plan, world: World, lease: Lease, state: DeployState, emit: Emit) -> list[StepResult]:
+    """What runs before the upgrade, with what it needs; the copies go once nothing runs that may read them."""
+    prerequisites = state.prerequisites = Prerequisites(lease, world, emit)
+    prerequisites.provide(plan)
+    try:
+        results = run_all(plan.before, plan, world, state, emit)
+    except (MigrationFailed, MigrationTimedOut):
+        if state.step is None or not may_still_run(state.step, world):
+            prerequisites.take_copies_away(plan)
+        raise
+    if not plan.back_to:
+        prerequisites.take_copies_away(plan)
+    return results
 
 
 def finish(plan: Plan, world: World, notes: Notes, state: DeployState, emit: Emit) -> None:

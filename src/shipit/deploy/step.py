@@ -6,28 +6,26 @@ from dataclasses import replace
 
 from shipit.chart import deletes_before_creation
 from shipit.deploy.completion import images_of, wait_for_completion
+from shipit.deploy.create import create
 from shipit.deploy.definitions import LOOK, unserved, wait_until_served
 from shipit.deploy.existing import clear, remove, remove_hook, yield_to_others
 from shipit.deploy.recognition import find_existing, is_this_deploys
 from shipit.deploy.suspend import suspend_unstarted
 from shipit.deploy.timing import SETTLED_WITHIN
+from shipit.deploy.wait_for import wait_for
 from shipit.diagnosis import Observation, diagnose
 from shipit.errors import (
     AfterFailed,
-    AlreadyExists,
     ApiError,
     Busy,
-    Forbidden,
-    Invalid,
     MigrationFailed,
     MigrationTimedOut,
-    NotFound,
     ShipitError,
     Unknown,
 )
 from shipit.events import Emit, JobChanged, MigrationResult, StepChanged, Warned
 from shipit.hints import Hint, kubectl, shipit
-from shipit.model import Job, JobOrPod, Json, Plan, Step, StepResult, World, get_job_or_pod, pods_of, uid_of
+from shipit.model import Job, JobOrPod, Plan, Step, StepResult, World, get_job_or_pod, pods_of, uid_of
 from shipit.plan import mask_secrets_taken
 from shipit.states import Leftover, ObjectLeft, StepOutcome
 
@@ -62,8 +60,10 @@ def _reported(step: Step, result: StepResult) -> MigrationResult | None:
 
 
 def _run(step: Step, plan: Plan, world: World, emit: Emit) -> StepResult:
-    mask_secrets_taken(step.manifest, step.ref.namespace, world)
     found = clear(step, plan, world, emit)
+    if found is None:
+        wait_for(step, plan, world, emit)
+    mask_secrets_taken(step.manifest, step.ref.namespace, world)
     elapsed = 0.0
     if found is not None:
         elapsed = max(0.0, (world.cluster.now() - found.created).total_seconds())
@@ -106,7 +106,7 @@ def images_run_before(plan: Plan, world: World) -> tuple[tuple[str, str], ...]:
 
 def _start(step: Step, plan: Plan, world: World) -> JobOrPod:
     """Create, never apply: of two that try, one succeeds."""
-    _create(step, plan, world)
+    create(step, plan, world.cluster.create)
     found = get_job_or_pod(world.cluster, step.ref)
     if found is None or found.run != plan.run:
         raise Unknown(
@@ -115,29 +115,6 @@ def _start(step: Step, plan: Plan, world: World) -> JobOrPod:
             states=(plan.app_at(step),),
         )
     return found
-
-
-def _create(step: Step, plan: Plan, world: World) -> Json:
-    app = (plan.app_at(step),)
-    try:
-        return world.cluster.create(step.manifest)
-    except AlreadyExists as error:
-        raise Busy(
-            f"someone else created {step.ref.title} meanwhile", hint=shipit("logs"), states=app
-        ) from error
-    except (Forbidden, Invalid, NotFound) as error:
-        raise MigrationFailed(
-            f"{step.ref.title} could not be created: {error.message}",
-            hint=error.hint,
-            states=app,
-            details=error.details,
-        ) from error
-    except ApiError as error:
-        raise Unknown(
-            f"whether {step.ref.title} was created is not known: {error.message}",
-            hint=plan.again(why="checks the state and resumes"),
-            states=app,
-        ) from error
 
 
 def _make(step: Step, plan: Plan, world: World, emit: Emit, *, keep: bool) -> StepResult:
@@ -152,7 +129,7 @@ def _make(step: Step, plan: Plan, world: World, emit: Emit, *, keep: bool) -> St
     if old is not None and step.hook is not None and deletes_before_creation(step.hook, succeeded=True):
         yield_to_others(step, plan, world)
         remove_hook(step, uid_of(old), plan, world)
-    made = _create(step, plan, world)
+    made = create(step, plan, world.cluster.create)
     if left := wait_until_served(step.manifest, world):
         raise MigrationFailed(unserved(left), hint=LOOK, states=(plan.app_at(step),))
     return StepResult(StepOutcome.SUCCEEDED, step.remark, uid=uid_of(made))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from shipit.errors import ApiError, Busy, Conflict, NotFound, ShipitError, Unknown
@@ -28,6 +28,7 @@ from shipit.model import (
     Cluster,
     Identity,
     Json,
+    MadeObject,
 )
 
 RENEWAL = 3.0
@@ -96,6 +97,17 @@ class Lease:
         """Write how far the upgrade is onto the Lease, at once. Raises as `prove`."""
         self._record = replace(self._record, upgrade=upgrade)
         self._renew()
+
+    @property
+    def made(self) -> tuple[MadeObject, ...]:
+        """What deploys made for their migrations, as it is noted."""
+        return self._record.made
+
+    def note_made(self, made: Iterable[MadeObject]) -> None:
+        """Write it onto the Lease, at once. Raises as `prove`."""
+        if tuple(made) != self._record.made:
+            self._record = replace(self._record, made=tuple(made))
+            self._renew()
 
     def keep(self) -> None:
         """Renew until the end, in a thread of its own; trouble of any kind shows at the next `prove`."""

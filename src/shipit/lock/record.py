@@ -9,9 +9,11 @@ from enum import StrEnum
 
 from shipit.errors import Busy
 from shipit.hints import kubectl
+from shipit.lock import made_note
 from shipit.model import (
     Identity,
     Json,
+    MadeObject,
     MigrationRun,
     MigrationsRun,
     Ref,
@@ -116,7 +118,8 @@ class UpgradeRecord:
 class LockRecord:
     """What a Lease says of its holder. `run` is "" when nobody holds it, `since` is a moment of the holder's clock.
 
-    `upgrade` is that of the last deploy that began one, the holder's own or an earlier one's.
+    `upgrade` is that of the last deploy that began one, the holder's own or an earlier one's; `made` is what deploys made
+    for their migrations and nobody has taken away yet.
     """
 
     run: str
@@ -124,6 +127,7 @@ class LockRecord:
     identity: Identity
     since: str = ""
     upgrade: UpgradeRecord | None = None
+    made: tuple[MadeObject, ...] = ()
 
     def __str__(self) -> str:
         what = f"deploys {self.tag}" if self.tag else "holds the lock"
@@ -146,8 +150,13 @@ def ref_of_lease(body: Json) -> Ref:
 def record_of(body: Json | None) -> LockRecord:
     """What a Lease says. Raises Busy when an upgrade is noted in a form that this shipit doesn't know."""
     body = body or {}
-    upgrade = _notes_of(body).get(_UPGRADE, "")
-    return LockRecord(*_holder(body), upgrade=_upgrade_of(upgrade, body) if upgrade else None)
+    notes = _notes_of(body)
+    upgrade = notes.get(_UPGRADE, "")
+    return LockRecord(
+        *_holder(body),
+        upgrade=_upgrade_of(upgrade, body) if upgrade else None,
+        made=made_note.read(notes.get(made_note.NOTE, ""), body),
+    )
 
 
 def holder_of(body: Json | None) -> LockRecord:
@@ -276,7 +285,8 @@ def _with_notes(body: Json, record: LockRecord) -> dict[str, str]:
         notes[_UPGRADE] = json.dumps({"version": NOTE_VERSION, **asdict(record.upgrade)})
     else:
         notes.pop(_UPGRADE, None)
-    return notes
+    notes.pop(made_note.NOTE, None)
+    return notes | ({made_note.NOTE: made_note.written(record.made)} if record.made else {})
 
 
 def without_holder(body: Json, record: LockRecord | None = None) -> Json:

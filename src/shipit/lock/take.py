@@ -141,7 +141,7 @@ def _read(cluster: Cluster, ref: Ref) -> Json:
 
 def _try_take(world: World, body: Json, record: LockRecord, holder: LockRecord) -> Lease | None:
     """The Lease with us as its holder, None when somebody was faster."""
-    ours = replace(record, upgrade=holder.upgrade)
+    ours = replace(record, upgrade=holder.upgrade, made=holder.made)
     sent = world.clock.monotonic()
     try:
         taken = world.cluster.replace(with_holder(body, ours, world.clock.now(), acquire=True))

@@ -54,3 +54,4 @@ from shipit.model.kubernetes import (
     Workload,
 )
 from shipit.model.lookup import JobOrPod, get_job_or_pod, is_active, pods_of
+from shipit.model.made import MadeObject

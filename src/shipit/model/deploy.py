@@ -48,7 +48,9 @@ class Step:
     what `helm test` would run;
     `hook` is None for a migration that is no hook; `retries` is what the file sets for its Job, None for nothing;
     `of_app`: the app's own object of that name serves as it, and is neither made nor deleted. `remark` says why a hook
-    is not made as the chart renders it, "" where it is. `awaits`: something that it references is not there yet, and a step before may make it.
+    is not made as the chart renders it, "" where it is. `awaits`: something that it references is not there yet, and a
+    step before may make it. `needs` are the prerequisites of a migration that runs before the upgrade, `wait_for` what
+    must be ready before it is created.
     """
 
     name: str
@@ -66,6 +68,8 @@ class Step:
     of_app: bool = False
     remark: str = ""
     awaits: bool = False
+    needs: tuple[Ref, ...] = ()
+    wait_for: tuple[Ref, ...] = ()
 
     @property
     def watched(self) -> bool:
@@ -190,7 +194,9 @@ class Plan:
     the chart's `crds/` bring and the cluster doesn't have yet: as long as they are missing, the plan is what could be
     known without them. `charts` are the archives that it was rendered from, each with its digest.
     `back_to` is the revision that a rollback brings back, 0 for a deploy; `helm_rolls_back` where
-    helm itself can, else `chart` holds what can be brought back of it.
+    helm itself can, else `chart` holds what can be brought back of it. `prerequisites` are the objects of the chart that
+    migrations need before the upgrade, each as it is made for them: missing, it is created; differing, it is copied; else
+    what is there serves.
     """
 
     release: str
@@ -227,6 +233,7 @@ class Plan:
     definitions: tuple[Resource, ...] = ()
     back_to: int = 0
     helm_rolls_back: bool = False
+    prerequisites: tuple[Step, ...] = ()
     inputs: str = field(default="", repr=False)
     charts: tuple[str, ...] = ()
 

@@ -6,9 +6,9 @@ from shipit.plan.charts import with_charts
 from shipit.plan.comparison import differences
 from shipit.plan.doctor import examine
 from shipit.plan.drift import by_hand
-from shipit.plan.job_metadata import HOOK_ANNOTATION
+from shipit.plan.job_metadata import HOOK_ANNOTATION, RELEASE_NAME_ANNOTATION, RESOURCE_POLICY_ANNOTATION
 from shipit.plan.noted_upgrade import is_handover, is_upgrade
-from shipit.plan.objects import Objects, kinds_of
+from shipit.plan.objects import Objects, kinds_of, made_before
 from shipit.plan.other_releases import other_owner, refuse_anothers
 from shipit.plan.own_objects import copy_of, is_copy, kept_by_helm
 from shipit.plan.parts import Path, parts_of, volatile_paths, written

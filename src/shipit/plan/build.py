@@ -27,6 +27,7 @@ from shipit.plan.inputs import inputs_of
 from shipit.plan.job_metadata import with_metadata
 from shipit.plan.job_spec import as_created
 from shipit.plan.own_objects import taken_over
+from shipit.plan.provision import prerequisite_steps
 from shipit.plan.rendering import ReleaseRendering, select_checked
 from shipit.plan.selection import SelectedObject, Selection
 
@@ -100,6 +101,7 @@ def build_plan(request: Request, world: World, rendering: ReleaseRendering, chos
         skipped=tuple(step.name for one, step in steps if request.skip_migration and one.migration),
         left_out=chosen.selection.left_out,
         definitions=rendering.definitions,
+        prerequisites=prerequisite_steps(selected, request),
         inputs=inputs,
         charts=digests_of(request),
     )
@@ -159,6 +161,8 @@ def step_of(one: SelectedObject, request: Request, revision: int, known_by: Fing
         test=one.test,
         on_timeout=one.spec.on_timeout,
         retries=retries,
+        needs=tuple(each.ref for each in one.needs),
+        wait_for=one.spec.awaits(request.namespace) if one.migration else (),
     )
 
 

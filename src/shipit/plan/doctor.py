@@ -19,6 +19,7 @@ from shipit.plan.charts import with_charts
 from shipit.plan.own_objects import keep_own_objects
 from shipit.plan.preflight import missing_verbs, storage_verbs
 from shipit.plan.preparation import fresh, mask_and_check_references, rehearse, summary
+from shipit.plan.provision import provide
 from shipit.plan.rendering import ReleaseRendering, render_release
 from shipit.plan.step_checks import check_step
 from shipit.plan.step_warnings import warnings_of
@@ -42,7 +43,7 @@ def examine(request: Request, world: World, emit: Emit) -> None:
         whole = with_charts(request, world, emit)
         rendering = render_release(whole, world)
         plan = build_plan(whole, world, rendering, choose(whole, world, rendering, fresh(rendering)))
-        planned = (keep_own_objects(plan, rendering, world), rendering)
+        planned = (provide(keep_own_objects(plan, rendering, world), rendering, world, ()), rendering)
         return _chart(planned[0])
 
     checks.check("helm", lambda: str(world.helm.version))

@@ -11,6 +11,7 @@ from shipit.chart import TEST, canonical
 from shipit.model import UNKNOWN, Fingerprint, Hook, Json, as_map, as_text
 from shipit.plan.doing import Content, content_of, doing_digest, doing_of
 from shipit.plan.job_metadata import job_hash, placed
+from shipit.plan.same_content import COPIED
 from shipit.plan.selection import SelectedObject
 
 
@@ -20,7 +21,8 @@ def fingerprints(
     """One for each object, in their order; empty for what is only created. `hooks` are those of the rendering.
 
     Of two steps that do the very same, each Job is still one step's only; so it is of the same object of a pre- and a
-    post-hook, or of a test: what the one has done, the other has not.
+    post-hook, or of a test: what the one has done, the other has not. What a migration's prerequisites hold counts as a
+    hook's object does, whether the Job gets them or copies.
     """
     contents: dict[tuple[str, str, str], Any] = {}
     seen: Counter[str] = Counter()
@@ -33,13 +35,20 @@ def fingerprints(
             yield UNKNOWN
             continue
         late: bool | str = TEST if one.test else one.phase != "before"
-        doing = _digest(doing_digest(doing_of(body, _lookup(contents, where))), late)
+        held = contents | _held(one)
+        doing = _digest(doing_digest(doing_of(body, _lookup(held, where))), late)
         seen[doing] += 1
         yield Fingerprint(
             inputs=_digest(inputs, late, _place(one, hooks, selected)),
             doing=_digest(doing, seen[doing]),
             earlier=job_hash(one.body) + ("-after" if late else ""),
         )
+
+
+def _held(one: SelectedObject) -> dict[tuple[str, str, str], Any]:
+    """What the prerequisites hold that a pod reads."""
+    read = (each for each in one.needs if each.ref.kind in COPIED)
+    return {(each.ref.kind, each.ref.namespace, each.ref.name): content_of(each.body) for each in read}
 
 
 def made_by_hooks(bodies: Sequence[Json], namespace: str) -> Content:

@@ -83,8 +83,10 @@ def kinds_of(body: Json) -> frozenset[tuple[str, str]]:
 
 
 def made_before(plan: Plan) -> Iterator[tuple[Step, Made]]:
-    """Each step with what is made before it: by the steps before, and, for what runs after the upgrade, by the app."""
-    made, upgraded = Made(), False
+    """Each step with what is made before it: prerequisites, by the steps before, and, for what runs after the upgrade,
+    by the app.
+    """
+    made, upgraded = _with_prerequisites(plan), False
     for step in plan.steps:
         if step.phase != "before" and not upgraded:
             made, upgraded = with_app(made, plan), True
@@ -94,9 +96,16 @@ def made_before(plan: Plan) -> Iterator[tuple[Step, Made]]:
 
 def made_before_upgrade(plan: Plan) -> Made:
     """What is made before the upgrade."""
-    made = Made()
+    made = _with_prerequisites(plan)
     for step in plan.before:
         made = made.with_object(step.ref, step.manifest)
+    return made
+
+
+def _with_prerequisites(plan: Plan) -> Made:
+    made = Made()
+    for step in plan.prerequisites:
+        made = made if step.of_app else made.with_object(step.ref, step.manifest)
     return made
 
 

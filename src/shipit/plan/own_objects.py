@@ -11,6 +11,7 @@ from shipit.hints import advice
 from shipit.model import (
     COPY_ANNOTATION,
     RELEASE_LABEL,
+    Cluster,
     Hook,
     Json,
     Plan,
@@ -82,6 +83,27 @@ def is_copy(body: Json, release: str) -> bool:
     return COPY_ANNOTATION in _annotations(body) and labels.get(RELEASE_LABEL) == release
 
 
+def as_copy(step: Step, ref: Ref, plan: Plan, cluster: Cluster) -> Step:
+    """The step that makes what the migration gets in place of one of the app's objects. Raises Refused when the name
+    is taken.
+    """
+    there = cluster.get(ref)
+    if there is not None and not is_copy(there, plan.release):
+        raise Refused(
+            f"{step.ref} belongs to the app, and {ref.title}, the name of the migration's copy, is taken",
+            hint=advice("give the migration's object a name of its own in the chart"),
+        )
+    meta = {**as_map(step.manifest.get("metadata")), "name": ref.name}
+    meta["labels"] = {**as_map(meta.get("labels")), RELEASE_LABEL: plan.release}
+    meta["annotations"] = {**as_map(meta.get("annotations")), COPY_ANNOTATION: step.ref.name}
+    return replace(
+        step,
+        ref=ref,
+        manifest={**step.manifest, "metadata": meta},
+        remark=f"{step.ref.title} belongs to the app and differs: the migration gets {ref.name} in its place",
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Settled:
     """A step as it is run now. `copies` what it makes under another name; `late` what is made once the app
@@ -114,7 +136,7 @@ class _Own:
         self._plan = plan
         self._cluster = world.cluster
         self._app = _by_identity(plan.app)
-        self._live = _live(plan, rendering, world)
+        self._live = live_objects(plan, rendering, world)
         self._handed_over = {ref.identity for ref in plan.previous_jobs} - self._app.keys()
         self._used = {each for resource in plan.app for each in _uses(resource.body)}
 
@@ -171,22 +193,9 @@ class _Own:
         return replace(self._copied(step), late=_late(step) if stays else None)
 
     def _copied(self, step: Step) -> _Settled:
-        ref = copy_of(step.ref)
-        there = self._cluster.get(ref)
-        if there is not None and not is_copy(there, self._plan.release):
-            raise Refused(
-                f"{step.ref} belongs to the app, and {ref.title}, the name of the migration's copy, is taken",
-                hint=advice("give the hook's object a name of its own in the chart"),
-            )
-        meta = {**as_map(step.manifest.get("metadata")), "name": ref.name}
-        meta["labels"] = {**as_map(meta.get("labels")), RELEASE_LABEL: self._plan.release}
-        meta["annotations"] = {**as_map(meta.get("annotations")), COPY_ANNOTATION: step.ref.name}
         copy = replace(
-            step,
-            ref=ref,
-            manifest={**step.manifest, "metadata": meta},
+            as_copy(step, copy_of(step.ref), self._plan, self._cluster),
             hook=_with_policies(step, "before-hook-creation", "hook-succeeded", "hook-failed"),
-            remark=f"{step.ref.title} belongs to the app and differs: the migration gets {ref.name} in its place",
         )
         return _Settled(copy, copies=step.ref.name)
 
@@ -232,7 +241,7 @@ def _with_policies(step: Step, *policies: str) -> Hook | None:
     return replace(step.hook, delete_policies=policies) if step.hook is not None else None
 
 
-def _live(plan: Plan, rendering: ReleaseRendering, world: World) -> dict[Identity, Resource]:
+def live_objects(plan: Plan, rendering: ReleaseRendering, world: World) -> dict[Identity, Resource]:
     """What the release has in the cluster: by its deployed revision, and by a newer one that failed."""
     newest = rendering.history[-1] if rendering.history else None
     if newest is None or newest.status == "uninstalled":

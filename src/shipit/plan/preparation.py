@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from shipit.chart import digest, ref_of, split, stored_hooks
@@ -10,7 +10,7 @@ from shipit.config import Request
 from shipit.errors import refusing
 from shipit.events import Emit, Event, StepChanged, Warned
 from shipit.lock import UpgradeRecord
-from shipit.model import UNKNOWN, Plan, Situation, Start, Step, World, get_job_or_pod
+from shipit.model import UNKNOWN, MadeObject, Plan, Situation, Start, Step, World, get_job_or_pod
 from shipit.plan.build import Chosen, build_plan, choose
 from shipit.plan.charts import with_charts
 from shipit.plan.definitions import check_definitions
@@ -22,7 +22,8 @@ from shipit.plan.noted_upgrade import is_handover, is_upgrade
 from shipit.plan.objects import Objects
 from shipit.plan.own_objects import keep_own_objects
 from shipit.plan.preflight import check_permissions, check_references
-from shipit.plan.rehearsal import rehearse_app, rehearse_steps
+from shipit.plan.provision import provide
+from shipit.plan.rehearsal import rehearse_app, rehearse_prerequisites, rehearse_steps
 from shipit.plan.rendering import ReleaseRendering, render_release
 from shipit.plan.secret_values import mask_secrets
 from shipit.plan.step_checks import check_step
@@ -36,13 +37,15 @@ def prepare(
     found: UpgradeRecord | None,
     emit: Emit,
     *,
+    made: Sequence[MadeObject] = (),
     agrees: Callable[[Plan, ReleaseRendering], None] = lambda _plan, _rendering: None,
 ) -> Plan:
     """Render the release with the new tag and check all of it. Changes nothing; raises Refused.
 
-    `found` is the upgrade that an earlier deploy noted on the lock; `agrees` raises where this is not what was planned.
+    `found` is the upgrade that an earlier deploy noted on the lock, `made` what earlier ones made for their migrations;
+    `agrees` raises where this is not what was planned.
     """
-    plan, rendering = draft(request, world, found, emit)
+    plan, rendering = draft(request, world, found, emit, made)
     with refusing():
         agrees(plan, rendering)
         plan = check(plan, world, rendering, Preflight(emit, warns=request.spec.preflight == "warn"))
@@ -51,7 +54,11 @@ def prepare(
 
 
 def draft(
-    request: Request, world: World, found: UpgradeRecord | None, emit: Emit
+    request: Request,
+    world: World,
+    found: UpgradeRecord | None,
+    emit: Emit,
+    made: Sequence[MadeObject] = (),
 ) -> tuple[Plan, ReleaseRendering]:
     """The first half of `prepare`: what would be done, without the references and rehearsals. Charts that aren't
     here yet are fetched.
@@ -71,7 +78,7 @@ def draft(
             situation = _situation(request, world, rendering, found)
             chosen = choose(request, world, rendering, situation)
         plan = build_plan(request, world, rendering, chosen)
-        return keep_own_objects(plan, rendering, world), rendering
+        return provide(keep_own_objects(plan, rendering, world), rendering, world, made), rendering
 
 
 def fresh(rendering: ReleaseRendering, *, first_install_owed: bool = False) -> Situation:
@@ -170,6 +177,7 @@ def mask_and_check_references(
 def rehearse(plan: Plan, world: World, rendering: ReleaseRendering, preflight: Preflight) -> None:
     """Try in dry runs what a deploy will create and apply. What the app holds is refused in any case."""
     check_definitions(world.cluster, plan.definitions, preflight)
+    rehearse_prerequisites(world.cluster, plan, preflight)
     rehearse_steps(world.cluster, plan, preflight)
     if not plan.resumed:  # else the app is applied
         rehearse_app(world.cluster, plan, rendering.live, rendering.rendered, Preflight(preflight.emit))

@@ -32,7 +32,7 @@ def public_texts(plan: Plan, live: Iterable[Document]) -> Iterator[str]:
     """Everything that stands in clear in what a release is and becomes, and the names that commands need."""
     yield from COMMON
     yield from (plan.release, plan.namespace, plan.tag, *plan.skipped)
-    for step in plan.steps:
+    for step in (*plan.prerequisites, *plan.steps):
         yield from (step.name, step.hook.path if step.hook else "", *texts_in_clear(step.manifest))
     for each in (*plan.app, *resources(live)):
         yield from (each.source, *texts_in_clear(each.body))

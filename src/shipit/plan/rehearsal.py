@@ -12,6 +12,7 @@ from shipit.chart import Document, resources
 from shipit.errors import AlreadyExists, Conflict, Forbidden, NotAllowed, NotFound
 from shipit.model import Cluster, Json, Plan, Ref, Rendered, Step, metadata_of, uid_of
 from shipit.plan.objects import Made, made_before, made_before_upgrade, with_app
+from shipit.plan.own_objects import is_copy
 from shipit.plan.pod_of_job import account_of, pod_of_job, without_account
 from shipit.plan.three_way_merge import three_way_merge
 from shipit.plan.verdicts import REHEARSED, Judge, Preflight, Verdict
@@ -21,6 +22,22 @@ TRIES = 4
 
 _MANAGER = re.compile(r'conflicts? with "([^"]*)"')
 HELM = "helm"
+
+
+def rehearse_prerequisites(cluster: Cluster, plan: Plan, preflight: Preflight) -> None:
+    """The API server accepts what is made for the migrations. Raises Refused with its words."""
+    for step in plan.prerequisites:
+        if step.of_app:
+            continue
+        try:
+            if is_copy(step.manifest, plan.release):
+                cluster.create(step.manifest, dry_run=True)
+            else:
+                cluster.apply(step.manifest, dry_run=True, force=True)
+        except AlreadyExists:
+            continue  # a copy that an earlier try has made
+        except REHEARSED as error:
+            preflight.judge(Judge(cluster, plan, Made()).object(step, error), str(step.ref), error)
 
 
 def rehearse_steps(cluster: Cluster, plan: Plan, preflight: Preflight) -> None:

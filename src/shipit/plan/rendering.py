@@ -15,6 +15,7 @@ from shipit.plan.candidates import Rendering
 from shipit.plan.definitions import missing_definitions, render
 from shipit.plan.names import refuse_same_names, with_fixed_names
 from shipit.plan.other_releases import explain_in_the_way
+from shipit.plan.prerequisites import with_prerequisites
 from shipit.plan.refusals import refuse_plain_pods
 from shipit.plan.selection import Selection, check_tag, select_objects, select_tests
 from shipit.plan.tag import PROBE_TAG, check_coincidence, check_tag_keys, is_written
@@ -85,7 +86,7 @@ def select_checked(
         _check_coincidence(request, world, selected, [alone or release for alone in own])
     objects = with_fixed_names(selected.objects, request.release)
     refuse_same_names(objects, release.hooks, request.namespace)
-    return replace(selected, objects=objects)
+    return replace(selected, objects=with_prerequisites(objects, request, release, own))
 
 
 def _render_other(entry: MigrationSpec, request: Request, world: World, *, install: bool) -> Rendered | None:
@@ -105,7 +106,8 @@ def _own_renderings(
     """
     found: dict[str, Rendering] = {}
     keys = [
-        canonical([entry.chart, entry.layers]) if entry.renders_alone else "" for entry in request.migrations
+        canonical([entry.chart, entry.version, entry.layers]) if entry.renders_alone else ""
+        for entry in request.migrations
     ]
     for key, entry in zip(keys, request.migrations, strict=True):
         if key and key not in found:

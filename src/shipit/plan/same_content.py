@@ -20,6 +20,15 @@ def say_the_same(hook: Json, own: Json) -> bool:
     return _undressed(hook) == _undressed(own)
 
 
+def covers(live: Any, rendered: Any) -> bool:
+    """Whether a live value is the rendered one, but for what the API server has added to maps."""
+    if isinstance(rendered, dict) and isinstance(live, dict):
+        return all(covers(live.get(key), value) for key, value in rendered.items())
+    if isinstance(rendered, list) and isinstance(live, list):
+        return len(live) == len(rendered) and all(map(covers, live, rendered))
+    return bool(live == rendered) or not (live or rendered)
+
+
 def _undressed(body: Json) -> Json:
     return {key: value for key, value in body.items() if key not in ("apiVersion", "metadata", "status")}
 

@@ -47,7 +47,7 @@ def mask_secrets(plan: Plan, live: Iterable[Document], world: World, objects: Ob
     live = tuple(live)
     world.mask.spare((world.cluster.context, *public_texts(plan, live)))
     ours = [(each.ref, each.body) for each in plan.app]
-    ours += [(step.ref, step.manifest) for step in plan.steps]
+    ours += [(step.ref, step.manifest) for step in (*plan.prerequisites, *plan.steps)]
     rendered = {(ref.namespace, ref.name) for ref, body in ours if _is_secret(body)}
     for body in (*(body for _, body in ours), *(each.body for each in resources(live))):
         world.mask.hide(secret_values(body))

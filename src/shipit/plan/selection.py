@@ -27,7 +27,8 @@ class SelectedObject:
     """An object that shipit runs: a hook, or a plain Job, which is left out of what Helm gets.
 
     `by_hook`: its phase is that of its hook's event. `turn` is 0 for the hooks of the release's chart, which come first,
-    else which of the `[[migration]]`s it is of, counted from 1. `test`: as `helm test` runs it, after all else.
+    else which of the `[[migration]]`s it is of, counted from 1. `test`: as `helm test` runs it, after all else. `needs`
+    are the prerequisites of a migration.
     """
 
     name: str
@@ -38,6 +39,7 @@ class SelectedObject:
     by_hook: bool = False
     turn: int = 0
     test: bool = False
+    needs: tuple[Resource, ...] = ()
 
     @property
     def kind(self) -> str:
