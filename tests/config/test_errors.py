@@ -13,7 +13,10 @@ from shipit.errors import Usage
 
 BASE = '[release]\nname = "shop"\nchart = "chart"\n'
 RELEASE_KEYS = "chart, context, create_namespace, helm_args, max_restarts, name, namespace, preflight, rollback_on_failure, set, tag_key, test, timeout, values, version"
-MIGRATION_KEYS = "chart, first_install, job, name, on_timeout, phase, prerequisites, require_tag, retries, set, start_timeout, template, timeout, values, version, wait_for"
+MIGRATION_KEYS = (
+    "args, chart, command, container, first_install, from, job, lift, name, on_timeout, phase, prerequisites, require_tag, "
+    "resources, retries, set, start_timeout, template, timeout, values, version, wait_for"
+)
 DURATION = 'a duration like "90s", "15m" or "1h30m" (units h, m, s, ms)'
 TWO = BASE + "[[migration]]\nname = 'schema'\n[[migration]]\ntemplate = 'templates/seed.yaml'\n"
 PATHS = 'write the path of a value as for --set, like "image.tag" or "images[0].tag", or a list of such paths'
@@ -102,6 +105,16 @@ def refused(
         (BASE + "[migration]\nretries = 2147483648", "shipit.toml: [migration] retries: must be from 0 to 2147483647"),
         (BASE + '[migration]\nretries = "1"', 'shipit.toml: [migration] retries: must be a whole number, 0 or more, without quotes, not "1"'),
         (BASE + "[migration]\nretries = true", "shipit.toml: [migration] retries: must be a whole number, 0 or more, without quotes, not true or false"),
+        (BASE + '[migration]\nfrom = "shop"', 'shipit.toml: [migration] from: "shop" is not a workload; write kind/name, like "deployment/shop", with one of the kinds deployment, statefulset, daemonset, cronjob, pod'),
+        (BASE + '[migration]\nfrom = "replicaset/shop"', 'shipit.toml: [migration] from: "replicaset/shop" is not a workload; write kind/name, like "deployment/shop", with one of the kinds deployment, statefulset, daemonset, cronjob, pod'),
+        (BASE + '[migration]\nfrom = "job/shop"', 'shipit.toml: [migration] from: "job/shop" is a Job already; name it with job, or its template with template'),
+        (BASE + '[migration]\nfrom = "deploy/shop"\ntemplate = "templates/x.yaml"', "shipit.toml: [migration] template: excludes from: the migration is a Job of the chart, or is made from deploy/shop"),
+        (BASE + '[migration]\nfrom = "deploy/shop"\njob = "x"', "shipit.toml: [migration] job: excludes from: the migration is a Job of the chart, or is made from deploy/shop"),
+        (BASE + "[migration]\nlift = true", 'shipit.toml: [migration] lift: is for a Job that is made from a workload; for example: from = "deployment/shop"'),
+        (BASE + "[migration]\nargs = []", 'shipit.toml: [migration] args: is for a Job that is made from a workload; for example: from = "deployment/shop"'),
+        (BASE + '[migration]\nfrom = "sts/db"\ncommand = "alembic upgrade"', 'shipit.toml: [migration] command: must be a list of texts, like ["alembic", "upgrade", "head"], not "alembic upgrade"'),
+        (BASE + '[migration]\nfrom = "sts/db"\nargs = ["", 1]', 'shipit.toml: [migration] args: must be a list of texts, like ["alembic", "upgrade", "head"]; item no. 2 is a number'),
+        (BASE + '[migration]\nfrom = "sts/db"\nresources = { memory = "1Gi" }', 'shipit.toml: [migration] resources: no such key "memory"; use requests and limits, like { requests = { memory = "1Gi" } }'),
         (BASE + '[migration]\nname = "a b"', 'shipit.toml: [migration] name: "a b" is not a valid name: use up to 63 letters, digits, `-`, `_` and `.`'),
         (BASE + '[migration]\ntemplate = "../m.yaml"', 'shipit.toml: [migration] template: "../m.yaml" is not inside the chart; use a path from its folder, like "templates/migrate.yaml"'),
         (BASE + "tag_key = []", f"shipit.toml: [release] tag_key: names no value; {PATHS}"),
@@ -138,7 +151,6 @@ def refused(
         (BASE + '[migration]\nprerequisites = "all"', 'shipit.toml: [migration] prerequisites: must be a list of templates, or "auto", not "all"'),
         (BASE + '[migration]\nprerequisites = ["/etc/a.yaml"]', 'shipit.toml: [migration] prerequisites: "/etc/a.yaml" is not inside the chart; use a path from its folder, like "templates/migrate.yaml"'),
         # ── not supported yet ──
-        (BASE + '[migration]\nfrom = "deployment/shop"', f"shipit.toml: [migration] from: no such key; valid keys: {MIGRATION_KEYS}"),
         (BASE + '[on]\nstart = ["true"]', "shipit.toml: [on]: no such key; valid keys: environments, migration, release"),
     ],
 )  # fmt: skip

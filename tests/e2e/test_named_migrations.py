@@ -153,8 +153,6 @@ def test_a_configured_migration_that_is_not_rendered_is_refused_on_a_first_insta
 ) -> None:
     values(project4, "migration: {enabled: false}\n")
     project4.template("migrate", behind(".Values.migration.enabled", job("echo never")))
-    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: up}\nspec:\n  restartPolicy: Never\n  containers: [{name: c, image: 'registry.sandbox/busybox:{{ .Values.image.tag }}', command: [echo, up]}]\n"
-    project4.template("pod", behind(".Values.pod", pod))
     project4.template("settings", settings("x", 0).replace("helm.sh/hook", "note"))
 
     for existing in (False, True):
@@ -170,13 +168,7 @@ def test_a_configured_migration_that_is_not_rendered_is_refused_on_a_first_insta
 
         project4.configure(migration='template = "templates/migrat.yaml"')
         assert refused(project4, "v1")["hint"] == "did you mean templates/migrate.yaml?"
-
-        for values_of in ("", "set = { pod = true }"):
-            project4.configure(migration=f'template = "templates/pod.yaml"\n{values_of}')
-            args = () if values_of else ("--set", "pod=true")
-            assert "Pod up" in refused(project4, "v1", *args)["message"]
     assert len(project4.history()) == 1
-    assert project4.kube.get("pod", "up") is None
 
 
 # ── what a table names, where names and templates are odd ────────────────────────────────────────

@@ -18,7 +18,7 @@ from tests.releases import a_release, a_request, config_map, hook, job, manifest
 
 TEMPLATE = "templates/migrate.yaml"
 NAMED = MigrationSpec(name="migrate", template=TEMPLATE)
-POD: Json = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "migrate"}, "spec": {"containers": []}}
+POD: Json = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "migrate"}, "spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "shop:v2"}]}}  # fmt: skip
 
 
 @pytest.fixture
@@ -115,23 +115,42 @@ def test_what_the_template_renders_instead_is_told(asked: Request, world: Fakes,
     assert refused.value.details == ("ConfigMap settings", "Job probe (hook test, which no deploy runs)")
 
 
-@pytest.mark.parametrize("skip", [True, False])
+@pytest.mark.parametrize("named", [NAMED, MigrationSpec(job="migr*"), MigrationSpec()])
 @pytest.mark.parametrize("install", [True, False])
-def test_a_plain_pod_is_refused_by_name_for_helm_would_run_it(
-    asked: Request, world: Fakes, install: bool, skip: bool
+def test_a_pod_that_ends_is_run_like_a_job_and_helm_does_not_get_it(
+    asked: Request, world: Fakes, install: bool, named: MigrationSpec
 ) -> None:
-    operation(world, manifest(POD), install=install)
-    with pytest.raises(
-        Refused, match=r"templates/migrate\.yaml renders Pod migrate: a Pod that is no hook"
-    ) as refused:
-        planned(replace(asked, skip_migration=skip), world)
-    assert "helm.sh/hook" in str(refused.value.hint)
+    operation(world, manifest(POD) + manifest(config_map("settings"), template="app"), install=install)
+    plan = planned(replace(asked, migrations=(named,)), world)
+    assert [(step.name, step.ref.title, step.migration) for step in plan.before] == [
+        ("migrate", "Pod migrate", True)
+    ]
+    assert plan.before[0].manifest["metadata"]["labels"]["shipit/release"] == "shop"
+    assert [each.ref.title for each in plan.app] == ["ConfigMap settings"]
 
 
-def test_a_plain_pod_that_a_pattern_names_is_refused_too(asked: Request, world: Fakes) -> None:
-    operation(world, manifest(POD), install=False)
-    with pytest.raises(Refused, match="the chart renders Pod migrate: a Pod that is no hook"):
-        planned(replace(asked, migrations=(MigrationSpec(job="migr*"),)), world)
+@pytest.mark.parametrize("policy", [{}, {"restartPolicy": "Always"}])
+def test_a_pod_that_never_ends_is_refused_where_it_is_named_and_the_app_s_elsewhere(
+    asked: Request, world: Fakes, policy: Json
+) -> None:
+    forever = {**POD, "spec": {**policy, "containers": POD["spec"]["containers"]}}
+    operation(world, manifest(forever), install=False)
+    with pytest.raises(Refused, match="Pod migrate would run again and again, and never end"):
+        planned(asked, world)
+    asked = replace(asked, migrations=(MigrationSpec(),), workdir=asked.workdir / "w")
+    asked.workdir.mkdir()
+    with pytest.raises(Refused, match="the chart renders no Job to run as the migration"):
+        planned(asked, world)
+
+
+def test_a_job_counts_more_than_a_pod_beside_it(asked: Request, world: Fakes) -> None:
+    for named in (MigrationSpec(), NAMED):
+        operation(world, manifest(POD) + manifest(job("up")), install=False)
+        asked = replace(asked, migrations=(named,), workdir=asked.workdir / "w")
+        asked.workdir.mkdir()
+        plan = planned(asked, world)
+        assert [step.ref.title for step in plan.before] == ["Job up"]
+        assert [each.ref.title for each in plan.app] == ["Pod migrate"]
 
 
 def test_a_template_that_is_not_there_is_refused_with_the_nearest(asked: Request, world: Fakes) -> None:

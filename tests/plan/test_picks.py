@@ -13,8 +13,9 @@ from shipit.config import MigrationSpec
 from shipit.errors import Refused
 from shipit.model import Hook, Situation, Start
 from shipit.plan.candidates import Rendering
-from shipit.plan.names import LONGEST, with_fixed_names
+from shipit.plan.names import with_fixed_names
 from shipit.plan.selection import Selection, select_objects
+from shipit.plan.short_names import LONGEST
 
 
 def text(kind: str = "Job", **metadata: str) -> str:

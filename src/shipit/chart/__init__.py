@@ -24,6 +24,7 @@ from shipit.chart.manifest import (
     ref_of,
     resources,
     split,
+    with_bodies,
     without,
     workloads,
 )
@@ -35,6 +36,7 @@ from shipit.chart.pod_template import (
     pod_spec,
     pod_template_of,
     uses_tag,
+    with_pod_spec,
 )
 from shipit.chart.references import references_of
 from shipit.chart.renamed_references import with_references

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from shipit.chart.yaml import load_yaml
@@ -133,11 +133,13 @@ def resources(documents: Iterable[Document]) -> tuple[Resource, ...]:
 
 
 def candidates(documents: Iterable[Document]) -> tuple[Resource, ...]:
-    """The Jobs that are no hooks: any of them may be the migration."""
-    return tuple(
-        each
-        for each in resources(documents)
-        if each.ref.kind == "Job" and each.ref.api_version.startswith("batch/")
+    """The Jobs and bare Pods that are no hooks: any of them may be the migration."""
+    return tuple(each for each in resources(documents) if _runs_to_an_end(each.ref))
+
+
+def _runs_to_an_end(ref: Ref) -> bool:
+    return (ref.api_version, ref.kind) == ("v1", "Pod") or (
+        ref.kind == "Job" and ref.api_version.startswith("batch/")
     )
 
 
@@ -166,6 +168,15 @@ def without(documents: Iterable[Document], gone: Collection[Ref | Resource]) -> 
         for document, rest in kept
         if rest or not document.resources
     )
+
+
+def with_bodies(documents: Iterable[Document], bodies: Mapping[Ref, Json]) -> tuple[Document, ...]:
+    """The documents with other bodies for these objects; every other stays as it is, to the byte."""
+    found = []
+    for document in documents:
+        now = tuple(replace(r, body=bodies.get(r.ref, r.body)) for r in document.resources)
+        found.append(document if now == document.resources else _rewritten(document, now))
+    return tuple(found)
 
 
 def digest(documents: Iterable[Document]) -> str:
@@ -197,7 +208,8 @@ def _items(body: Json) -> tuple[Json, ...]:
 
 
 def _rewritten(document: Document, rest: tuple[Resource, ...]) -> Document:
-    body = {**document.body, "items": [each.body for each in rest]}
+    alone = document.resources and document.resources[0].body == document.body
+    body = rest[0].body if alone else {**document.body, "items": [each.body for each in rest]}
     # JSON is YAML, but for the characters that YAML wants escaped
     text = _UNPRINTABLE.sub(_escaped, json.dumps(body, indent=2, ensure_ascii=False))
     return Document(document.source, text, body, document.ref, rest)

@@ -33,6 +33,18 @@ def pod_spec(body: Json) -> Json:
     return as_map((pod_template_of(body) or {}).get("spec"))
 
 
+def with_pod_spec(body: Json, spec: Json) -> Json:
+    """A Job, CronJob, workload or Pod with another pod's spec."""
+    if body.get("kind") == "Pod":
+        return {**body, "spec": spec}
+    if body.get("kind") == "CronJob":
+        outer = as_map(body.get("spec"))
+        inner = with_pod_spec({"kind": "Job", **as_map(outer.get("jobTemplate"))}, spec)
+        return {**body, "spec": {**outer, "jobTemplate": {k: v for k, v in inner.items() if k != "kind"}}}
+    outer = as_map(body.get("spec"))
+    return {**body, "spec": {**outer, "template": {**as_map(outer.get("template")), "spec": spec}}}
+
+
 def containers(body: Json) -> tuple[Json, ...]:
     """The init containers, then the containers, as the pod lists them."""
     spec = pod_spec(body)

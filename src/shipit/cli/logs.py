@@ -18,7 +18,7 @@ class _ReaderLeft(Exception):
 def logs(
     common: Common,
     *,
-    name: Annotated[str, typer.Argument(help="Migration, or Job, to show (default: the newest).")] = "",
+    name: Annotated[str, typer.Argument(help="Migration, Job or Pod to show (default: the newest).")] = "",
     follow: Annotated[
         bool,
         typer.Option(
@@ -47,6 +47,6 @@ def logs(
                 job = show_logs(job, cluster, session.clock, emit, follow=follow)
             except _ReaderLeft:
                 return Done("the reader of the log has left")
-        return Done(f"Job {job.name} of {job.tag or 'an unknown tag'} is {describe(job)}")
+        return Done(f"{job.ref.title} of {job.tag or 'an unknown tag'} is {describe(job)}")
 
     conduct(common, work, pager=True)

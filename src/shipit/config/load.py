@@ -9,6 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from shipit.config import files, source
+from shipit.config.coherence import conflicting
 from shipit.config.helm_args import HelmFlag, parse_helm_args
 from shipit.config.keys import assigned, key_path
 from shipit.config.migrations import check_overlay, name_of, settled_migrations
@@ -139,6 +140,8 @@ def _release(sections: Sequence[Section], folder: Path) -> ReleaseSpec:
 
 def _migration(sections: Sequence[Section], folder: Path) -> MigrationSpec:
     found = _settled(sections, MigrationSpec)
+    if wrong := conflicting(found):
+        raise sections[0].wrong(*wrong)
     return msgspec.structs.replace(
         found,
         name=name_of(sections[0]),

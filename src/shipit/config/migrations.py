@@ -32,8 +32,11 @@ def check_overlay(base: Sequence[Section], over: Sequence[Section]) -> None:
 
 
 def name_of(section: Section) -> str:
-    """What the table calls itself; else its template's file stem; "" where there is neither."""
-    return as_text(section.raw.get("name")) or PurePosixPath(as_text(section.raw.get("template"))).stem
+    """What the table calls itself; else its template's file stem; "" where there is neither. What is made from a
+    workload is called migrate.
+    """
+    by_template = PurePosixPath(as_text(section.raw.get("template"))).stem
+    return as_text(section.raw.get("name")) or by_template or ("migrate" if section.raw.get("from") else "")
 
 
 def _laid_over(base: Sequence[Section], over: Sequence[Section]) -> dict[int, Section]:

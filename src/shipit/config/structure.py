@@ -26,6 +26,7 @@ TRUTH = "true or false, without quotes"
 COUNT = "a whole number, 0 or more, without quotes"
 TABLE = "a table"
 MIGRATIONS = "a table, or an array of tables"
+WORDS = 'a list of texts, like ["alembic", "upgrade", "head"]'
 
 
 def about(
@@ -64,6 +65,7 @@ def duration(description: str) -> Meta:
 # no pattern here: msgspec 0.22 frees the pattern of a `Text | Texts` once too often, and crashes
 Text = Annotated[str, Meta(min_length=1)]
 Texts = tuple[Text, ...]
+Words = tuple[str, ...]
 Table = dict[str, Any]
 
 
@@ -142,7 +144,7 @@ class ReleaseSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class MigrationSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A migration: a Job of a chart."""
+    """A migration: a Job or Pod of a chart, or a Job that is made from one of its workloads."""
 
     name: Annotated[
         Text, about("Its name; its template's file stem by default.", TEXT, validators.step_name)
@@ -161,6 +163,36 @@ class MigrationSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             validators.job,
         ),
     ] = ""
+    workload: Annotated[
+        Text,
+        about(
+            "The workload of the chart that its Job is made from, in place of a template: `deployment/shop`.",
+            'kind/name in quotes, like "deployment/shop"',
+            validators.workload,
+        ),
+    ] = msgspec.field(name="from", default="")
+    container: Annotated[
+        Text,
+        about(
+            "With `from`: the container that migrates, or an init container; the first one by default.", TEXT
+        ),
+    ] = ""
+    command: Annotated[
+        Words | UnsetType,
+        about("With `from`: what runs in place of the container's own command and arguments.", WORDS),
+    ] = UNSET
+    args: Annotated[
+        Words | UnsetType, about("With `from`: the arguments in place of the container's own.", WORDS)
+    ] = UNSET
+    resources: Annotated[
+        Table | UnsetType,
+        about(
+            "With `from`: its requests and limits; the container's by default.", TABLE, validators.resources
+        ),
+    ] = UNSET
+    lift: Annotated[
+        bool, about("With `from`: takes the init container that migrates out of the app's pods.", TRUTH)
+    ] = False
     chart: Annotated[Text, about("Its chart; the release's by default.", TEXT)] = ""
     version: Annotated[Text, about("The version of its own chart, where that is fetched.", TEXT)] = ""
     values: Annotated[Texts, about("Values files, on top of the release's.", TEXTS)] = ()
@@ -247,8 +279,8 @@ class MigrationSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     @property
     def picks(self) -> bool:
-        """It says which Job of its rendering is meant."""
-        return bool(self.template or self.job)
+        """It says what of its rendering is meant."""
+        return bool(self.template or self.job or self.workload)
 
     @property
     def named(self) -> bool:

@@ -185,9 +185,12 @@ def _about(type: Any) -> Any:
 
 
 def _mismatch(value: Any, allowed: str) -> str:
-    if isinstance(value, list) and structure.TEXTS in allowed:
+    if isinstance(value, list) and (structure.TEXTS in allowed or structure.WORDS in allowed):
+        takes_empty = structure.WORDS in allowed
         number, item = next(
-            (n, each) for n, each in enumerate(value, 1) if not isinstance(each, str) or not each
+            (number, each)
+            for number, each in enumerate(value, 1)
+            if not (isinstance(each, str) and (each or takes_empty))
         )
         return f"must be {allowed}; item no. {number} is {_named(item)}"
     return f"must be {allowed}, not {_named(value)}"

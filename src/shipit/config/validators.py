@@ -17,6 +17,7 @@ from msgspec import UNSET, UnsetType
 from shipit.config.awaited import AWAITED, awaited_kind
 from shipit.config.helm_args import parse_helm_args
 from shipit.config.keys import key_path
+from shipit.config.workload_names import KINDS, workload_name
 from shipit.errors import Usage
 from shipit.hints import NO_HINT, Hint, advice
 
@@ -125,6 +126,23 @@ def wait_for(found: tuple[str, ...]) -> str:
             meant = f"did you mean {near}/{name}? " if near else ""
             return f"{shown(each)} is not KIND/NAME; {meant}the kinds are {', '.join(AWAITED)}"
     return ""
+
+
+def workload(text: str) -> str:
+    if workload_name(text):
+        return ""
+    if text.partition("/")[0].lower() in ("job", "jobs"):
+        return f"{shown(text)} is a Job already; name it with job, or its template with template"
+    kinds = ", ".join(words[0] for words in KINDS.values())
+    return f'{shown(text)} is not a workload; write kind/name, like "deployment/shop", with one of the kinds {kinds}'
+
+
+def resources(table: dict[str, Any] | UnsetType) -> str:
+    known = ("requests", "limits", "claims")
+    for key in () if table is UNSET else table:
+        if key not in known:
+            return f'no such key {shown(key)}; use requests and limits, like {{ requests = {{ memory = "1Gi" }} }}'
+    return "" if table is UNSET else json_values(table)
 
 
 def longer_than_zero(seconds: float) -> str:

@@ -9,7 +9,6 @@ from shipit.deploy.recognition import (
     is_same,
     is_this_deploys,
     labelled,
-    ref_of,
     what_differs,
 )
 from shipit.deploy.timing import GONE_WITHIN, LATE, wait_while
@@ -48,7 +47,7 @@ def refuse_running(plan: Plan, world: World) -> None:
             continue
         if found.from_a_newer_shipit and not plan.rerun:
             raise Busy(
-                f"{ref_of(found).title} was created by a newer shipit, whose annotations this one can't read",
+                f"{found.ref.title} was created by a newer shipit, whose annotations this one can't read",
                 hint=advice("upgrade shipit; --rerun goes ahead, and runs the migration again"),
                 states=(plan.app_before,),
             )
@@ -108,7 +107,7 @@ def _busy(found: JobOrPod, plan: Plan, world: World, app: State) -> Busy:
     state = "is suspended" if isinstance(found, Job) and found.suspended else "still runs"
     differs = what_differs(found, plan, world)
     return Busy(
-        f"{ref_of(found).title} {what} {state}, created {found.created:%Y-%m-%d %H:%M:%S} UTC"
+        f"{found.ref.title} {what} {state}, created {found.created:%Y-%m-%d %H:%M:%S} UTC"
         + (f", and is not what would run now: {differs}" if differs else ""),
         hint=shipit(
             "logs", "--follow", why="shows its log; deploy --replace-running deletes it, even while it runs"
@@ -162,7 +161,7 @@ def clear_stale(plan: Plan, world: World, emit: Emit, *, anew: bool) -> None:
     for found in _of_this_release(plan, world):
         _tell_disowned(found, plan, world, emit)
         if plan.replace_running if is_active(found) else _is_stale(found, plan, anew=anew):
-            remove("clear", ref_of(found), found, world, emit)
+            remove("clear", found.ref, found, world, emit)
 
 
 def gives_way(plan: Plan, world: World, *, anew: bool) -> tuple[JobOrPod, ...]:

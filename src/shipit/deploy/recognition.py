@@ -9,8 +9,6 @@ from shipit.model import (
     RELEASE_LABEL,
     JobOrPod,
     Plan,
-    Pod,
-    Ref,
     Step,
     World,
     get_job_or_pod,
@@ -21,12 +19,6 @@ from shipit.plan import differences, other_owner
 
 MOST_NAMED = 5
 """Differences that a message names."""
-
-
-def ref_of(found: JobOrPod) -> Ref:
-    if isinstance(found, Pod):
-        return Ref("v1", "Pod", found.namespace, found.name)
-    return Ref("batch/v1", "Job", found.namespace, found.name)
 
 
 def is_same(found: JobOrPod, step: Step, plan: Plan) -> bool:
@@ -83,9 +75,7 @@ def _under_another_name(step: Step, plan: Plan, world: World) -> JobOrPod | None
     ours = [
         found
         for found in labelled(plan, world)
-        if ref_of(found).kind == step.ref.kind
-        and found.name not in names
-        and is_this_deploys(found, step, plan)
+        if found.ref.kind == step.ref.kind and found.name not in names and is_this_deploys(found, step, plan)
     ]
     ours.sort(key=lambda found: not step.fingerprint.has_inputs(found.fingerprint, found.run))
     return ours[0] if ours else None
@@ -105,7 +95,7 @@ def disowned(found: JobOrPod, plan: Plan, world: World) -> Warned | None:
     if not differs:
         return None
     return Warned(
-        f"{ref_of(found).title} of an earlier try of {plan.tag} is complete, but not what would run now: "
+        f"{found.ref.title} of an earlier try of {plan.tag} is complete, but not what would run now: "
         f"{differs}; it runs anew"
     )
 
@@ -114,7 +104,7 @@ def what_differs(found: JobOrPod, plan: Plan, world: World) -> str:
     """How something of this tag differs from the step that it is nearest to; "" where its tag tells enough."""
     if any(is_same(found, step, plan) for step in plan.steps):
         return ""
-    alike = [step for step in plan.steps if step.ref.kind == ref_of(found).kind]
+    alike = [step for step in plan.steps if step.ref.kind == found.ref.kind]
     named = [step for step in alike if step.ref.name == found.name]
     if found.tag != plan.tag or not alike:
         return ""

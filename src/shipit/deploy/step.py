@@ -82,8 +82,7 @@ def _accepted(step: Step, found: JobOrPod, plan: Plan, world: World, emit: Emit)
     """What an earlier try of this deploy has done isn't done again."""
     if isinstance(found, Job) and (doubt := diagnose(Observation(found))):
         emit(Warned(doubt.reason, hint=plan.again("--rerun", why="runs it again all the same")))
-    state = found.state if isinstance(found, Job) else "complete"
-    emit(JobChanged(step.name, step.ref.name, state, succeeded=1))
+    emit(JobChanged(step.name, step.ref.name, found.state, succeeded=1))
     reason = "an earlier attempt of this deploy completed it"
     return StepResult(StepOutcome.RESUMED, reason, images=images_run(found, world))
 
@@ -204,16 +203,14 @@ def _next(step: Step, plan: Plan, result: StepResult) -> Hint:
     """What to type next: where it still runs, wait for it; else what the reason asks for, or its log."""
     if result.leftover is Leftover.RUNNING and result.outcome is StepOutcome.TIMED_OUT:
         why = f"waits until it has ended; then {'roll back' if plan.back_to else f'deploy {plan.tag}'} again to continue"
-        return shipit("logs", step.ref.name, "--follow", why=why) if step.ref.kind == "Job" else _log(step)
+        return shipit("logs", step.ref.name, "--follow", why=why)
     if result.leftover is Leftover.SUSPENDED:
         return plan.again("--replace-running", why="deletes it and runs it again")
     return result.hint or _log(step)
 
 
 def _log(step: Step) -> Hint:
-    if step.ref.kind == "Job":
-        return shipit("logs", step.ref.name, why="shows its whole log")
-    return kubectl("logs", step.ref.name, namespace=step.ref.namespace)
+    return shipit("logs", step.ref.name, why="shows its whole log")
 
 
 def _look(step: Step) -> Hint:

@@ -10,27 +10,27 @@ from shipit.errors import Refused, Unknown
 from shipit.events import Emit, JobChanged, StepChanged
 from shipit.hints import kubectl
 from shipit.logs.follower import Follower
-from shipit.model import RELEASE_LABEL, Clock, Cluster, Job, pods_of
+from shipit.model import RELEASE_LABEL, Clock, Cluster, JobOrPod, get_job_or_pod, pods_of
 
 LOOK_EVERY = 2.0
 PATIENCE = 30.0
 """Seconds that the log may be silent before what has come of it is all that is shown."""
 
 
-def show_logs(job: Job, cluster: Cluster, clock: Clock, emit: Emit, *, follow: bool) -> Job:
-    """Emit a Job's log from its start; with `follow` until it has ended. Returns the Job as it was last seen.
+def show_logs(job: JobOrPod, cluster: Cluster, clock: Clock, emit: Emit, *, follow: bool) -> JobOrPod:
+    """Emit the log of a Job or bare Pod from its start; with `follow` until it has ended. Returns it as it was last seen.
 
-    Raises Unknown when the Job vanishes meanwhile: how it ended can't be told.
+    Raises Unknown when it vanishes meanwhile: how it ended can't be told.
     """
     if follow:
-        emit(StepChanged(job.name, "started", f"following Job {job.name}"))
+        emit(StepChanged(job.name, "started", f"following {job.ref.title}"))
     told = state = ""
     with (
         Follower(cluster, clock, job.name, emit, follow=follow) as logs,
         closing(cluster.changes(job.namespace, f"controller-uid={job.uid}")) as changes,
     ):
         for _ in logs.looks(changes, LOOK_EVERY):
-            seen = cluster.job(job.namespace, job.name)
+            seen = get_job_or_pod(cluster, job.ref)
             if seen is None or seen.uid != job.uid:
                 state = "deleted"
                 break
@@ -45,7 +45,7 @@ def show_logs(job: Job, cluster: Cluster, clock: Clock, emit: Emit, *, follow: b
     emit(JobChanged(job.name, job.name, state))
     if state == "deleted":
         raise Unknown(
-            f"Job {job.name} of {job.tag or 'an unknown tag'} vanished while its log was read: how it ended is unknown",
+            f"{job.ref.title} of {job.tag or 'an unknown tag'} vanished while its log was read: how it ended is unknown",
             hint=kubectl("get", "jobs,pods,events", namespace=job.namespace, why="shows what is left of it"),
         )
     if follow:
@@ -53,16 +53,19 @@ def show_logs(job: Job, cluster: Cluster, clock: Clock, emit: Emit, *, follow: b
     return job
 
 
-def describe(job: Job) -> str:
-    """How a Job is, in words."""
+def describe(job: JobOrPod) -> str:
+    """How it is, in words."""
     return "suspended, and none of its containers ever started" if job.idle else job.state
 
 
-def newest_job(cluster: Cluster, namespace: str, release: str, name: str, pattern: str = "") -> Job:
-    """The release's newest Job; or the newest that is called `name`, else that fits `pattern`, else whose name ends so:
+def newest_job(cluster: Cluster, namespace: str, release: str, name: str, pattern: str = "") -> JobOrPod:
+    """The release's newest Job or bare Pod; or the newest that is called `name`, else that fits `pattern`, else whose name ends so:
     a migration's Job is mostly called after its release and the migration. Raises Refused with those that there are.
     """
-    jobs = sorted(cluster.jobs(namespace, f"{RELEASE_LABEL}={release}"), key=lambda job: job.created)
+    selector = f"{RELEASE_LABEL}={release}"
+    pods = (pod for pod in cluster.pods(namespace, selector) if not pod.owner_uid)
+    every: tuple[JobOrPod, ...] = (*cluster.jobs(namespace, selector), *pods)
+    jobs = sorted(every, key=lambda job: job.created)
     for meant in (name or "*", pattern, f"*-{name}"):
         found = [job for job in jobs if fnmatchcase(job.name, meant)]
         if found:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
+from shipit.events import Warned
 from shipit.hints import NO_HINT, Hint, deploy_again, rollback_again
 from shipit.model.fingerprint import UNKNOWN, Fingerprint
 from shipit.model.helm import Hook, Revision, Values
@@ -42,7 +43,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One object that shipit runs around the upgrade: a migration's Job, or a hook of any kind.
+    """One object that shipit runs around the upgrade: a migration's Job or Pod, or a hook of any kind.
 
     `manifest` is what is created, to the byte; `migration` is true for what `--skip-migration` leaves out, `test` for
     what `helm test` would run;
@@ -50,7 +51,7 @@ class Step:
     `of_app`: the app's own object of that name serves as it, and is neither made nor deleted. `remark` says why a hook
     is not made as the chart renders it, "" where it is. `awaits`: something that it references is not there yet, and a
     step before may make it. `needs` are the prerequisites of a migration that runs before the upgrade, `wait_for` what
-    must be ready before it is created.
+    must be ready before it is created. `told` is worth telling of how it was made.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Step:
     awaits: bool = False
     needs: tuple[Ref, ...] = ()
     wait_for: tuple[Ref, ...] = ()
+    told: tuple[Warned, ...] = ()
 
     @property
     def watched(self) -> bool:

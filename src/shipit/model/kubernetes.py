@@ -200,6 +200,20 @@ class Pod(Marked):
     def ever_started(self) -> bool:
         return any(container.ever_started for container in self.containers)
 
+    @property
+    def ref(self) -> Ref:
+        return Ref("v1", "Pod", self.namespace, self.name)
+
+    @property
+    def state(self) -> Literal["complete", "failed", "running"]:
+        """How it is, in a word."""
+        return "complete" if self.complete else "failed" if self.finished else "running"
+
+    @property
+    def idle(self) -> bool:
+        """One that never started is deleted: nothing could keep it from starting later."""
+        return False
+
 
 @dataclass(frozen=True, slots=True)
 class Job(Marked):
@@ -259,6 +273,10 @@ class Job(Marked):
     def has_succeeded(self) -> bool:
         """Whether it did what it is for, whatever the Job is called in the end."""
         return (self.complete and self.failure is None) or self.failed_in_name_only
+
+    @property
+    def ref(self) -> Ref:
+        return Ref("batch/v1", "Job", self.namespace, self.name)
 
     @property
     def end(self) -> Literal["complete", "failed", ""]:

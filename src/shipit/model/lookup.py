@@ -23,4 +23,4 @@ def pods_of(cluster: Cluster, subject: JobOrPod) -> tuple[Pod, ...]:
 
 def is_active(subject: JobOrPod) -> bool:
     """True for what is, or could come, to life: not finished, and not proven to have never started."""
-    return not subject.finished and not (isinstance(subject, Job) and subject.idle)
+    return not subject.finished and not subject.idle

@@ -10,7 +10,7 @@ from shipit.config import MigrationSpec, Request
 from shipit.model import LeftOut, Rendered, Situation
 from shipit.plan.candidates import Candidate, Rendering, migrations_of
 from shipit.plan.picks import named
-from shipit.plan.refusals import no_such_template, not_rendered, refuse_plain_pods
+from shipit.plan.refusals import no_such_template, not_rendered
 from shipit.plan.selection import SelectedObject, Selection, only_on, select_objects
 
 
@@ -31,7 +31,6 @@ def find_elsewhere(
         raise refused
     if request.skip_migration:
         return Selection()
-    refuse_plain_pods(entry, rendering)
     other = render_other()
     there = Rendering.of(other, request.namespace) if other else Rendering()
     found = _meant(entry, there, request.migrations)

@@ -26,6 +26,7 @@ from shipit.plan.fingerprints import fingerprints
 from shipit.plan.inputs import inputs_of
 from shipit.plan.job_metadata import with_metadata
 from shipit.plan.job_spec import as_created
+from shipit.plan.lifting import without_lifted
 from shipit.plan.own_objects import taken_over
 from shipit.plan.provision import prerequisite_steps
 from shipit.plan.rendering import ReleaseRendering, select_checked
@@ -44,7 +45,8 @@ class Chosen:
 def choose(request: Request, world: World, rendering: ReleaseRendering, situation: Situation) -> Chosen:
     """Take a rendering apart. Raises Refused when the migration or the tag isn't there."""
     selection = select_checked(request, world, situation, rendering)
-    return Chosen(situation, selection, without(rendering.documents, selection.taken))
+    app = without(rendering.documents, selection.taken)
+    return Chosen(situation, selection, without_lifted(app, selection.objects))
 
 
 def build_plan(request: Request, world: World, rendering: ReleaseRendering, chosen: Chosen) -> Plan:
@@ -110,17 +112,17 @@ def build_plan(request: Request, world: World, rendering: ReleaseRendering, chos
 def _retired(
     selected: Sequence[SelectedObject], app: Sequence[Document], live: Sequence[Document], namespace: str
 ) -> tuple[Resource, ...]:
-    """The migration Jobs that the live revision lists, because bare Helm made it.
+    """The migration Jobs and Pods that the live revision lists, because bare Helm made it.
 
-    By name, or by template where the chart names them anew each time: but not a Job that the app keeps.
+    By name, or by template where the chart names them anew each time: but not one that the app keeps.
     """
     refs = {ref_of(one.body, namespace) for one in selected}
-    sources = {one.resource.source for one in selected if one.resource is not None} - {""}
+    sources = {(one.kind, one.resource.source) for one in selected if one.resource and one.resource.source}
     kept = {each.ref for each in resources(app)}
     return tuple(
         each
         for each in candidates(live)
-        if each.ref in refs or (each.source in sources and each.ref not in kept)
+        if each.ref in refs or ((each.ref.kind, each.source) in sources and each.ref not in kept)
     )
 
 
@@ -159,6 +161,7 @@ def step_of(one: SelectedObject, request: Request, revision: int, known_by: Fing
         hook=one.hook,
         migration=one.migration,
         test=one.test,
+        told=one.told,
         on_timeout=one.spec.on_timeout,
         retries=retries,
         needs=tuple(each.ref for each in one.needs),

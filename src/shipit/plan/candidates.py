@@ -6,8 +6,9 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from shipit.chart import Document, candidates, canonical, generated_name, load_yaml, split
+from shipit.chart import Document, candidates, canonical, generated_name, load_yaml, pod_spec, split
 from shipit.model import Hook, Json, Rendered, Resource, as_map, as_text
+from shipit.plan.workload_pod import WorkloadPod
 
 AROUND = frozenset(f"{when}-{operation}" for when in ("pre", "post") for operation in ("install", "upgrade"))
 """The events of hooks that a deploy runs."""
@@ -33,7 +34,7 @@ class Rendering:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A hook of any kind, or a Job that is none.
+    """A hook of any kind, a Job or Pod that is none, or a Job that is made from a workload.
 
     `name` is what its metadata says, or what begins the name that the API server would make; `source` is its
     template, "" where that is not known.
@@ -45,10 +46,16 @@ class Candidate:
     body: Json
     hook: Hook | None = None
     resource: Resource | None = None
+    made_from: WorkloadPod | None = None
 
     @property
     def runs(self) -> bool:
         return self.kind in ("Job", "Pod")
+
+    @property
+    def ends(self) -> bool:
+        """False for a Pod whose containers the kubelet starts again and again: an app, unless somebody names it."""
+        return self.kind == "Job" or pod_spec(self.body).get("restartPolicy") in ("Never", "OnFailure")
 
     @property
     def stem(self) -> str:
@@ -83,13 +90,14 @@ def hooks_of(rendering: Rendering) -> tuple[Candidate, ...]:
     return tuple(of_hook(hook) for hook in rendering.hooks if AROUND & set(hook.events))
 
 
-def plain_jobs_of(rendering: Rendering) -> tuple[Candidate, ...]:
+def plain_of(rendering: Rendering) -> tuple[Candidate, ...]:
+    """The Jobs and Pods that are no hooks."""
     return tuple(map(of_resource, candidates(rendering.documents)))
 
 
 def migrations_of(rendering: Rendering) -> tuple[Candidate, ...]:
-    """All that may be the migration: the Jobs and Pods that are hooks, and the Jobs that are none."""
-    return (*(each for each in hooks_of(rendering) if each.runs), *plain_jobs_of(rendering))
+    """All that may be the migration: the Jobs and Pods, hooks or not."""
+    return (*(each for each in hooks_of(rendering) if each.runs), *plain_of(rendering))
 
 
 def counterparts(ours: Sequence[Candidate], theirs: Sequence[Candidate]) -> tuple[Candidate | None, ...]:

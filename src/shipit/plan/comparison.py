@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from shipit.errors import ApiError
-from shipit.model import COPY_ANNOTATION, Cluster, JobOrPod, Json, Plan, Pod, Ref, Step, as_map
+from shipit.model import COPY_ANNOTATION, Cluster, JobOrPod, Json, Plan, Ref, Step, as_map
 from shipit.plan.doing import content_of, doing_of
 from shipit.plan.fingerprints import made_by_hooks
 from shipit.plan.job_metadata import HOOK_ANNOTATION
@@ -19,9 +19,8 @@ def differences(found: JobOrPod, step: Step, plan: Plan, cluster: Cluster) -> tu
 
     What the API server adds (defaults) is none, and what a hook made counts as it is there now.
     """
-    ref = Ref("v1" if isinstance(found, Pod) else "batch/v1", step.ref.kind, found.namespace, found.name)
     with suppress(ApiError):
-        live = cluster.get(ref)
+        live = cluster.get(found.ref)
         if live is not None:
             needed = {(ref.kind, ref.name) for ref in step.needs}
             then = doing_of(live, lambda kind, name: _content(kind, name, found.namespace, cluster, needed))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from shipit.chart import TEST, Document, candidates, is_frozen, resources, split, stored_hooks
+from shipit.chart import TEST, Document, is_frozen, resources, split, stored_hooks
 from shipit.config import Request
 from shipit.lock import UpgradeRecord
 from shipit.model import RELEASE_LABEL, JobOrPod, MigrationRun, Revision, World
+from shipit.plan.candidates import Rendering, plain_of
 from shipit.plan.job_metadata import HOOK_ANNOTATION
 from shipit.plan.revisions import ROLLBACK_TO
 
@@ -84,7 +85,7 @@ def _unnoted(each: Revision, found: UpgradeRecord | None, request: Request, worl
         if events is _OF_ROLLBACKS or 0 < since <= each.number:
             return ""
         return f"revision {each.number} was made by a shipit that did not note its migrations"
-    names += [job.ref.name for job in candidates(documents)]
+    names += [one.name for one in plain_of(Rendering((), documents)) if one.ends]
     if not names:
         return ""
     return f"revision {each.number} was made without shipit, and may have run {', '.join(names)}"

@@ -1,10 +1,8 @@
-"""Names for objects that the API server would name: the same each time, so that of two deploys one creates it."""
+"""Names for objects that the API server would name, or that shipit makes: the same each time, so that of two deploys one creates it."""
 
 from __future__ import annotations
 
-import hashlib
-import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -14,26 +12,26 @@ from shipit.hints import advice
 from shipit.model import Hook, as_map
 from shipit.plan.refusals import same_name
 from shipit.plan.selection import SelectedObject
-
-LONGEST = 63
-"""Of a Job's name, which its pods carry as a label."""
-_DIGITS = 5
+from shipit.plan.short_names import numbered, shortened
 
 
-def with_fixed_names(objects: Sequence[SelectedObject], release: str) -> tuple[SelectedObject, ...]:
+def with_fixed_names(
+    objects: Sequence[SelectedObject], release: str, others: Collection[tuple[str, str]] = ()
+) -> tuple[SelectedObject, ...]:
     """`generateName: migrate-` of release shop becomes `migrate-shop`, that of a second object `migrate-shop-2`.
 
     Other releases of the namespace have other names, as they would have with the API server's; and none is in the way
-    of the next, whatever the hook's delete policy keeps.
+    of the next, whatever the hook's delete policy keeps. A Job that is made from a workload takes the name of no other;
+    `others` are the kinds and names of what the chart renders beside.
     """
-    taken = {(one.kind, one.candidate.name) for one in objects if not generated_name(one.body)}
+    taken = {(one.kind, one.candidate.name) for one in objects if not _wanted(one, release)} | {*others}
     known: dict[Hook | None, str] = {}
     found: list[SelectedObject] = []
     for one in objects:
-        prefix = generated_name(one.body)
+        wanted = _wanted(one, release)
         name = known.get(one.hook) if one.hook else None  # one object of two events
-        if prefix and not name:
-            name = next(each for each in _names(prefix, release) if (one.kind, each) not in taken)
+        if wanted and not name:
+            name = next(each for each in numbered(wanted) if (one.kind, each) not in taken)
             taken.add((one.kind, name))
             known[one.hook] = name
         found.append(_named(one, name) if name else one)
@@ -70,19 +68,12 @@ def _origin(one: SelectedObject) -> str:
     return f"{one.name} ({one.candidate.source})" if one.candidate.source else one.name
 
 
-def _names(prefix: str, release: str) -> itertools.chain[str]:
-    base = prefix.rstrip("-.")
-    base = _short(base if release in base else f"{base}-{release}")
-    return itertools.chain([base], (f"{base}-{number}" for number in itertools.count(2)))
-
-
-def _short(name: str) -> str:
-    """With room for a number; what is cut off still tells one from another."""
-    longest = LONGEST - _DIGITS
-    if len(name) <= longest:
-        return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:_DIGITS]
-    return f"{name[: longest - _DIGITS - 1].rstrip('-.')}-{digest}"
+def _wanted(one: SelectedObject, release: str) -> str:
+    """The name to give it, or one to which a number is added; "" for an object that has its own."""
+    if one.candidate.made_from is not None:
+        return one.candidate.name
+    base = generated_name(one.body).rstrip("-.")
+    return shortened(base if release in base else f"{base}-{release}") if base else ""
 
 
 def _named(one: SelectedObject, name: str) -> SelectedObject:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from shipit.chart import from_template, references_of
 from shipit.config import MigrationSpec
+from shipit.errors import Refused
 from shipit.model import Hook
 from shipit.plan.candidates import (
     Candidate,
@@ -15,8 +17,9 @@ from shipit.plan.candidates import (
     counterparts,
     hooks_of,
     migrations_of,
-    plain_jobs_of,
+    plain_of,
 )
+from shipit.plan.from_workload import made_from
 from shipit.plan.refusals import refuse_shared, unclear
 
 
@@ -38,7 +41,7 @@ class Due:
 class Pick:
     """What a `[migration]` runs in this operation.
 
-    `hooks` are Jobs and Pods, `jobs` are no hooks; `not_due` are hooks of the other operation, where nothing is due.
+    `hooks` are Jobs and Pods, `jobs` are Jobs and Pods that are no hooks; `not_due` are hooks of the other operation, where nothing is due.
     Of a rendering of its own, `support` are the hooks beside it that are neither Job nor Pod, `unnamed` the Jobs and
     Pods that its values turn on although it names others, and `replaced` is what the release's rendering holds of what
     runs.
@@ -109,14 +112,16 @@ def pick(
     others: Sequence[Candidate] = (),
 ) -> Pick:
     """Raises Refused when it isn't clear what is meant. `due` are the events of hooks that it runs."""
+    if spec.workload:
+        return Pick(spec, jobs=(made_from(spec, own or release),))
     if own is None:
         there = migrations_of(release)
         found = (
             named(spec, there, release) if spec.picks else tuple(one for one in there if one not in others)
         )
         return _pick(spec, found, release, due)
-    ours = (*hooks_of(own), *plain_jobs_of(own))
-    same = counterparts(ours, (*hooks_of(release), *plain_jobs_of(release)))
+    ours = (*hooks_of(own), *plain_of(own))
+    same = counterparts(ours, (*hooks_of(release), *plain_of(release)))
     found = tuple(one for one in ours if one.runs)
     if spec.picks:
         found = named(spec, found, own)
@@ -126,10 +131,19 @@ def pick(
     return _with_own(picked, list(zip(ours, same, strict=True)), due)
 
 
+def possible(spec: MigrationSpec, there: Rendering) -> tuple[Candidate, ...]:
+    """All that a `[migration]` may mean in a rendering."""
+    if not spec.workload:
+        return migrations_of(there)
+    with suppress(Refused):
+        return (made_from(spec, there),)
+    return ()
+
+
 def _pick(spec: MigrationSpec, found: Sequence[Candidate], there: Rendering, due: Due) -> Pick:
     """Each hook is meant, and each Job of a template that is named; elsewhere, and of what `job` picks, there is one."""
     hooks = tuple(one for one in found if one.hook and due.runs(one.hook))
-    plain = tuple(one for one in found if not one.hook)
+    plain = _plain(spec, found)
     now = tuple(one for one in hooks if one.hook and due.runs_now(one.hook))
     if spec.job and len(now) + len(plain) > 1:
         raise unclear(spec, (*now, *plain), there)
@@ -140,6 +154,13 @@ def _pick(spec: MigrationSpec, found: Sequence[Candidate], there: Rendering, due
     if not (spec.template and all(one.source for one in plain)):
         plain = _only(spec, plain, there)
     return Pick(spec, hooks, plain, () if hooks or plain else tuple(one for one in found if one.hook))
+
+
+def _plain(spec: MigrationSpec, found: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """The Jobs that are no hooks; where there is none, the Pods, but for one that never ends and that nothing names."""
+    plain = [one for one in found if not one.hook]
+    jobs = tuple(one for one in plain if one.kind == "Job")
+    return jobs or tuple(one for one in plain if spec.picks or one.ends)
 
 
 def named(spec: MigrationSpec, found: Sequence[Candidate], there: Rendering) -> tuple[Candidate, ...]:

@@ -13,6 +13,7 @@ from shipit.lock import UpgradeRecord
 from shipit.model import UNKNOWN, MadeObject, Plan, Situation, Start, Step, World, get_job_or_pod
 from shipit.plan.build import Chosen, build_plan, choose
 from shipit.plan.charts import with_charts
+from shipit.plan.claims import check_claims
 from shipit.plan.definitions import check_definitions
 from shipit.plan.fingerprints import fingerprints
 from shipit.plan.gitops import warn_of_owner
@@ -168,10 +169,12 @@ def _overtaken(request: Request, applied: UpgradeRecord) -> Warned:
 def mask_and_check_references(
     plan: Plan, world: World, rendering: ReleaseRendering, preflight: Preflight
 ) -> Plan:
-    """Mask the Secrets of a plan before anything foreign is shown, and see that what it references is there."""
+    """Mask the Secrets of a plan before anything foreign is shown, and see that what it references is there, and free."""
     objects = Objects(world.cluster)
     mask_secrets(plan, rendering.live, world, objects)
-    return check_references(plan, objects, preflight)
+    plan = check_references(plan, objects, preflight)
+    check_claims(plan, world.cluster, objects, preflight)
+    return plan
 
 
 def rehearse(plan: Plan, world: World, rendering: ReleaseRendering, preflight: Preflight) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from itertools import combinations
 from pathlib import Path, PurePosixPath
 
@@ -98,23 +97,6 @@ def not_rendered(spec: MigrationSpec, chart: Path, there: Rendering) -> Refused:
         details=tuple(rendered if spec.template else map(str, migrations_of(there)))
         or ("the rendering holds no Job and no hook",),
     )
-
-
-def refuse_plain_pods(spec: MigrationSpec, there: Rendering) -> None:
-    """Pods that are no hooks are Helm's. Raises Refused when a table picks one."""
-    named = [of_resource(each) for each in resources(there.documents) if each.ref.kind == "Pod"]
-    named = [
-        one
-        for one in named
-        if (not spec.template or from_template(one.source, spec.template))
-        and (not spec.job or fnmatchcase(one.name, spec.job))
-    ]
-    if named and spec.picks:
-        raise Refused(
-            f"{_where(spec)} renders {', '.join(f'Pod {one.name}' for one in named)}: "
-            "a Pod that is no hook can't be the migration",
-            hint=advice("make it a Job, or a hook: annotation helm.sh/hook: pre-install,pre-upgrade"),
-        )
 
 
 def _where(spec: MigrationSpec) -> str:

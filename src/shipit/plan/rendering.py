@@ -11,12 +11,13 @@ from shipit.config import MigrationSpec, Request
 from shipit.errors import HelmFailed, Refused
 from shipit.model import Rendered, Resource, Revision, Situation, World
 from shipit.plan.absent import find_elsewhere
-from shipit.plan.candidates import Rendering
+from shipit.plan.candidates import Rendering, migrations_of
 from shipit.plan.definitions import missing_definitions, render
+from shipit.plan.made_jobs import settled
 from shipit.plan.names import refuse_same_names, with_fixed_names
 from shipit.plan.other_releases import explain_in_the_way
+from shipit.plan.picks import possible
 from shipit.plan.prerequisites import with_prerequisites
-from shipit.plan.refusals import refuse_plain_pods
 from shipit.plan.selection import Selection, check_tag, select_objects, select_tests
 from shipit.plan.tag import PROBE_TAG, check_coincidence, check_tag_keys, is_written
 
@@ -76,7 +77,6 @@ def select_checked(
     for turn, (entry, alone) in enumerate(zip(request.migrations, own, strict=True), 1):
         if entry not in selected.missing:
             continue
-        refuse_plain_pods(entry, release)
         other = partial(_render_other, entry, request, world, install=not rendering.rendered.install)
         found = find_elsewhere(entry, alone or release, situation, request, other)
         selected = selected.with_more(found, turn)
@@ -84,8 +84,11 @@ def select_checked(
     if not request.skip_migration:
         check_tag(selected.objects, request.tag, request.spec.tag_keys)
         _check_coincidence(request, world, selected, [alone or release for alone in own])
-    objects = with_fixed_names(selected.objects, request.release)
-    refuse_same_names(objects, release.hooks, request.namespace)
+    others = [(each.kind, each.name) for each in migrations_of(release)]
+    named = with_fixed_names(selected.objects, request.release, others)
+    refuse_same_names(named, release.hooks, request.namespace)
+    beside = (*rendering.documents, *rendering.live)
+    objects = tuple(settled(one, beside, request.namespace, world.cluster) for one in named)
     return replace(selected, objects=with_prerequisites(objects, request, release, own))
 
 
@@ -138,4 +141,4 @@ def _check_coincidence(
         return  # the chart looks at the tag, and takes only some: it does reach it
     for entry, rendered, probed in zip(request.migrations, renderings, own, strict=True):
         mine = [one.candidate for one in tagged if one.spec is entry]
-        check_coincidence(mine, rendered, probed, request.tag, keys)
+        check_coincidence(mine, possible(entry, rendered), possible(entry, probed), request.tag, keys)

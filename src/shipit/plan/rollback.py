@@ -8,7 +8,6 @@ from pathlib import Path
 
 from shipit.chart import (
     Document,
-    candidates,
     check_stored_size,
     digest,
     for_event,
@@ -35,7 +34,7 @@ from shipit.model import (
     World,
 )
 from shipit.plan.build import step_of
-from shipit.plan.candidates import Rendering, of_hook, plain_jobs_of
+from shipit.plan.candidates import Rendering, of_hook, plain_of
 from shipit.plan.fingerprints import fingerprints
 from shipit.plan.names import with_fixed_names
 from shipit.plan.own_objects import keep_own_objects
@@ -143,16 +142,16 @@ def _with_chart(plan: Plan, request: Request, world: World, app: Sequence[Docume
 
 
 def _migrations_in(request: Request, documents: Sequence[Document]) -> tuple[Resource, ...]:
-    """The migration Jobs that a revision of bare Helm lists: what `[migration]` names, else all Jobs. Helm would run
+    """The migration Jobs and Pods that a revision of bare Helm lists: what `[migration]` names, else all that end. Helm would run
     them again, or fail over them. What shipit has made lists none.
     """
     if any(map(is_frozen, documents)):
         return ()
     rendering = Rendering((), tuple(documents))
-    plain = plain_jobs_of(rendering)
-    chosen = [one for spec in request.migrations if spec.picks for one in named(spec, plain, rendering)]
-    picked = tuple(one.resource for one in chosen if one.resource is not None)
-    return picked or candidates(documents)
+    plain = plain_of(rendering)
+    specs = [spec for spec in request.migrations if spec.picks and not spec.workload]
+    chosen = [one for spec in specs for one in named(spec, plain, rendering)]
+    return tuple(one.resource for one in chosen or plain if one.resource is not None and one.ends)
 
 
 def _steps(request: Request, way: WayBack, rendering: ReleaseRendering, named_app: str) -> tuple[Step, ...]:

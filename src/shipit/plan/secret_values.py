@@ -15,7 +15,7 @@ from shipit.chart import Document, read_values, references_of, resources
 from shipit.config import Request
 from shipit.errors import ApiError, Forbidden, Refused
 from shipit.events import Emit, Warned
-from shipit.model import Cluster, Job, Json, Mask, Plan, Ref, World, as_map
+from shipit.model import Cluster, JobOrPod, Json, Mask, Plan, Ref, World, as_map
 from shipit.output import TELLING_KEY
 from shipit.plan.objects import Objects, needed
 from shipit.plan.public_texts import COMMON, public_texts, texts_in_clear
@@ -26,7 +26,7 @@ def mask_values(request: Request, mask: Mask) -> None:
     variables: there a file's secrets come from.
     """
     own = request.migrations
-    named = (text for each in own for text in (each.name, each.template))
+    named = (text for each in own for text in (each.name, each.template, each.workload, each.container))
     mask.spare((*COMMON, request.release, request.namespace, request.tag, *named))
     mask.hide(request.from_variables)
     for values in (request.values, *(request.values_of(each) for each in own)):
@@ -66,9 +66,9 @@ def mask_secrets_taken(body: Json, namespace: str, world: World) -> None:
             world.mask.hide(secret_values(world.cluster.get(ref) or {}))
 
 
-def mask_secrets_of_job(job: Job, cluster: Cluster, mask: Mask, emit: Emit, *, release: str) -> None:
-    """Hide what the Secrets hold that a Job's pods take; one warning names those that can't be read any more."""
-    body = cluster.get(Ref("batch/v1", "Job", job.namespace, job.name)) or {}
+def mask_secrets_of_job(job: JobOrPod, cluster: Cluster, mask: Mask, emit: Emit, *, release: str) -> None:
+    """Hide what the Secrets hold that a Job's pods, or a Pod, take; one warning names those that can't be read any more."""
+    body = cluster.get(job.ref) or {}
     mask.spare((*COMMON, release, job.namespace, job.name, job.tag, cluster.context, *texts_in_clear(body)))
     unread: list[str] = []
     for ref, optional in _taken(body, job.namespace).items():

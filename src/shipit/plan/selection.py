@@ -11,6 +11,7 @@ import msgspec
 from shipit.chart import TEST, for_event, held_by_digest, images, uses_tag
 from shipit.config import MigrationSpec, ReleaseSpec
 from shipit.errors import Refused
+from shipit.events import Warned
 from shipit.hints import advice
 from shipit.model import Hook, Json, LeftOut, Phase, Resource, Situation
 from shipit.plan.candidates import Candidate, Rendering, of_hook
@@ -24,11 +25,12 @@ _EVENTS = ("pre-upgrade", "post-upgrade", "pre-install", "post-install")
 
 @dataclass(frozen=True, slots=True)
 class SelectedObject:
-    """An object that shipit runs: a hook, or a plain Job, which is left out of what Helm gets.
+    """An object that shipit runs: a hook, a plain Job or Pod, which is left out of what Helm gets, or a Job that is made
+    from a workload.
 
     `by_hook`: its phase is that of its hook's event. `turn` is 0 for the hooks of the release's chart, which come first,
     else which of the `[[migration]]`s it is of, counted from 1. `test`: as `helm test` runs it, after all else. `needs`
-    are the prerequisites of a migration.
+    are the prerequisites of a migration. `told` is worth telling of how it was made.
     """
 
     name: str
@@ -40,6 +42,7 @@ class SelectedObject:
     turn: int = 0
     test: bool = False
     needs: tuple[Resource, ...] = ()
+    told: tuple[Warned, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -62,7 +65,7 @@ class SelectedObject:
 class Selection:
     """What runs, before, during and after, each in its order, and what doesn't.
 
-    `taken` are the plain Jobs of the release's rendering that shipit runs in Helm's stead; `left_out` is what is rendered
+    `taken` are the plain Jobs and Pods of the release's rendering that shipit runs in Helm's stead; `left_out` is what is rendered
     and not run; `missing` are the `[migration]`s of which nothing is rendered.
     """
 
@@ -219,7 +222,7 @@ def _unnamed(specs: tuple[MigrationSpec, ...]) -> MigrationSpec:
     """The timeouts for what no `[migration]` names: those of a table that names nothing, else of the first."""
     return next(
         (entry for entry in specs if not entry.named),
-        msgspec.structs.replace(specs[0], name="", template="", job=""),
+        msgspec.structs.replace(specs[0], name="", template="", job="", workload=""),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from shipit.chart import pod_spec, pod_template_of
@@ -30,7 +30,7 @@ LONG = 1800.0
 a long migration, and thrice the ten minutes after which an autoscaler empties a node that is hardly used."""
 
 
-def warnings_of(steps: Iterable[Step]) -> Iterator[Warned]:
+def warnings_of(steps: Sequence[Step]) -> Iterator[Warned]:
     """Everything that is worth telling of the migrations before they run, once for all of which it is true."""
     told: dict[Warned, list[str]] = {}
     for step in steps:
@@ -38,6 +38,7 @@ def warnings_of(steps: Iterable[Step]) -> Iterator[Warned]:
             told.setdefault(concern, []).append(step.ref.title)
     for concern, titles in told.items():
         yield replace(concern, message=f"{', '.join(dict.fromkeys(titles))} {concern.message}")
+    yield from dict.fromkeys(each for step in steps for each in step.told)
 
 
 def _concerns(step: Step) -> Iterator[Warned]:

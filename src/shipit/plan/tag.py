@@ -13,7 +13,7 @@ from shipit.config import Request, key_path, merged, written
 from shipit.errors import Refused
 from shipit.hints import advice
 from shipit.model import Json, Values
-from shipit.plan.candidates import Candidate, Rendering, counterparts, migrations_of
+from shipit.plan.candidates import Candidate, counterparts
 
 PROBE_TAG = "shipit-probe"
 
@@ -63,17 +63,16 @@ def _check_key(key: str, whole: Json) -> None:
 
 def check_coincidence(
     tagged: Sequence[Candidate],
-    rendered: Rendering,
-    probed: Rendering,
+    rendered: Sequence[Candidate],
+    probed: Sequence[Candidate],
     tag: str,
     tag_keys: Sequence[str],
 ) -> None:
     """What shows the tag must show another one in the rendering that was `probed` with it, or not be there at all.
 
-    `tagged` are the objects of one migration in the rendering with the tag. Raises Refused.
+    `tagged` are the objects of one migration in the rendering with the tag, of all those that may be it. Raises Refused.
     """
-    before = migrations_of(rendered)
-    pairs = zip(before, counterparts(before, migrations_of(probed)), strict=True)
+    pairs = zip(rendered, counterparts(rendered, probed), strict=True)
     again = [same for one, same in pairs if one in tagged]
     if again and all(same is not None and uses_tag(same.body, tag) for same in again):
         raise Refused(
