@@ -57,7 +57,7 @@ spec:
           envFrom: [{{secretRef: {{name: colours}}}}]
           volumeMounts: [{{name: rendered, mountPath: /in, readOnly: true}}, {{name: settings, mountPath: /settings}}]
 """
-SCRIPT = "cat /in/file /settings/size; echo $main as $(id -u) with $#"
+SCRIPT = "cat /in/file /settings/size; echo; echo $main as $(id -u) with $#"
 
 
 @pytest.fixture

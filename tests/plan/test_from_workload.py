@@ -125,7 +125,7 @@ def told(world: Fakes) -> list[str]:
 
 
 def test_the_job_is_the_container_without_what_makes_it_serve(asked: Request, world: Fakes) -> None:
-    app = deployment(nodeSelector={"disk": "ssd"}, imagePullSecrets=[{"name": "pull"}], topologySpreadConstraints=[{"maxSkew": 1}], hostname="web", affinity={"nodeAffinity": {"a": 1}, "podAntiAffinity": {"b": 2}})  # fmt: skip
+    app = deployment(nodeSelector={"disk": "ssd"}, imagePullSecrets=[{"name": "pull"}], terminationGracePeriodSeconds=0, topologySpreadConstraints=[{"maxSkew": 1}], hostname="web", affinity={"nodeAffinity": {"a": 1}, "podAntiAffinity": {"b": 2}})  # fmt: skip
     plan = made(asked, world, app)
     (step,) = plan.before
     assert (step.name, step.ref, step.migration) == ("migrate", Ref("batch/v1", "Job", NAMESPACE, "shop-migrate"), True)  # fmt: skip

@@ -102,6 +102,10 @@ class WorkloadPod:
         beside = [_without_host_ports(each) for each in self.beside]
         used = frozenset[str]().union(*(mounted(each) for each in (picked, *beside)))
         pod = {key: value for key, value in self.spec.items() if key not in _OF_REPLICAS}
+        if not as_int(pod.get("terminationGracePeriodSeconds"), 1):
+            del pod[
+                "terminationGracePeriodSeconds"
+            ]  # a pod that is gone at once may still run, and proves nothing
         if spec.resources is not UNSET:
             pod.pop("resources", None)  # of all its containers together
         affinity = as_map(pod.get("affinity")).get("nodeAffinity")  # the rest is about the app's other pods
