@@ -155,7 +155,10 @@ def test_an_init_container_that_migrates_in_each_replica_is_lifted_and_runs_once
 
     project.run_helm("upgrade", "shop", "chart", "--set", "image.tag=v4")
     assert inits_of(kube) == ["proxy", "render", "schema"]
-    assert deployed(project, "v5").log == ["schema ***"]
+    again = deployed(
+        project, "v5", "--replace-running"
+    )  # the suspended Job of v4 is not proven to have never started
+    assert again.log == ["schema ***"]
     assert inits_of(kube) == ["proxy", "render"]
     project.run_helm("rollback", "shop", "1", "--wait")
     assert (kube.image(), inits_of(kube)) == ("v1", ["proxy", "render", "schema"])
