@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from shipit.chart import dump_yaml
 from shipit.config import Request
 from shipit.deploy.existing import gives_way
-from shipit.deploy.recognition import find_existing, is_this_deploys, ref_of
+from shipit.deploy.recognition import find_existing, is_this_deploys
 from shipit.events import PlannedStep
 from shipit.model import (
     HASH_ANNOTATION,
@@ -104,7 +104,7 @@ def _undated(manifest: Json) -> Json:
 
 
 def _called(found: JobOrPod) -> str:
-    what = f"{ref_of(found).title}" + (f" of {found.tag}" if found.tag else "")
+    what = f"{found.ref.title}" + (f" of {found.tag}" if found.tag else "")
     if is_active(found):
         return f"{what}, which is {'suspended' if isinstance(found, Job) and found.suspended else 'still running'}"
     return f"{what}, which has {'succeeded' if found.has_succeeded else 'ended'}"
