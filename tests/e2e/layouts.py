@@ -43,6 +43,10 @@ def only_if(condition: str, template: str) -> str:
     return f"{{{{- if {condition} }}}}\n{template}{{{{- end }}}}\n"
 
 
+INITS = "".join(
+    f"        - {{name: {name}, image: {OWN_IMAGE}, command: [sh, -c, {command}]}}\n"
+    for name, command in (("wait-for-migrations", "sleep 1"), ("prepare", "alembic upgrade head"))
+)
 RANDOM = job("true").replace("  name: migrate\n", "  name: migrate-{{ randAlphaNum 5 | lower }}\n")
 SEED = job("echo seed").replace("  name: migrate\n", "  name: seed-{{ randAlphaNum 5 | lower }}\n")
 ROLE = "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: migrate}\nrules: []\n"
@@ -175,6 +179,10 @@ LAYOUTS = {
         },
         migration={"chart": "charts/migrations", "template": "templates/job.yaml"},
         chart="charts/shop",
+    ),
+    "an init container that migrates, behind one that waits": layout(
+        {"app": APP.replace("      containers:\n", f"      initContainers:\n{INITS}      containers:\n")},
+        migration={"from": "deployment/shop", "container": "prepare", "lift": True},
     ),
     "a subchart under an alias": layout(
         {}, values="", more=SUBCHART, tag="front.image.tag", migration={"template": "charts/front/templates/migrate.yaml"}

@@ -149,3 +149,19 @@ def test_an_umbrella_migrates_in_a_subchart_once_another_has_brought_the_databas
     assert password is not None
     assert now is not None
     assert now["data"] == password["data"], "the password was looked up, not made anew"
+
+
+@pytest.mark.parametrize("name", ["airflow", "langfuse"])
+def test_an_app_that_migrates_itself_finds_it_done_by_a_job(example: Example, name: str) -> None:
+    project = example(name)
+    postgres(project)
+    for tag in (OLD, NEW):
+        assert ran(deploy(project, tag)) == ["migrate"]
+    assert migrated(project.kube, "deploy/postgres") == [OLD, NEW]
+    jobs = project.kube.pods_by_job()
+    done = project.kube.kubectl(
+        "exec", "deploy/postgres", "--", "psql", "-U", "notes", "-At", "-c", "select by from migrations"
+    )
+    assert all(any(pod.startswith(job) for job in jobs) for pod in done.split()), done
+    assert set(map(sum, jobs.values())) <= {1, 2}, jobs
+    with_bare_helm(project, "image.tag")

@@ -16,7 +16,7 @@ from sandbox import Sandbox
 from shipit.config import Flags, load_config
 from tests.e2e.chart_servers import files_served, packed
 from tests.e2e.kit import DESERVED, Kube, Project, Result
-from tests.e2e.layouts import APP, LAYOUTS, OWN_IMAGE, Layout
+from tests.e2e.layouts import LAYOUTS, Layout
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -184,20 +184,6 @@ def test_it_needs_no_cluster_and_no_terminal(folder: Folder) -> None:
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     assert "next: shipit doctor" in ran.stdout
-
-
-def test_an_init_container_that_migrates_is_suggested_and_what_waits_is_not(folder: Folder) -> None:
-    inits = "".join(
-        f"        - {{name: {name}, image: {OWN_IMAGE}, command: [sh, -c, {command}]}}\n"
-        for name, command in (("wait-for-migrations", "sleep 1"), ("prepare", "alembic upgrade head"))
-    )
-    app = APP.replace("      containers:\n", f"      initContainers:\n{inits}      containers:\n")
-    folder.write(
-        LAYOUTS["a plain Job"].files | {"chart/templates/app.yaml": app, "chart/templates/migrate.yaml": ""}
-    )
-    assert folder.init().exit_code == 0
-    for line in ('# from = "deployment/shop"', '# container = "prepare"', "# lift = true"):
-        assert line in folder.text
 
 
 def test_an_archive_and_a_chart_that_is_fetched(folder: Folder) -> None:

@@ -19,7 +19,7 @@ from shipit.init.frameworks import (
 )
 from shipit.init.look import Look, Place, places
 from shipit.init.switched import Switched, switched_off
-from shipit.model import Json, as_maps, as_text
+from shipit.model import Json, Resource, as_maps, as_text
 from shipit.plan import Candidate
 
 _LISTED = 8
@@ -120,18 +120,18 @@ def _of_job(look: Look, one: Candidate, why: str) -> Proposal:
         rows.append(Row("job", called, f"one of the {len(beside) + 1} in that template"))
     others = [f"{each.kind} {look.called(each)}" for each in beside if fnmatchcase(each.name, called)]
     notes = (f"The pattern in `job` also fits {', '.join(others)}: correct it.",) if others else ()
-    if database := _database(look):
-        rows.append(Row("first_install", "during", f"its database, {database}, comes with the chart"))
+    rows += _first_install(look)
     name = _CHANGING.sub("-", called).strip("-.") or one.stem
     return Proposal(f"{one.kind} {called} of {template}", why, tuple(rows), _places(one), notes, name=name)
 
 
-def _database(look: Look) -> str:
-    """The chart's own database, "" for none."""
+def _first_install(look: Look) -> list[Row]:
+    """On a first install a database that comes with the chart is not there before."""
     for each in look.workloads:
         if _is_database(each.body):
-            return f"{each.ref.kind} {each.ref.name}"
-    return ""
+            what = f"its database, {each.ref.kind} {each.ref.name}, comes with the chart"
+            return [Row("first_install", "during", what)]
+    return []
 
 
 def _is_database(body: Json) -> bool:
@@ -173,21 +173,23 @@ def _keys(table: Json, above: str = "") -> Iterator[str]:
 def _of_workload(look: Look, cwd: Path) -> Proposal:
     """An init container that migrates; else what the app's framework suggests, as a comment."""
     for each in look.workloads:
-        body, kind = each.body, each.ref.kind.lower()
-        for inside in as_maps(pod_spec(body).get("initContainers")):
+        for inside in as_maps(pod_spec(each.body).get("initContainers")):
             if speaks_of_migrating(inside):
-                name = as_text(inside.get("name"))
-                rows = (
-                    Row(
-                        "from", f"{kind}/{each.ref.name}", "the Job gets its image and environment", off=True
-                    ),
-                    Row("container", name, "its init container, which migrates in each replica", off=True),
-                    Row("lift", value=True, comment="takes it out of the app's pods", off=True),
-                )
-                label = f"init container {name} of {each.ref.kind} {each.ref.name}"
-                notes = (f"The {label} migrates, in each replica. shipit can make a Job from it:",)
-                return Proposal(label, "it migrates in each replica", rows, (), notes, found=False)
+                return _of_init_container(look, each, as_text(inside.get("name")))
     return _suggestion(look, cwd)
+
+
+def _of_init_container(look: Look, workload: Resource, name: str) -> Proposal:
+    ref = workload.ref
+    rows = (
+        Row("from", f"{ref.kind.lower()}/{ref.name}", "the Job gets its image, environment and volumes"),
+        Row("container", name, "its init container, which migrates in each replica"),
+        Row("lift", value=True, comment="takes it out of the app's pods"),
+        *_first_install(look),
+    )
+    run = tuple(each for each in places(workload.source, workload.body) if each.container == name)
+    label = f"init container {name} of {ref.kind} {ref.name}"
+    return Proposal(label, "it migrates in each replica", rows, run)
 
 
 def _suggestion(look: Look, cwd: Path) -> Proposal:
