@@ -9,7 +9,7 @@ import pytest
 
 from shipit.config import MigrationSpec, Request
 from shipit.errors import Refused
-from shipit.events import Warned
+from shipit.events import StepChanged, Warned
 from shipit.model import Json, Plan, Ref
 from tests.fakes import NAMESPACE, Fakes
 from tests.plan.test_own_objects import app, made, reading, there
@@ -202,3 +202,5 @@ def test_a_copy_takes_permission_to_make_and_delete_it(asked: Request, world: Fa
 def test_what_is_missing_is_tried_before_anything_changes(asked: Request, world: Fakes) -> None:
     settled(asked, world, made(data={"COLOUR": "blue"}), reading())
     assert f"dry-apply {Ref('v1', 'ConfigMap', NAMESPACE, 'settings')} by force" in world.cluster.calls
+    prepared = world.told.of(StepChanged)[-1].message
+    assert prepared == "before the upgrade: migrate, with ConfigMap settings made for it"

@@ -210,12 +210,15 @@ def _unheard(event: Event) -> None: ...
 
 
 def summary(plan: Plan) -> str:
-    """What runs around the upgrade, by the names of the steps, and what of it while old pods still serve."""
+    """What runs around the upgrade, by the names of the steps, with what is made for it, and what of it runs while old
+    pods still serve.
+    """
+    made = ", ".join(step.ref.title for step in plan.prerequisites if not step.of_app)
     before, during, after = (_names(steps) for steps in (plan.before, plan.during, plan.after))
     old = "" if plan.situation.install else ", while pods of the live tag still serve"
     return "; ".join(
         (
-            f"before the upgrade: {before or 'nothing'}",
+            f"before the upgrade: {before or 'nothing'}" + (f", with {made} made for it" if made else ""),
             *([f"once it is applied{old}: {during}"] if during else []),
             *([f"once its pods are ready: {after}"] if after else []),
         )
