@@ -38,7 +38,7 @@ format: setup ## Let ruff format everything.
 	$(BIN)/ruff check --fix .
 
 unit: setup ## The unit tests.
-	$(PYTEST) tests -m "not e2e and not faults" --cov --cov-report=term:skip-covered
+	$(PYTEST) tests -m "not e2e and not faults" -n 2 --dist worksteal --cov --cov-report=term:skip-covered
 
 up: setup ## Start the sandbox, building it first where needed.
 	$(BIN)/python -m sandbox up
