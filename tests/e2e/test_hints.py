@@ -58,7 +58,7 @@ def test_the_hint_of_a_failed_upgrade_brings_the_previous_app_back(project4: Pro
     project.template("app", NEVER_READY)
     failed = project.deploy("v2", "--upgrade-timeout", "5s")
     assert (failed.exit_code, failed.outcome) == (6, "upgrade_failed"), failed.told
-    assert f"-n {project.kube.namespace}" in failed.error["hint"]
+    assert failed.error["hint"].startswith("shipit rollback 1 ")
     assert "--kubeconfig" in failed.error["hint"]
 
     shown = project.paste(failed.error["hint"])

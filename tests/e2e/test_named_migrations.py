@@ -156,9 +156,9 @@ def test_a_configured_migration_that_is_not_rendered_is_refused_on_a_first_insta
     project4.template("settings", settings("x", 0).replace("helm.sh/hook", "note"))
 
     for existing in (False, True):
+        project4.configure(migration='template = "templates/migrate.yaml"')
         if existing:
             assert project4.deploy("v1", "--skip-migration").exit_code == 0
-        project4.configure(migration='template = "templates/migrate.yaml"')
         off = refused(project4, "v1")
         assert "templates/migrate.yaml renders no Job" in off["message"]
         assert "migration.enabled" in off["hint"]
