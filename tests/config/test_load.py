@@ -182,7 +182,7 @@ def test_values_lie_on_each_other_in_the_order_of_the_contract(project: Path) ->
         BASE
         + 'values = ["values.yaml"]\nset = { a = 1 }\n[migration]\nvalues = ["prod.yaml"]\nset = { b = 2 }\n'
     )
-    flags = Flags(values=(Path("mine.yaml"),), set=("c={x,y}", "d=1,e=2"), set_string=("f=3",))
+    flags = Flags(values=("mine.yaml",), set=("c={x,y}", "d=1,e=2"), set_string=("f=3",))
     config = loaded(project, text, flags=flags)
     files = [project / name for name in ("values.yaml", "mine.yaml", "prod.yaml")]
     assert config.values == Values((files[0], files[1], {"a": 1}), flags.set, flags.set_string)
@@ -313,3 +313,17 @@ def test_what_a_migration_needs_and_waits_for(project: Path) -> None:
     assert found["more"].templates_needed == ("templates/a.yaml", "templates/b.yaml")
     assert (found["auto"].prerequisites, found["auto"].templates_needed) == ("auto", ())
     assert [str(ref) for ref in found["more"].awaits("shop")] == ["Service shop/db", "Deployment shop/db", "Job shop/seed"]  # fmt: skip
+
+
+def test_values_may_lie_behind_urls_and_in_stdin(project: Path) -> None:
+    text = BASE + 'values = ["secrets://s.yaml", "values.yaml"]\n[migration]\nvalues = ["ref+vault://x#/y"]\n'
+    config = loaded(project, text, flags=Flags(values=("https://v.example/a.yaml", "-", "mine.yaml")))
+    files = (project / "values.yaml", project / "mine.yaml")
+    assert config.values.layers == (
+        "secrets://s.yaml",
+        files[0],
+        "https://v.example/a.yaml",
+        Path("/dev/stdin"),
+        files[1],
+    )
+    assert config.migrations[0].layers == ("ref+vault://x#/y",)

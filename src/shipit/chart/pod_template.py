@@ -68,11 +68,12 @@ def image(text: str) -> Image:
 def uses_tag(body: Json, tag: str) -> bool:
     """Whether a container runs exactly this tag: `v2` doesn't occur in `shop:v2.1`, nor in an environment variable.
 
-    `tag` may end with a digest (`v2@sha256:…`), which must then be the image's. An image with a digest of its own
-    runs what the digest says, whatever its tag: see `held_by_digest`.
+    `tag` may end with a digest (`v2@sha256:…`), which must then be the image's; charts leave the tag out beside it. An
+    image with a digest of its own runs what the digest says, whatever its tag: see `held_by_digest`.
     """
     wanted = image(f"x:{tag}")
-    return any((each.tag, each.digest) == (wanted.tag, wanted.digest) for each in map(image, images(body)))
+    tags = ("", wanted.tag) if wanted.digest else (wanted.tag,)
+    return any(each.tag in tags and each.digest == wanted.digest for each in map(image, images(body)))
 
 
 def held_by_digest(body: Json, tag: str) -> tuple[str, ...]:

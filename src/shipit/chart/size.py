@@ -42,7 +42,7 @@ def stored_size(chart: Path, values: Values = _NONE, helm: HelmVersion = _MODTIM
             "files": [_file(name, data, helm) for name, data in own.items() if _stored(name)],
         },
         "config": [
-            *(layer if isinstance(layer, dict) else _loaded(layer.read_bytes()) for layer in values.layers),
+            *(_loaded(layer.read_bytes()) if isinstance(layer, Path) else layer for layer in values.layers),
             *values.set,
             *values.set_string,
         ],

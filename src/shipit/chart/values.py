@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from shipit.chart.yaml import load_yaml
 from shipit.errors import Refused
-from shipit.model import Json
+from shipit.model import Json, Layer
 
 
-def read_values(layer: Path | Json) -> Json:
-    """A values file, or a table as it is. Raises Refused for a file that helm can't read either."""
+def read_values(layer: Layer) -> Json:
+    """A values file, or a table as it is; nothing of what only helm can read. Raises Refused for a file that helm can't
+    read either.
+    """
     if isinstance(layer, dict):
         return layer
+    if isinstance(layer, str):
+        return {}
     try:
         found = load_yaml(layer.read_text(encoding="utf-8-sig"), str(layer))
     except UnicodeDecodeError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,9 +19,13 @@ class DeployOptions(OptionGroup):
     """What `deploy` and `plan` have in common."""
 
     values: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(
-            "--values", "-f", envvar=variable("values"), metavar="FILE", help="Values file; may be repeated."
+            "--values",
+            "-f",
+            envvar=variable("values"),
+            metavar="FILE",
+            help="Values file, a URL, or - for stdin; may be repeated.",
         ),
     ] = None
     set_: Annotated[

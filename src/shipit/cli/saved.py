@@ -66,6 +66,13 @@ def to_save(session: Session, options: DeployOptions, tag: str) -> Options:
     """What was asked for, as a plan holds it. Raises Usage for a secret among it."""
     from shipit.plan import Options
 
+    for text in options.values or ():
+        if text == "-" or Path(text).is_fifo():
+            raise Usage(
+                "--values: what comes from stdin or a pipe is gone when the plan is carried out; use a file"
+            )
+        if "://" in text and (TELLING_KEY.search(text) or session.mask.text(text) != text):
+            raise Usage("--values: a saved plan holds no secret, and the URL has one in it; use a file")
     for flag, assignments in (("--set", options.set_), ("--set-string", options.set_string)):
         for text in assignments:
             if TELLING_KEY.search(text) or session.mask.text(text) != text:
@@ -77,7 +84,7 @@ def to_save(session: Session, options: DeployOptions, tag: str) -> Options:
     return Options(
         tag=tag,
         environment=session.common.env,
-        values=tuple(map(str, options.values or ())),
+        values=tuple(options.values or ()),
         set=tuple(options.set_),
         set_string=tuple(options.set_string),
         migration_timeout=options.migration_timeout,
@@ -91,7 +98,7 @@ def to_save(session: Session, options: DeployOptions, tag: str) -> Options:
 
 def _options(asked: Options) -> DeployOptions:
     taken: dict[str, Any] = {
-        "values": [Path(each) for each in asked.values] or None,
+        "values": list(asked.values) or None,
         "set_": list(asked.set),
         "set_string": list(asked.set_string),
     }

@@ -11,8 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from shipit.cli.session import Session
-from shipit.config import Config, Flags, Request, acting_as, load_config
+from shipit.config import Config, Flags, Request, acting_as, layer_of, load_config
 from shipit.errors import refusing
 from shipit.events import Started, Warned
 from shipit.hints import kubectl
@@ -90,7 +92,7 @@ def deploying(
 ) -> Iterator[tuple[Request, World]]:
     """The world of a deploy and what is asked of it; the private files are gone afterwards."""
     from shipit import helm
-    from shipit.plan import mask_values
+    from shipit.plan import mask_credentials, mask_values
 
     with helm.private_folder() as folder:
         cluster = reach(session, config, folder)
@@ -120,21 +122,31 @@ def deploying(
             )
         )
         _warn_of_no_tls(session, cluster)
+        mask_credentials(config, session.mask)
         request = _request(session, config, tag, flags, folder)
         mask_values(request, session.mask)
         yield request, World(program, cluster, session.clock, session.mask)
 
 
 def _request(session: Session, config: Config, tag: str, flags: Flags, folder: Path) -> Request:
+    """Raises Refused for values that can't be read or fetched."""
+    from shipit.helm import GivenValues
+
+    given = GivenValues(folder)
     return Request(
         run=session.run,
         namespace=session.namespace,
         tag=tag,
         spec=config.release,
-        values=config.values,
+        values=replace(config.values, layers=tuple(map(given.kept, config.values.layers))),
         workdir=folder,
         identity=identity(os.environ, flags.message),
-        migrations=config.migrations,
+        migrations=tuple(
+            structs.replace(
+                entry, values=tuple(str(given.kept(layer_of(text, Path()))) for text in entry.values)
+            )
+            for entry in config.migrations
+        ),
         project=config.path.parent,
         skip_migration=flags.skip_migration,
         rerun=flags.rerun,

@@ -5,7 +5,7 @@
 """
 
 from shipit.config.durations import format_duration, parse_duration
-from shipit.config.files import chart_problem
+from shipit.config.files import STDIN, chart_problem, layer_of
 from shipit.config.helm_args import HelmFlag, Use, acting_as, parse_helm_args, switched_on
 from shipit.config.keys import KeyPath, key_path, written
 from shipit.config.load import load_config

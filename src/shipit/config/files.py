@@ -11,19 +11,26 @@ _IN_REPOSITORY = re.compile(r"[A-Za-z0-9][^/]*/[^/]+")
 _ELSEWHERE = 'a chart is a folder, an archive (.tgz), "oci://…", "repo/chart" or an archive\'s URL'
 
 
-def values_problem(path: Path) -> str:
-    """What is wrong with a values file, or "". A pipe is refused: helm reads the file more than once."""
+STDIN = Path("/dev/stdin")
+"""What `--values -` means."""
+
+
+def layer_of(text: str, folder: Path) -> Path | str:
+    """A values file as seen from that folder, or the URL of one."""
+    return text if is_url(text) else folder / text
+
+
+def values_problem(layer: Path | str) -> str:
+    """What is wrong with a values file on this machine, or ""."""
+    if isinstance(layer, str) or layer == STDIN:
+        return ""
     try:
-        mode = path.stat().st_mode
+        mode = layer.stat().st_mode
     except FileNotFoundError:
-        return f"no such file: {path}"
+        return f"no such file: {layer}"
     except OSError as error:
-        return f"{path} can't be read: {error.strerror}"
-    if stat.S_ISDIR(mode):
-        return f"{path} is a folder; use a YAML file"
-    if not stat.S_ISREG(mode):
-        return f"{path} is a pipe or a device, and it is read more than once; use a file"
-    return ""
+        return f"{layer} can't be read: {error.strerror}"
+    return f"{layer} is a folder; use a YAML file" if stat.S_ISDIR(mode) else ""
 
 
 def chart_at(chart: str, folder: Path) -> str:

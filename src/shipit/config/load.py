@@ -118,7 +118,7 @@ def _flags_of(section: Section) -> tuple[HelmFlag, ...]:
 
 def _check_files(section: Section, folder: Path, *, in_repository: bool) -> None:
     for text in section.raw.get("values", ()):
-        if problem := files.values_problem(folder / text):
+        if problem := files.values_problem(files.layer_of(text, folder)):
             raise section.wrong("values", problem)
     chart = section.raw.get("chart")
     if chart and (problem := files.chart_problem(chart, folder, in_repository=in_repository)):
@@ -158,12 +158,12 @@ def _settled(sections: Sequence[Section], kind: type[_T]) -> _T:
 
 
 def _below(folder: Path, paths: Sequence[str]) -> tuple[str, ...]:
-    return tuple(str(folder / path) for path in paths)
+    return tuple(str(files.layer_of(path, folder)) for path in paths)
 
 
 def _values(release: ReleaseSpec, flags: Flags, cwd: Path) -> Values:
     """Everything that the release gets but the tag: `values`, --values, `set`, --set, --set-string."""
-    typed = [cwd / path for path in flags.values]
+    typed = [files.STDIN if text == "-" else files.layer_of(text, cwd) for text in flags.values]
     for path in typed:
         if problem := files.values_problem(path):
             raise Usage(f"--values: {problem}")
@@ -171,7 +171,8 @@ def _values(release: ReleaseSpec, flags: Flags, cwd: Path) -> Values:
         if any(HIDDEN in value for value in assignments):
             raise Usage(f"{flag}: {HIDDEN} stands for a value that a hint did not repeat; type the value")
     own = [release.set] if release.set else []
-    return Values((*map(Path, release.values), *typed, *own), flags.set, flags.set_string)
+    below = (files.layer_of(text, cwd) for text in release.values)
+    return Values((*below, *typed, *own), flags.set, flags.set_string)
 
 
 def _beats_the_tag(helm_flags: Sequence[HelmFlag], tag_keys: Sequence[str]) -> str:

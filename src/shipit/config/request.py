@@ -13,7 +13,7 @@ from shipit.model import ChartFiles, Identity, Values
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """What flags (or their variables) say; None and empty: nothing. Values files are relative to the cwd.
+    """What flags (or their variables) say; None and empty: nothing. Values files are relative to the cwd; `-` is stdin.
 
     `preflight` is "refuse" or "warn", as the key. `migration_timeout` is --timeout, also called --migration-timeout; it and `upgrade_timeout` are Go durations, as
     they were typed; `lock_wait` is in seconds.
@@ -21,7 +21,7 @@ class Flags:
 
     namespace: str | None = None
     context: str | None = None
-    values: tuple[Path, ...] = ()
+    values: tuple[str, ...] = ()
     set: tuple[str, ...] = ()
     set_string: tuple[str, ...] = ()
     migration_timeout: str | None = None

@@ -17,8 +17,9 @@ from shipit.config import validators
 from shipit.config.awaited import awaited_ref
 from shipit.config.durations import ALLOWED as DURATION
 from shipit.config.durations import PATTERN, format_duration, seconds
+from shipit.config.files import layer_of
 from shipit.config.helm_args import Use, parse_helm_args
-from shipit.model import Json, Ref
+from shipit.model import Json, Layer, Ref
 
 TEXT = "text in quotes"
 TEXTS = 'a list of texts, like ["a", "b"], none of them empty'
@@ -88,7 +89,7 @@ class ReleaseSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         Text, about("Where to deploy; the context's by default.", TEXT, validators.namespace)
     ] = ""
     context: Annotated[Text, about("The kubeconfig's context; the current one by default.", TEXT)] = ""
-    values: Annotated[Texts, about("Values files, relative to this file.", TEXTS)] = ()
+    values: Annotated[Texts, about("Values files, relative to this file, or URLs.", TEXTS)] = ()
     set: Annotated[Table, about("Values, as a table.", TABLE, validators.json_values)] = {}
     tag_key: Annotated[
         Text | Texts,
@@ -195,7 +196,7 @@ class MigrationSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ] = False
     chart: Annotated[Text, about("Its chart; the release's by default.", TEXT)] = ""
     version: Annotated[Text, about("The version of its own chart, where that is fetched.", TEXT)] = ""
-    values: Annotated[Texts, about("Values files, on top of the release's.", TEXTS)] = ()
+    values: Annotated[Texts, about("Values files, or URLs, on top of the release's.", TEXTS)] = ()
     set: Annotated[Table, about("Values, on top of the release's.", TABLE, validators.json_values)] = {}
     prerequisites: Annotated[
         Text | Texts,
@@ -259,9 +260,9 @@ class MigrationSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return None if self.retries is UNSET else self.retries
 
     @property
-    def layers(self) -> tuple[Path | Json, ...]:
+    def layers(self) -> tuple[Layer, ...]:
         """Its own values, lowest first."""
-        return (*map(Path, self.values), *([self.set] if self.set else []))
+        return (*(layer_of(text, Path()) for text in self.values), *([self.set] if self.set else []))
 
     @property
     def templates_needed(self) -> tuple[str, ...]:

@@ -2,3 +2,4 @@
 
 from shipit.helm.client import HelmCli, connect
 from shipit.helm.files import private_folder
+from shipit.helm.given_values import GivenValues

@@ -16,7 +16,7 @@ from typing import Any
 from shipit.chart import read_values
 from shipit.config import KeyPath, merged, written
 from shipit.helm.files import write_values
-from shipit.model import Json, Values
+from shipit.model import Json, Layer, Values
 
 SMALLEST_LARGE = 1_000_000
 """From here on a float is printed with an exponent."""
@@ -36,10 +36,10 @@ class ValueFlags:
 
 def value_flags(values: Values, folder: Path) -> ValueFlags:
     """The flags for these values; their tables are written below `folder`, which is private."""
-    files = [layer if isinstance(layer, Path) else write_values(folder, layer) for layer in values.layers]
+    files = [_named(layer, folder) for layer in values.layers]
     return ValueFlags(
         below=(
-            *(f"--values={_csv(str(path.absolute()))}" for path in files),
+            *(f"--values={_csv(name)}" for name in files),
             *(f"--set={written(path)}={number}" for path, number in large_integers(values).items()),
         ),
         above=(
@@ -47,6 +47,16 @@ def value_flags(values: Values, folder: Path) -> ValueFlags:
             *(f"--set-string={each}" for each in values.set_string),
         ),
     )
+
+
+def _named(layer: Layer, folder: Path) -> str:
+    """As helm finds it; of a URL nothing is changed."""
+    match layer:
+        case dict():
+            return str(write_values(folder, layer).absolute())
+        case Path():
+            return str(layer.absolute())
+    return layer
 
 
 def large_integers(values: Values) -> Mapping[KeyPath, int]:

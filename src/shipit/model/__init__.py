@@ -14,7 +14,17 @@ from shipit.model.deploy import (
     StepResult,
 )
 from shipit.model.fingerprint import UNKNOWN, Fingerprint, slow_digest
-from shipit.model.helm import ChartFiles, HelmExit, HelmVersion, Hook, Rendered, Revision, Storage, Values
+from shipit.model.helm import (
+    ChartFiles,
+    HelmExit,
+    HelmVersion,
+    Hook,
+    Layer,
+    Rendered,
+    Revision,
+    Storage,
+    Values,
+)
 from shipit.model.interfaces import Changes, Clock, Cluster, Departures, Helm, HelmProcess, Mask, World
 from shipit.model.json import (
     EPOCH,

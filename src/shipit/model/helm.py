@@ -25,19 +25,23 @@ class HelmVersion(NamedTuple):
         return ".".join(str(part) for part in self)
 
 
+Layer = Path | str | Json
+"""A values file; the URL of one that only helm can read (`secrets://…`); or a table."""
+
+
 @dataclass(frozen=True, slots=True)
 class Values:
     """What a release gets on top of its chart's own values, lowest first, in Helm's order.
 
-    `layers` are values files and, as tables, what must not show in a process list; they lie on each other as
+    `layers` are values files, URLs and, as tables, what must not show in a process list; they lie on each other as
     several `--values` do. `set` and `set_string` are assignments as they were typed.
     """
 
-    layers: tuple[Path | Json, ...] = ()
+    layers: tuple[Layer, ...] = ()
     set: tuple[str, ...] = ()
     set_string: tuple[str, ...] = ()
 
-    def with_layers(self, *layers: Path | Json) -> Values:
+    def with_layers(self, *layers: Layer) -> Values:
         return replace(self, layers=(*self.layers, *layers))
 
     def with_tag(self, tag: str, keys: Sequence[str]) -> Values:

@@ -19,7 +19,13 @@ from shipit.plan.revisions import ROLLBACK_TO, newest_good
 from shipit.plan.rollback import lists_migrations, prepare_rollback
 from shipit.plan.same_content import COPIED
 from shipit.plan.saved import Options, SavedPlan, check_plan, check_target, read_plan, saved_plan, write_plan
-from shipit.plan.secret_values import mask_secrets, mask_secrets_of_job, mask_secrets_taken, mask_values
+from shipit.plan.secret_values import (
+    mask_credentials,
+    mask_secrets,
+    mask_secrets_of_job,
+    mask_secrets_taken,
+    mask_values,
+)
 from shipit.plan.tag import PROBE_TAG
 from shipit.plan.unchanged import reasons_to_deploy
 from shipit.plan.verdicts import Preflight

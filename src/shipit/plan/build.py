@@ -31,6 +31,7 @@ from shipit.plan.own_objects import taken_over
 from shipit.plan.provision import prerequisite_steps
 from shipit.plan.rendering import ReleaseRendering, select_checked
 from shipit.plan.selection import SelectedObject, Selection
+from shipit.plan.tagged import tagged
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def build_plan(request: Request, world: World, rendering: ReleaseRendering, chos
     chart = freeze(
         Path(request.chart), app, rendered.hooks, request.workdir / f"app-{named[:16]}", notes=rendered.notes
     )
-    values = request.values.with_tag(request.tag, request.spec.tag_keys)
+    values = tagged(request, request.values, request.chart)
     check_stored_size(chart, values, world.helm.version)
     return Plan(
         release=request.release,

@@ -13,6 +13,7 @@ from shipit.errors import Forbidden, HelmFailed, Refused
 from shipit.hints import advice
 from shipit.model import Cluster, Rendered, Resource, Revision, Values, World
 from shipit.plan.objects import kinds_of
+from shipit.plan.tagged import tagged
 from shipit.plan.verdicts import REHEARSED, Preflight, refused
 
 APIS = "apiextensions.k8s.io"
@@ -30,7 +31,7 @@ def missing_definitions(request: Request, world: World, history: Sequence[Revisi
     if not brings_crds(chart):
         return ()
     folder = Path(tempfile.mkdtemp(prefix="crds-", dir=request.workdir)) / "chart"
-    values = request.values.with_tag(request.tag, request.spec.tag_keys)
+    values = tagged(request, request.values, request.chart)
     documents = split(world.helm.definitions(freeze(chart, (), (), folder), values), request.namespace)
     return tuple(each for each in resources(documents) if not _is_there(each, world.cluster))
 

@@ -13,6 +13,7 @@ from shipit.chart import all_files, canonical
 from shipit.config import MigrationSpec, Request, parse_helm_args
 from shipit.model import Json, Values
 from shipit.plan.rendering import ReleaseRendering
+from shipit.plan.tagged import tagged
 
 # How long a migration may take is not what it is.
 _PATIENCE = ("timeout", "start_timeout", "on_timeout")
@@ -31,8 +32,10 @@ _REUSING = ("--reuse-values", "--reset-then-reuse-values")
 def inputs_of(request: Request, rendering: ReleaseRendering) -> str:
     """Names the charts' files, all values, the tag, the migration's configuration and the helm_args that shape a
     rendering, as 64 hexadecimal digits. Raises Refused for a chart or values file that can't be read.
+
+    Values that only helm can read (`secrets://…`) may have changed, so each run counts as made from others.
     """
-    whole = hashlib.sha256()
+    whole = hashlib.sha256(request.run.encode() if _reads_unknown_values(request) else b"")
     for label, content in _inputs(request, rendering):
         whole.update(canonical([label, hashlib.sha256(content).hexdigest()]).encode("utf-8", "surrogatepass"))
     return whole.hexdigest()
@@ -50,7 +53,7 @@ def grouped_inputs(request: Request, rendering: ReleaseRendering) -> dict[str, s
 
 def _inputs(request: Request, rendering: ReleaseRendering) -> Iterator[tuple[str, bytes]]:
     yield from _chart(request.chart)
-    yield from _values("release", request.values.with_tag(request.tag, request.spec.tag_keys))
+    yield from _values("release", tagged(request, request.values, request.chart))
     for number, entry in enumerate(request.migrations):
         yield f"migration {number}", _text(_configuration(entry))
         yield from _values(f"migration {number}", Values(entry.layers))
@@ -59,6 +62,11 @@ def _inputs(request: Request, rendering: ReleaseRendering) -> Iterator[tuple[str
     if request.skip_migration:
         yield "without migrations", b""
     yield from _helm_args(request, rendering)
+
+
+def _reads_unknown_values(request: Request) -> bool:
+    own = (layer for entry in request.migrations for layer in entry.layers)
+    return any(isinstance(layer, str) for layer in (*request.values.layers, *own))
 
 
 def _chart(chart: str) -> Iterator[tuple[str, bytes]]:

@@ -19,7 +19,8 @@ from shipit.plan.other_releases import explain_in_the_way
 from shipit.plan.picks import possible
 from shipit.plan.prerequisites import with_prerequisites
 from shipit.plan.selection import Selection, check_tag, select_objects, select_tests
-from shipit.plan.tag import PROBE_TAG, check_coincidence, check_tag_keys, is_written
+from shipit.plan.tag import PROBE_DIGEST, PROBE_TAG, check_coincidence, check_tag_keys, is_written
+from shipit.plan.tagged import tagged
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def render_release(request: Request, world: World) -> ReleaseRendering:
     history = world.helm.history()
     check_tag_keys(request)
     definitions = missing_definitions(request, world, history)
-    values = request.values.with_tag(request.tag, request.spec.tag_keys)
+    values = tagged(request, request.values, request.chart)
     try:
         rendered = render(request.chart, values, world, definitions)
     except HelmFailed as error:
@@ -94,7 +95,7 @@ def select_checked(
 
 def _render_other(entry: MigrationSpec, request: Request, world: World, *, install: bool) -> Rendered | None:
     """A migration's rendering in the other operation; None where its chart can't be rendered so."""
-    values = request.values_of(entry).with_tag(request.tag, request.spec.tag_keys)
+    values = tagged(request, request.values_of(entry), request.chart_of(entry))
     try:
         return world.helm.render_as(request.chart_of(entry), values, install=install)
     except HelmFailed:
@@ -114,7 +115,7 @@ def _own_renderings(
     ]
     for key, entry in zip(keys, request.migrations, strict=True):
         if key and key not in found:
-            values = request.values_of(entry).with_tag(tag, request.spec.tag_keys)
+            values = tagged(request, request.values_of(entry), request.chart_of(entry), tag)
             rendered = render(request.chart_of(entry), values, world, definitions)
             found[key] = Rendering.of(rendered, request.namespace)
     return [found.get(key) for key in keys]
@@ -128,17 +129,19 @@ def _check_coincidence(
     Only asked when the chart or the values hold that very text: then a coincidence is possible.
     """
     bound = [one for one in selected.objects if one.migration and one.spec.require_tag]
-    tagged = [one for one in bound if uses_tag(one.body, request.tag)]
-    if not tagged or not is_written(request):
+    showing = [one for one in bound if uses_tag(one.body, request.tag)]
+    if not showing or not is_written(request):
         return
     keys = request.spec.tag_keys
+    probe = PROBE_TAG + (PROBE_DIGEST if "@" in request.tag else "")
     try:
         release = Rendering.of(
-            world.helm.render(request.chart, request.values.with_tag(PROBE_TAG, keys)), request.namespace
+            world.helm.render(request.chart, tagged(request, request.values, request.chart, probe)),
+            request.namespace,
         )
-        own = [alone or release for alone in _own_renderings(PROBE_TAG, request, world)]
+        own = [alone or release for alone in _own_renderings(probe, request, world)]
     except (HelmFailed, Refused):
         return  # the chart looks at the tag, and takes only some: it does reach it
     for entry, rendered, probed in zip(request.migrations, renderings, own, strict=True):
-        mine = [one.candidate for one in tagged if one.spec is entry]
+        mine = [one.candidate for one in showing if one.spec is entry]
         check_coincidence(mine, possible(entry, rendered), possible(entry, probed), request.tag, keys)

@@ -10,15 +10,33 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
+from urllib.parse import unquote
 
 from shipit.chart import Document, read_values, references_of, resources
-from shipit.config import Request
+from shipit.config import Config, Request, parse_helm_args
 from shipit.errors import ApiError, Forbidden, Refused
 from shipit.events import Emit, Warned
 from shipit.model import Cluster, JobOrPod, Json, Mask, Plan, Ref, World, as_map
 from shipit.output import TELLING_KEY
 from shipit.plan.objects import Objects, needed
 from shipit.plan.public_texts import COMMON, public_texts, texts_in_clear
+
+_IN_URL = re.compile(r"[^:/]+://[^/@:]*:([^/@]+)@")
+
+
+def mask_credentials(config: Config, mask: Mask) -> None:
+    """Hide the passwords with which charts and values are fetched, before anything is."""
+    own = config.migrations
+    urls = [
+        config.release.chart,
+        *(each.chart for each in own),
+        *(text for each in own for text in each.values),
+    ]
+    urls += [layer for layer in config.values.layers if isinstance(layer, str)]
+    urls += [flag.value for flag in config.helm_flags if flag.name == "--repo"]
+    found = [each[1] for url in urls for each in [_IN_URL.match(url)] if each]
+    mask.hide((*found, *map(unquote, found)))
+    mask.hide(flag.value for flag in config.helm_flags if flag.name == "--password")
 
 
 def mask_values(request: Request, mask: Mask) -> None:
@@ -29,6 +47,9 @@ def mask_values(request: Request, mask: Mask) -> None:
     named = (text for each in own for text in (each.name, each.template, each.workload, each.container))
     mask.spare((*COMMON, request.release, request.namespace, request.tag, *named))
     mask.hide(request.from_variables)
+    for flag in parse_helm_args(request.spec.helm_args):
+        if flag.name.startswith("--set"):
+            mask.hide(values_assigned(flag.value))
     for values in (request.values, *(request.values_of(each) for each in own)):
         for layer in values.layers:
             with suppress(Refused):  # a file that can't be read holds nothing that helm could tell

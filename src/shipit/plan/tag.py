@@ -12,10 +12,11 @@ from shipit.chart import chart_files, read_values, uses_tag
 from shipit.config import Request, key_path, merged, written
 from shipit.errors import Refused
 from shipit.hints import advice
-from shipit.model import Json, Values
+from shipit.model import Json, Layer, Values
 from shipit.plan.candidates import Candidate, counterparts
 
 PROBE_TAG = "shipit-probe"
+PROBE_DIGEST = f"@sha256:{'0' * 64}"
 
 LARGEST_FILE = 5 * 1024 * 1024
 
@@ -25,6 +26,8 @@ _ABSENT = object()
 def check_tag_keys(request: Request) -> None:
     """Helm must be able to set the tag in the values that it gets. Raises Refused."""
     for values in _given(request):
+        if _is_helms(values.layers):
+            continue
         whole: Json = {}
         try:
             for layer in values.layers:
@@ -84,17 +87,25 @@ def check_coincidence(
 
 def is_written(request: Request) -> bool:
     """Whether a chart or values hold the tag beside what we set, but for an apiVersion; a packed chart may."""
+    tag = request.tag.rpartition("@")[2]  # the digest, where there is one: tag and digest may stand apart
     given = _given(request)
-    if any(request.tag in text for values in given for text in (*values.set, *values.set_string)):
+    if any(tag in text for values in given for text in (*values.set, *values.set_string)):
         return True
     layers = [layer for values in given for layer in values.layers]
-    if any(request.tag in str(layer) for layer in layers if isinstance(layer, dict)):
+    if _is_helms(layers):
+        return True
+    if any(tag in str(layer) for layer in layers if isinstance(layer, dict)):
         return True
     charts = {Path(request.chart), *(Path(request.chart_of(entry)) for entry in request.migrations)}
     files = {layer for layer in layers if isinstance(layer, Path)}
-    found = re.compile(rb"^(?!\s*apiVersion:).*" + re.escape(request.tag.encode()), re.MULTILINE)
+    found = re.compile(rb"^(?!\s*apiVersion:).*" + re.escape(tag.encode()), re.MULTILINE)
     read = itertools.chain(files, *map(chart_files, charts))
     return any(f.suffix == ".tgz" or found.search(f.read_bytes()) for f in read if _is_small_file(f))
+
+
+def _is_helms(layers: Sequence[Layer]) -> bool:
+    """Whether some of them only helm can read: they may hold anything."""
+    return any(isinstance(layer, str) for layer in layers)
 
 
 def _is_small_file(path: Path) -> bool:
