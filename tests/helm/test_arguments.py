@@ -231,3 +231,15 @@ def test_rendering_alone_asks_no_cluster() -> None:
         "chart",
     ]
     assert "--is-upgrade" not in arguments.alone_args(SHOP, (), "chart", NONE, upgrade=False)
+
+
+def test_another_chart_keeps_its_own_defaults_where_the_live_values_are_used_again() -> None:
+    given = parse_helm_args(["--reuse-values", "--set", "a=b"])
+
+    def words(version: HelmVersion) -> list[str]:
+        return [word for flag in arguments.for_other_chart(version, given) for word in flag.words]
+
+    assert words(HelmVersion(3, 14, 0)) == ["--set", "a=b", "--reset-then-reuse-values"]
+    assert words(HelmVersion(3, 13, 3)) == ["--reuse-values", "--set", "a=b"], "it can't do better"
+    off = parse_helm_args(["--reuse-values=false"])
+    assert arguments.for_other_chart(HelmVersion(4, 0, 0), off) == []

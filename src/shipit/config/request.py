@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from shipit.config.helm_args import HelmFlag
@@ -98,4 +98,4 @@ class Request:
 
     def values_of(self, migration: MigrationSpec) -> Values:
         """What its own rendering gets, without the tag: the release's values, the migration's on top."""
-        return self.values.with_layers(*migration.layers)
+        return replace(self.values.with_layers(*migration.layers), of_other_chart=bool(migration.chart))

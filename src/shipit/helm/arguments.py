@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from shipit.config import HelmFlag, Use
+from shipit.config import HelmFlag, Use, switched_on
 from shipit.errors import Refused, Usage
 from shipit.helm.values import ValueFlags
 from shipit.hints import advice
@@ -21,6 +21,8 @@ from shipit.model import HelmVersion, Json
 OLDEST = HelmVersion(3, 13, 0)
 STRATEGIES = HelmVersion(4, 0, 0)
 """Since then `--wait` takes one."""
+_RESETTING = HelmVersion(3, 14, 0)
+"""Since then helm can use the live release's values again without its chart's."""
 HISTORY_MAX = 20
 _LONG_AGO = "2020-01-01T00:00:00Z"
 _NOT_RENDERING = (Use.WAITING, Use.IDENTITY)
@@ -268,6 +270,18 @@ def check_flags(version: HelmVersion, helm_flags: Sequence[HelmFlag]) -> None:
             f"[release] helm_args: {_wait(helm_flags)} needs helm 4, this is helm {version}",
             hint=advice("leave it out of helm_args, or name a helm 4 in SHIPIT_HELM"),
         )
+
+
+def for_other_chart(version: HelmVersion, helm_flags: Sequence[HelmFlag]) -> Sequence[HelmFlag]:
+    """The flags for a chart that is not the release's: with `--reuse-values` helm would give it the values.yaml of the
+    live release's chart in place of its own.
+    """
+    if version < _RESETTING:
+        return helm_flags
+    again = HelmFlag("--reset-then-reuse-values", Use.VALUES, ("--reset-then-reuse-values",))
+    on = switched_on(helm_flags, "--reuse-values")
+    kept = [flag for flag in helm_flags if flag.name != "--reuse-values"]
+    return [*kept, again] if on else kept
 
 
 def _words(helm_flags: Iterable[HelmFlag]) -> list[str]:

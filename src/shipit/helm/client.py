@@ -74,7 +74,10 @@ class HelmCli:
         return self._forced(responses.rendered(self._read(args, doing, chart=chart)))
 
     def _render_args(self, chart: str, values: Values) -> list[str]:
-        return arguments.render_args(self._target, self._charts.flags_for(chart), chart, self._flags(values))
+        flags = self._charts.flags_for(chart)
+        if values.of_other_chart:
+            flags = arguments.for_other_chart(self.version, flags)
+        return arguments.render_args(self._target, flags, chart, self._flags(values))
 
     def render_offline(
         self, chart: str, values: Values, *, kube_version: str, api_versions: Sequence[str]

@@ -34,12 +34,14 @@ class Values:
     """What a release gets on top of its chart's own values, lowest first, in Helm's order.
 
     `layers` are values files, URLs and, as tables, what must not show in a process list; they lie on each other as
-    several `--values` do. `set` and `set_string` are assignments as they were typed.
+    several `--values` do. `set` and `set_string` are assignments as they were typed. `of_other_chart`: they are for a
+    chart that is not the release's, which brings defaults of its own.
     """
 
     layers: tuple[Layer, ...] = ()
     set: tuple[str, ...] = ()
     set_string: tuple[str, ...] = ()
+    of_other_chart: bool = False
 
     def with_layers(self, *layers: Layer) -> Values:
         return replace(self, layers=(*self.layers, *layers))
