@@ -50,7 +50,7 @@ e2e: up ## The end-to-end tests: real Kubernetes, real helm.
 	$(PYTEST) tests/e2e/test_sandbox.py --timeout 900
 	$(CROWD) -m "e2e and not long"
 
-long: up ## The end-to-end tests that take minutes of waiting each.
+long: up ## The end-to-end tests that wait for minutes, or repeat a story with an older helm.
 	$(CROWD) -m long
 
 faults: up ## Break everything that can break, and print what held.

@@ -10,6 +10,23 @@ import pytest
 from sandbox import Sandbox, ensure_up
 from tests.e2e.kit import Kube, Project, fresh_namespace, small_project
 
+HELM_4_FIRST = {
+    "test_init.py",
+    "test_example_charts.py",
+    "test_plan.py",
+    "test_saved_plans.py",
+    "test_chart_sources.py",
+}
+"""Files about what is the same with every helm: `make test` plays them with Helm 4, `make long` with the others."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        played_with = getattr(item, "callspec", None)
+        if item.path.name in HELM_4_FIRST and played_with and played_with.params.get("helm", "4") != "4":
+            item.add_marker("long")
+
 
 @pytest.fixture(scope="session")
 def sandbox() -> Sandbox:

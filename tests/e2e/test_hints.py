@@ -61,7 +61,12 @@ def test_the_hint_of_a_failed_upgrade_brings_the_previous_app_back(project4: Pro
     assert failed.error["hint"].startswith("shipit rollback 1 ")
     assert "--kubeconfig" in failed.error["hint"]
 
-    shown = project.paste(failed.error["hint"])
+    asked = project.paste(
+        failed.error["hint"]
+    )  # the migration of v2 has run, and there is no terminal to ask on
+    assert (asked.exit_code, asked.outcome) == (2, "usage"), asked.told
+    assert "--yes" in asked.error["hint"]
+    shown = project.paste(asked.error["hint"])
 
     assert shown.exit_code == 0, shown.told
     assert project.kube.image() == "v1"
