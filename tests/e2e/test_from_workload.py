@@ -10,7 +10,7 @@ import pytest
 from sandbox import Sandbox
 from tests.e2e.kit import Json, Kube, Project, Result, small_project
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 IMAGE = '"{{ .Values.image.repository }}:{{ .Values.image.tag }}"'
 
@@ -53,7 +53,7 @@ spec:
           command: ["sh", "-c", "sleep 100000"]
           args: ["serve"]
           ports: [{{containerPort: 8080, hostPort: 18080}}]
-          startupProbe: {{exec: {{command: ["true"]}}}}
+          startupProbe: {{periodSeconds: 1, exec: {{command: ["true"]}}}}
           envFrom: [{{secretRef: {{name: colours}}}}]
           volumeMounts: [{{name: rendered, mountPath: /in, readOnly: true}}, {{name: settings, mountPath: /settings}}]
 """
