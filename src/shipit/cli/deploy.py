@@ -10,7 +10,7 @@ import typer
 
 from shipit.cli.confirm import confirm
 from shipit.cli.deploy_options import DeployOptions
-from shipit.cli.options import Common, variable
+from shipit.cli.options import Common, LockWait, Report, variable
 from shipit.cli.plan import look
 from shipit.cli.saved import saved_options, tag_from_plan
 from shipit.cli.session import Done, Session, conduct
@@ -29,15 +29,7 @@ def deploy(
         typer.Option("--tag", "-t", envvar=variable("tag"), metavar="TAG", help="Image tag to deploy."),
     ],
     options: DeployOptions,
-    lock_wait: Annotated[
-        str | None,
-        typer.Option(
-            "--lock-wait",
-            envvar=variable("lock_wait"),
-            metavar="DURATION",
-            help="How long to wait for another deploy to finish.",
-        ),
-    ] = None,
+    lock_wait: LockWait = None,
     message: Annotated[
         str,
         typer.Option(
@@ -48,12 +40,7 @@ def deploy(
             help="Reason for the deploy, shown to whoever finds it locked.",
         ),
     ] = "",
-    report: Annotated[
-        Path | None,
-        typer.Option(
-            "--report", envvar=variable("report"), metavar="FILE", help="Write the result to FILE as JSON."
-        ),
-    ] = None,
+    report: Report = None,
     if_changed: Annotated[
         bool,
         typer.Option(

@@ -123,6 +123,23 @@ class Common(Options):
     typed: CommandLine = field(default_factory=CommandLine)
 
 
+LockWait = Annotated[
+    str | None,
+    typer.Option(
+        "--lock-wait",
+        envvar=variable("lock_wait"),
+        metavar="DURATION",
+        help="How long to wait for another deploy to finish.",
+    ),
+]
+Report = Annotated[
+    Path | None,
+    typer.Option(
+        "--report", envvar=variable("report"), metavar="FILE", help="Write the result to FILE as JSON."
+    ),
+]
+
+
 class OptionGroup:
     """Options that several commands have: a frozen dataclass of them, keyword only, which a command takes as one value."""
 

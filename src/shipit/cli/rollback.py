@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from shipit.cli.confirm import confirm
-from shipit.cli.options import Common, variable
+from shipit.cli.options import Common, LockWait, Report, variable
 from shipit.cli.session import Done, Session, conduct
 from shipit.errors import Outcome, Usage
 from shipit.events import Warned
@@ -40,15 +39,7 @@ def rollback(
             help="How long helm rollback may take.",
         ),
     ] = None,
-    lock_wait: Annotated[
-        str | None,
-        typer.Option(
-            "--lock-wait",
-            envvar=variable("lock_wait"),
-            metavar="DURATION",
-            help="How long to wait for another deploy to finish.",
-        ),
-    ] = None,
+    lock_wait: LockWait = None,
     message: Annotated[
         str,
         typer.Option(
@@ -59,12 +50,7 @@ def rollback(
             help="Reason for the rollback, shown to whoever finds the release locked.",
         ),
     ] = "",
-    report: Annotated[
-        Path | None,
-        typer.Option(
-            "--report", envvar=variable("report"), metavar="FILE", help="Write the result to FILE as JSON."
-        ),
-    ] = None,
+    report: Report = None,
 ) -> None:
     """Bring back the app of an earlier revision.
 

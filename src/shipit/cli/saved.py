@@ -81,19 +81,9 @@ def to_save(session: Session, options: DeployOptions, tag: str) -> Options:
                     f"{flag} {key}={HIDDEN}: a saved plan holds no secret; give it in a values file, "
                     "or in set under [release] with ${NAME}"
                 )
-    return Options(
-        tag=tag,
-        environment=session.common.env,
-        values=tuple(options.values or ()),
-        set=tuple(options.set_),
-        set_string=tuple(options.set_string),
-        migration_timeout=options.migration_timeout,
-        upgrade_timeout=options.upgrade_timeout,
-        preflight=options.preflight,
-        skip_migration=options.skip_migration,
-        rerun=options.rerun,
-        replace_running=options.replace_running,
-    )
+    flags = options.flags()
+    typed = {each.name.removesuffix("_") for each in fields(DeployOptions)}
+    return Options(tag=tag, environment=session.common.env, **{name: getattr(flags, name) for name in typed})
 
 
 def _options(asked: Options) -> DeployOptions:

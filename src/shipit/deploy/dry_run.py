@@ -9,15 +9,14 @@ from functools import cache
 from shipit import lock
 from shipit.chart import resources
 from shipit.config import Request
-from shipit.deploy.existing import refuse_kept, refuse_others, refuse_running
+from shipit.deploy.existing import refuse_what_is_in_the_way
 from shipit.deploy.foreseen import deleted, steps_of
 from shipit.deploy.if_changed import Volatile, rendered_again
 from shipit.deploy.live import look_at_live
 from shipit.deploy.notes import counts_anew
 from shipit.deploy.recognition import as_found
-from shipit.errors import Forbidden, Refused, ShipitError, refusing
+from shipit.errors import Forbidden, ShipitError, refusing
 from shipit.events import Emit, Event, HandChange, Planned, StepChanged, Warned
-from shipit.hints import kubectl
 from shipit.lock import LockRecord, lease_ref
 from shipit.model import Identity, Plan, Ref, World
 from shipit.plan import (
@@ -94,12 +93,7 @@ def _has_namespace(request: Request, world: World) -> bool:
         except Forbidden:  # a Role of the namespace's own doesn't let one read it
             return True
     if not request.spec.create_namespace:
-        raise Refused(
-            f"namespace {request.namespace} does not exist",
-            hint=kubectl(
-                "create", "namespace", request.namespace, why="or set create_namespace = true under [release]"
-            ),
-        )
+        raise lock.no_namespace(request.namespace)
     return False
 
 
@@ -150,9 +144,7 @@ class _Found:
             emit(Warned(f"you may not deploy, and nothing was tried in dry runs: missing {missing}"))
         else:
             check(plan, world, self.rendering, preflight)
-        refuse_others(plan, world)
-        refuse_running(plan, world)
-        refuse_kept(plan, world)
+        refuse_what_is_in_the_way(plan, world)
 
     def told(self, reasons: tuple[str, ...], volatile: Volatile) -> Planned:
         plan, world = self.plan, self.world

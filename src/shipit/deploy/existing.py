@@ -33,6 +33,13 @@ from shipit.plan import HOOK_ANNOTATION, other_owner, refuse_anothers
 from shipit.states import State
 
 
+def refuse_what_is_in_the_way(plan: Plan, world: World) -> None:
+    """Stop before anything changes over what earlier deploys, or other releases, have left. Raises Refused or Busy."""
+    refuse_others(plan, world)
+    refuse_running(plan, world)
+    refuse_kept(plan, world)
+
+
 def refuse_others(plan: Plan, world: World) -> None:
     """Stop before anything changes when something of another release is in the way. Raises Refused or Busy."""
     for step in (*plan.prerequisites, *plan.to_run):
@@ -160,7 +167,7 @@ def clear_stale(plan: Plan, world: World, emit: Emit, *, anew: bool) -> None:
     """
     for found in _of_this_release(plan, world):
         _tell_disowned(found, plan, world, emit)
-        if plan.replace_running if is_active(found) else _is_stale(found, plan, anew=anew):
+        if _goes(found, plan, anew=anew):
             remove("clear", found.ref, found, world, emit)
 
 
@@ -170,13 +177,18 @@ def gives_way(plan: Plan, world: World, *, anew: bool) -> tuple[JobOrPod, ...]:
     return tuple(
         found
         for found in _of_this_release(plan, world)
-        if (plan.replace_running if is_active(found) else _is_stale(found, plan, anew=anew))
+        if _goes(found, plan, anew=anew)
         or (
             found.name in names
             and not is_active(found)
             and not any(is_this_deploys(found, step, plan) for step in plan.steps)
         )
     )
+
+
+def _goes(found: JobOrPod, plan: Plan, *, anew: bool) -> bool:
+    """Whether it is deleted before anything runs."""
+    return plan.replace_running if is_active(found) else _is_stale(found, plan, anew=anew)
 
 
 def _is_stale(found: JobOrPod, plan: Plan, *, anew: bool) -> bool:

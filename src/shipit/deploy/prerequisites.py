@@ -28,7 +28,7 @@ class Prerequisites:
     def provide(self, plan: Plan) -> None:
         """Make what is missing, and the copies. Noted before, so that no object is forgotten, and after, by its UID.
 
-        Raises MigrationFailed, Busy or Unknown; what exists and is no copy of ours is not changed.
+        Raises MigrationFailed, Busy or Unknown; an object that exists is left as it is, unless it is a copy of ours.
         """
         due = _due(plan, self.world)
         for step in due:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from shipit import lock
 from shipit.config import Request
-from shipit.deploy.existing import refuse_kept, refuse_others, refuse_running
+from shipit.deploy.existing import refuse_what_is_in_the_way
 from shipit.deploy.interrupted import DeployState, telling_states
 from shipit.deploy.live import look_at_live
 from shipit.deploy.notes import first_notes
@@ -52,9 +52,7 @@ def _prepare(request: Request, way: WayBack, world: World, lease: Lease, emit: E
     with refusing():
         way = _from_pending(request, way, world, lease, emit)
         plan = as_found(prepare_rollback(request, way, world, lease.found, emit), world)
-        refuse_others(plan, world)
-        refuse_running(plan, world)
-        refuse_kept(plan, world)
+        refuse_what_is_in_the_way(plan, world)
     return plan
 
 

@@ -9,7 +9,7 @@ from shipit import lock
 from shipit.config import Request
 from shipit.deploy.definitions import install_definitions
 from shipit.deploy.delete_policies import apply_delete_policies, delete_old_copies, make_way, may_still_run
-from shipit.deploy.existing import clear_stale, refuse_kept, refuse_others, refuse_running, tell_disowned
+from shipit.deploy.existing import clear_stale, refuse_what_is_in_the_way, tell_disowned
 from shipit.deploy.if_changed import up_to_date
 from shipit.deploy.interrupted import DeployState, Stage, telling_states
 from shipit.deploy.kept_hooks import kept_hooks
@@ -109,9 +109,7 @@ def _prepare(request: Request, world: World, lease: Lease, emit: Emit, saved: Sa
             check_plan(saved, request, as_found(plan, world), rendering)
 
     plan = as_found(prepare(request, world, lease.found, emit, made=lease.made, agrees=agrees), world)
-    refuse_others(plan, world)
-    refuse_running(plan, world)
-    refuse_kept(plan, world)
+    refuse_what_is_in_the_way(plan, world)
     wait_before_changes(plan, world, emit)
     return plan
 

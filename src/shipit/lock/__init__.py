@@ -12,4 +12,4 @@ from shipit.lock.record import (
     lease_ref,
     record_of,
 )
-from shipit.lock.take import VERBS, held, unlock
+from shipit.lock.take import VERBS, held, no_namespace, unlock

@@ -105,8 +105,9 @@ class Lease:
 
     def note_made(self, made: Iterable[MadeObject]) -> None:
         """Write it onto the Lease, at once. Raises as `prove`."""
-        if tuple(made) != self._record.made:
-            self._record = replace(self._record, made=tuple(made))
+        noted = tuple(made)
+        if noted != self._record.made:
+            self._record = replace(self._record, made=noted)
             self._renew()
 
     def keep(self) -> None:

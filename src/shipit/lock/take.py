@@ -131,12 +131,15 @@ def _read(cluster: Cluster, ref: Ref) -> Json:
     except Conflict:
         return cluster.get(ref) or fresh
     except NotFound as error:
-        raise Refused(
-            f"namespace {ref.namespace} does not exist",
-            hint=kubectl(
-                "create", "namespace", ref.namespace, why="or set create_namespace = true under [release]"
-            ),
-        ) from error
+        raise no_namespace(ref.namespace) from error
+
+
+def no_namespace(name: str) -> Refused:
+    """The lock lives in the release's namespace: there is none without it."""
+    return Refused(
+        f"namespace {name} does not exist",
+        hint=kubectl("create", "namespace", name, why="or set create_namespace = true under [release]"),
+    )
 
 
 def _try_take(world: World, body: Json, record: LockRecord, holder: LockRecord) -> Lease | None:

@@ -13,7 +13,7 @@ _KUBELET = re.compile(rb"unable to retrieve container logs|failed to |rpc error|
 
 
 def is_kubelets(line: bytes) -> bool:
-    """Whether a line without a time can only be the kubelet's: it is no rest of a line that is written in parts."""
+    """Whether a line without a time can only be the kubelet's, not the rest of a line that is written in parts."""
     return bool(_KUBELET.match(line))
 
 

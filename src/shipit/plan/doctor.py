@@ -12,7 +12,7 @@ from shipit.config import Request, format_duration
 from shipit.errors import Forbidden, Refused, ShipitError, refusing
 from shipit.events import Emit, StepChanged, Warned
 from shipit.hints import kubectl, shipit
-from shipit.lock import holder_of, lease_ref
+from shipit.lock import holder_of, lease_ref, no_namespace
 from shipit.model import Plan, Ref, Step, World
 from shipit.plan.build import build_plan, choose
 from shipit.plan.charts import with_charts
@@ -103,12 +103,7 @@ def _namespace(request: Request, *, there: bool) -> str:
         return request.namespace
     if request.spec.create_namespace:
         return f"{request.namespace} does not exist yet, deploy creates it"
-    raise Refused(
-        f"namespace {request.namespace} does not exist",
-        hint=kubectl(
-            "create", "namespace", request.namespace, why="or set create_namespace = true under [release]"
-        ),
-    )
+    raise no_namespace(request.namespace)
 
 
 def _chart(plan: Plan) -> str:

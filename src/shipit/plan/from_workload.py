@@ -59,7 +59,7 @@ def find_workload(text: str, rendering: Rendering) -> Resource:
 
 
 def _name_of(resource: Resource) -> WorkloadName | None:
-    """As `from` would name it; None for what is no workload of Kubernetes' own."""
+    """As `from` would name it; None for anything but Kubernetes' own workloads."""
     group = resource.ref.api_version.rpartition("/")[0]
     word = ".".join(part for part in (resource.ref.kind.lower(), group) if part)
     return workload_name(f"{word}/{resource.ref.name}")
