@@ -19,6 +19,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Literal
 
@@ -62,9 +63,20 @@ EXIT_CODES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """What failed, why, and how that leaves the database, for people: `Migration of v42 failed`, `container migrate
+    exited with code 1`, `v42's migration did not complete`.
+    """
+
+    what: str
+    why: str = ""
+    database: str = ""
+
+
 class ShipitError(Exception):
     """What failed and why (`message`), in which `states` things are left, the evidence (`details`), what to type next
-    (`hint`).
+    (`hint`). `headline` says in parts what the message says, where that is known.
 
     `details` are lines of foreign text (last log lines, helm's stderr): show them as they are, never as markup.
     """
@@ -78,9 +90,11 @@ class ShipitError(Exception):
         hint: Hint = NO_HINT,
         states: tuple[State, ...] = (),
         details: tuple[str, ...] = (),
+        headline: Headline | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
+        self.headline = headline
         self.hint = hint
         self.states = states
         self.details = details

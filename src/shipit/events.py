@@ -14,7 +14,8 @@ from shipit.hints import NO_HINT, Hint
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A command began. `context` is the kubeconfig's, "" when it isn't known yet."""
+    """A command began. `context` is the kubeconfig's, "" when it isn't known yet; `environment` that of the
+    configuration, "" for none."""
 
     TYPE: ClassVar[str] = "started"
     command: str
@@ -24,6 +25,20 @@ class Started:
     tag: str
     context: str = ""
     helm: str = ""
+    environment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlined:
+    """What is live, and the steps to come, by their names in the order in which they run.
+
+    `live_tag` is "" when it isn't known, `live_revision` 0 when nothing is installed.
+    """
+
+    TYPE: ClassVar[str] = "outline"
+    live_tag: str
+    live_revision: int
+    steps: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +56,8 @@ class StepChanged:
     """A step of the sequence: `step` is prepare, clear, upgrade, rollout, rollback, handover, lock, or the name of
     a migration or hook. `timeout` in seconds is how long it may take, None when it has no bound of its own;
     `result` is what became of a Job or Pod, once it has ended. `elapsed` are the seconds that it had already taken when
-    it was started here: those of a Job that was attached to, since its creation, as its timeout counts them."""
+    it was started here: those of a Job that was attached to, since its creation, as its timeout counts them. `attempts` is how many pods may
+    run one after the other, 0 when that isn't known."""
 
     TYPE: ClassVar[str] = "step"
     step: str
@@ -50,12 +66,13 @@ class StepChanged:
     timeout: float | None = None
     result: MigrationResult | None = None
     elapsed: float = 0.0
+    attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
     """A line that a migration or hook wrote, without its newline; `attempt` counts its pods from 1. `written` is when,
-    by the node's clock: RFC 3339, in UTC; "" for what shipit says itself.
+    by the node's clock: RFC 3339, in UTC; "" for what shipit says itself. `init`: by an init container.
     """
 
     TYPE: ClassVar[str] = "log"
@@ -65,6 +82,7 @@ class LogLine:
     attempt: int
     line: str
     written: str = ""
+    init: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +208,29 @@ class Warned:
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """One fact of an ending: `label` is App, Database, Job, Pod or another noun."""
+
+    label: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a command failed, part by part: what failed, why, in which state it leaves the app, the database, the Job and
+    the rest, in that order, and the last lines of the log. `why` is "" where `what` says it all.
+    """
+
+    what: str
+    why: str = ""
+    rows: tuple[Row, ...] = ()
+    log: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """The error that ends the command: what failed and why, in which states things are left, the evidence, what to
-    type next."""
+    type next. `ending` holds the same in parts, for people; None where there are none."""
 
     TYPE: ClassVar[str] = "error"
     outcome: str
@@ -200,6 +238,7 @@ class Failed:
     hint: Hint = NO_HINT
     details: tuple[str, ...] = ()
     states: tuple[str, ...] = ()
+    ending: Ending | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +260,7 @@ class Ended:
 
 Event = (
     Started
+    | Outlined
     | StepChanged
     | LogLine
     | AppLogLine

@@ -125,9 +125,12 @@ class BeforeRollback(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AppUntouched:
-    """No upgrade was started. `revision` is the live one, 0 when the app isn't installed."""
+    """No upgrade was started. `revision` is the live one, 0 when the app isn't installed, `tag` its tag, "" when that
+    isn't known.
+    """
 
     revision: int
+    tag: str = ""
 
     def __str__(self) -> str:
         return (

@@ -23,6 +23,7 @@ from shipit.cli.clock import SystemClock
 from shipit.cli.options import Common, OutputKind
 from shipit.cli.signals import Signals
 from shipit.cli.streams import tell
+from shipit.ending import ending_of
 from shipit.errors import Interrupted, Outcome, ShipitError, Usage
 from shipit.events import Ended, Event, Failed, MigrationResult, StepChanged, Warned
 from shipit.hints import NO_HINT, Hint, advice, deploy_again, shipit
@@ -178,7 +179,8 @@ def _fail(session: Session, error: ShipitError, started: float) -> Ended:
         trace = session.mask.text("".join(traceback.format_exception(error)))
         error.details = (*error.details, *trace.splitlines())
     states = tuple(map(str, error.states))
-    session.emit(Failed(error.outcome.value, error.message, error.hint, error.details, states))
+    ending = ending_of(error, session.common.typed.command, session.tag)
+    session.emit(Failed(error.outcome.value, error.message, error.hint, error.details, states, ending))
     ended = session.ended(error.outcome, error.exit_code, started, str(error), error.hint)
     session.emit(ended)
     return ended

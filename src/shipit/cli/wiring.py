@@ -119,6 +119,7 @@ def deploying(
                 tag=session.tag,
                 context=cluster.context,
                 helm=str(program.version),
+                environment=config.environment or "",
             )
         )
         _warn_of_no_tls(session, cluster)

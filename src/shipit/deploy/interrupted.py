@@ -87,8 +87,9 @@ class DeployState:
         """The states, what they say of an untouched app as it is now: someone else's helm may have moved it."""
         if self.plan is None:
             return states
-        app = AppUntouched(self.plan.base_revision)
-        looked = tuple(untouched(self.plan, self.world) if each == app else each for each in states)
+        looked = tuple(
+            untouched(self.plan, self.world) if isinstance(each, AppUntouched) else each for each in states
+        )
         return (*looked, *self._beside()) if looked else ()
 
     def _beside(self) -> tuple[State, ...]:

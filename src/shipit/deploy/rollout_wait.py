@@ -10,7 +10,7 @@ from shipit.deploy.rollback import roll_back_or_stay, what_next
 from shipit.deploy.rollout import Rollout
 from shipit.deploy.timing import MOVED_LOOK_EVERY, ROLLOUT_LOOK_EVERY
 from shipit.diagnosis import Finding
-from shipit.errors import Busy, Unknown, UpgradeFailed
+from shipit.errors import Busy, Headline, Unknown, UpgradeFailed
 from shipit.events import Emit, StepChanged
 from shipit.hints import kubectl
 from shipit.model import Plan, World
@@ -57,6 +57,7 @@ def _failure(rollout: Rollout, finding: Finding | None, rolling_back: Callable[[
         hint=what_next(plan, (found.hint if found else pods) or pods, states),
         states=states,
         details=logs,
+        headline=Headline(f"Rollout of {plan.goal} failed{late}", reason),
     )
 
 

@@ -223,7 +223,9 @@ def _run_during(plan: Plan, world: World, state: DeployState, emit: Emit) -> Non
         )
     except AfterFailed as error:
         left = (*error.states, rollout_left(plan, world, emit))
-        raise AfterFailed(error.message, hint=error.hint, states=left, details=error.details) from error
+        raise AfterFailed(
+            error.message, hint=error.hint, states=left, details=error.details, headline=error.headline
+        ) from error
 
 
 def apply_workload_policies(steps: tuple[Step, ...], world: World, emit: Emit) -> None:

@@ -18,6 +18,7 @@ from shipit.errors import (
     AfterFailed,
     ApiError,
     Busy,
+    Headline,
     MigrationFailed,
     MigrationTimedOut,
     ShipitError,
@@ -25,9 +26,25 @@ from shipit.errors import (
 )
 from shipit.events import Emit, JobChanged, MigrationResult, StepChanged, Warned
 from shipit.hints import Hint, kubectl, shipit
-from shipit.model import Job, JobOrPod, Plan, Step, StepResult, World, get_job_or_pod, pods_of, uid_of
+from shipit.model import (
+    Job,
+    JobOrPod,
+    Plan,
+    Step,
+    StepResult,
+    World,
+    as_int,
+    as_map,
+    get_job_or_pod,
+    pods_of,
+    spec_of,
+    uid_of,
+)
 from shipit.plan import mask_secrets_taken
 from shipit.states import Leftover, ObjectLeft, StepOutcome
+
+BACKOFF_LIMIT = 6
+"""Kubernetes' own, of a Job that sets none."""
 
 
 def run(step: Step, plan: Plan, world: World, emit: Emit, *, keep: bool = False) -> StepResult:
@@ -67,7 +84,8 @@ def _run(step: Step, plan: Plan, world: World, emit: Emit) -> StepResult:
     elapsed = 0.0
     if found is not None:
         elapsed = max(0.0, (world.cluster.now() - found.created).total_seconds())
-    emit(StepChanged(step.name, "started", step.ref.title, step.timeout, elapsed=elapsed))
+    attempts = _attempts(step)
+    emit(StepChanged(step.name, "started", step.ref.title, step.timeout, elapsed=elapsed, attempts=attempts))
     if found is not None and found.has_succeeded:
         return _accepted(step, found, plan, world, emit)
     if found is None:
@@ -76,6 +94,19 @@ def _run(step: Step, plan: Plan, world: World, emit: Emit) -> StepResult:
     else:
         emit(JobChanged(step.name, step.ref.name, "attached"))
     return _settle(step, found, wait_for_completion(step, found, world, emit), world, emit)
+
+
+def _attempts(step: Step) -> int:
+    """How many pods may run one after the other, by the manifest; 0 where they run beside each other, or a pod's
+    containers start again.
+    """
+    spec = spec_of(step.manifest)
+    pod = step.manifest if step.ref.kind == "Pod" else as_map(spec.get("template"))
+    several = any(as_int(spec.get(key)) > 1 for key in ("parallelism", "completions"))
+    if several or spec_of(pod).get("restartPolicy") != "Never":
+        return 0
+    limit = spec.get("backoffLimit", 0 if step.ref.kind == "Pod" else BACKOFF_LIMIT)
+    return as_int(limit) + 1
 
 
 def _accepted(step: Step, found: JobOrPod, plan: Plan, world: World, emit: Emit) -> StepResult:
@@ -196,7 +227,35 @@ def _failure(step: Step, plan: Plan, result: StepResult) -> ShipitError:
     timed_out = result.outcome is StepOutcome.TIMED_OUT
     message = f"{step.ref.title} " + (f"did not end within {step.timeout:g} s" if timed_out else "failed")
     kind = AfterFailed if step.phase != "before" else MigrationTimedOut if timed_out else MigrationFailed
-    return kind(f"{message}{because}", hint=hint, states=states, details=result.details)
+    headline = _headline(step, plan, result)
+    return kind(f"{message}{because}", hint=hint, states=states, details=result.details, headline=headline)
+
+
+def _headline(step: Step, plan: Plan, result: StepResult) -> Headline:
+    noun = "Test" if step.test else "Migration" if step.migration else "Hook"
+    alone = sum(each.migration for each in plan.steps) == 1 and step.migration
+    what = f"{noun} of {plan.goal}" if alone else f"{noun} {step.name} of {plan.goal}"
+    if result.outcome is StepOutcome.TIMED_OUT:
+        late = f"did not end within {step.timeout:g} s"
+        return Headline(
+            f"{what} timed out",
+            f"{late}: {result.reason}" if result.reason else late,
+            _database(step, plan, result),
+        )
+    return Headline(f"{what} failed", result.reason, _database(step, plan, result))
+
+
+def _database(step: Step, plan: Plan, result: StepResult) -> str:
+    """How a migration that has not succeeded leaves the database, as far as its Job tells."""
+    if not step.migration:
+        return ""
+    match result.leftover:
+        case Leftover.NEVER_STARTED:
+            return f"unchanged: {plan.tag}'s migration never started"
+        case Leftover.RUNNING | Leftover.DELETING:
+            return f"{plan.tag}'s migration is still running"
+        case _:
+            return f"{plan.tag}'s migration did not complete"
 
 
 def _next(step: Step, plan: Plan, result: StepResult) -> Hint:

@@ -18,7 +18,7 @@ from shipit.deploy.rollback import roll_back_or_stay, what_next
 from shipit.deploy.rollout import Rollout, newest_pods
 from shipit.deploy.taken_over import keep_taken_over
 from shipit.deploy.timing import ROLLOUT_LOOK_WITHIN, WEBHOOK_PAUSE
-from shipit.errors import ApiError, Busy, HelmFailed, Unknown, UpgradeFailed
+from shipit.errors import ApiError, Busy, Headline, HelmFailed, Unknown, UpgradeFailed
 from shipit.events import Emit, StepChanged, Warned
 from shipit.hints import advice
 from shipit.model import HelmProcess, Plan, World
@@ -167,6 +167,7 @@ def _failed(
         hint=what_next(plan, outcome.hint, states) or see_history(plan),
         states=states,
         details=(*logs, *outcome.details),
+        headline=Headline(f"{what[0].upper()}{what[1:]} failed", outcome.reason),
     )
 
 

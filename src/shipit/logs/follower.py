@@ -16,7 +16,7 @@ from shipit.logs.buffer import Buffer
 from shipit.logs.reader import LogReader
 from shipit.logs.shown import gap
 from shipit.logs.timestamps import UNTIMED, is_stamped, told, usual
-from shipit.model import Changes, Clock, Cluster, Pod
+from shipit.model import Changes, Clock, Cluster, Container, Pod
 
 __all__ = ["Follower", "tail_lines"]
 
@@ -50,11 +50,12 @@ class _Source:
     container: str
     attempt: int
     reader: LogReader
+    init: bool = False
     last: deque[str] = field(default_factory=lambda: deque(maxlen=LAST))
 
     def line(self, raw: bytes) -> LogLine:
         written, text = told(raw)
-        return LogLine(self.step, self.pod, self.container, self.attempt, text, written)
+        return LogLine(self.step, self.pod, self.container, self.attempt, text, written, self.init)
 
 
 class Follower:
@@ -104,7 +105,7 @@ class Follower:
             self._attempts.setdefault(pod.uid, len(self._attempts) + 1)
             for container in pod.containers:
                 if container.state == "running" or container.ever_started:
-                    self._reader_of(pod, container.name).observe(container)
+                    self._reader_of(pod, container).observe(container)
         here = {pod.uid for pod in pods}
         for (uid, _), number in self._numbers.items():
             if uid not in here:
@@ -125,8 +126,8 @@ class Follower:
             self.pass_on()
             changed = changes.wait(min(GLANCE, max(0.01, deadline - now)))
 
-    def _reader_of(self, pod: Pod, container: str) -> LogReader:
-        number = self._numbers.get((pod.uid, container))
+    def _reader_of(self, pod: Pod, container: Container) -> LogReader:
+        number = self._numbers.get((pod.uid, container.name))
         if number is None:
             number = len(self._sources)
             reader = LogReader(
@@ -135,13 +136,14 @@ class Follower:
                 self._buffer,
                 number,
                 pod=pod,
-                container=container,
+                container=container.name,
                 pace=self._pace,
                 follow=self._follow,
             )
-            self._numbers[pod.uid, container] = number
+            self._numbers[pod.uid, container.name] = number
             attempt = self._attempts[pod.uid]
-            self._sources.append(_Source(self._step, pod.name, container, attempt, reader))
+            source = _Source(self._step, pod.name, container.name, attempt, reader, container.init)
+            self._sources.append(source)
         return self._sources[number].reader
 
     @property

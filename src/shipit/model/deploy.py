@@ -194,7 +194,7 @@ class Plan:
     migrations that a flag leaves out, `left_out` what is of another operation. `helm_waits` is false when Helm must not
     wait for the pods: something runs `during` the upgrade, and shipit waits for them afterwards. `definitions` are what
     the chart's `crds/` bring and the cluster doesn't have yet: as long as they are missing, the plan is what could be
-    known without them. `charts` are the archives that it was rendered from, each with its digest.
+    known without them. `charts` are the archives that it was rendered from, each with its digest. `live_tag` is the tag of the base revision, "" when that isn't known.
     `back_to` is the revision that a rollback brings back, 0 for a deploy; `helm_rolls_back` where
     helm itself can, else `chart` holds what can be brought back of it. `prerequisites` are the objects of the chart that
     migrations need before the upgrade, each as it is made for them: missing, it is created; differing, it is copied; else
@@ -238,6 +238,7 @@ class Plan:
     prerequisites: tuple[Step, ...] = ()
     inputs: str = field(default="", repr=False)
     charts: tuple[str, ...] = ()
+    live_tag: str = ""
 
     @property
     def operation(self) -> Literal["upgrade", "rollback"]:
@@ -286,7 +287,7 @@ class Plan:
     @property
     def app_before(self) -> AppUntouched | AppUpgraded | RolledBack:
         """The app as long as this deploy has started no upgrade: an earlier try of it may have done that."""
-        return self.app_after if self.resumed else AppUntouched(self.base_revision)
+        return self.app_after if self.resumed else AppUntouched(self.base_revision, self.live_tag)
 
     @property
     def app_after(self) -> AppUpgraded | RolledBack:

@@ -66,8 +66,8 @@ def result(event: Ended) -> Fields:
     return fields(event)
 
 
-_LEFT_OUT = frozenset({"run", "result", "states", "written"})
-"""Said with every line; said at the end; said with the message; the time of its line."""
+_LEFT_OUT = frozenset({"run", "result", "states", "ending", "written", "attempts", "init"})
+"""Said with every line; said at the end; said with the message, twice; the time of its line; for people only."""
 _SECONDS = frozenset({"timeout", "start_timeout", "elapsed", "duration"})
 
 
@@ -79,7 +79,7 @@ def _plain(event: Any) -> Fields:
         value = getattr(event, name)
         if name == "hint":
             found |= _hint(value)
-        elif name in ("revision", "base_revision"):
+        elif name in ("revision", "base_revision", "live_revision"):
             found[name] = value or None
         elif name in _SECONDS:
             found[f"{name}_s"] = None if value is None else round(value, 3)

@@ -22,7 +22,22 @@ MASK = "***"
 # the log may read them in the cluster.
 _VOCABULARY = frozenset({"outcome", "state", "kind", "command", "run", "written", "action", "when"})
 _NAMES = frozenset(
-    {"release", "namespace", "context", "tag", "revision", "step", "job", "pod", "container", "name"}
+    {
+        "release",
+        "namespace",
+        "context",
+        "tag",
+        "revision",
+        "step",
+        "job",
+        "pod",
+        "container",
+        "name",
+        "live_tag",
+        "environment",
+        "steps",
+        "label",
+    }
 )
 
 # Any SHORTEST characters hold _GRAM ones that begin at a multiple of _STRIDE: a text is looked up at those only.

@@ -11,6 +11,7 @@ from shipit.events import (
     Failed,
     JobChanged,
     LogLine,
+    Outlined,
     Planned,
     PodChanged,
     RolloutChanged,
@@ -23,6 +24,7 @@ from shipit.output.phrases import (
     hanging,
     hint_lines,
     job_words,
+    live_words,
     pod_words,
     result_lines,
     rollout_words,
@@ -86,6 +88,8 @@ class Narration:
                 return [Line(style, piece, label) for piece in pieces(event.line)]
             case Started():
                 return [Line("heading", started_words(event))]
+            case Outlined():
+                return [Line("detail", live_words(event))]
             case StepChanged():
                 return [self._step(event, at)]
             case JobChanged():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shipit.events import Ended, JobChanged, PodChanged, RolloutChanged, Started, StepChanged
+from shipit.events import Ended, JobChanged, Outlined, PodChanged, RolloutChanged, Started, StepChanged
 from shipit.hints import Hint
 from shipit.output.sanitize import one_line, pieces
 
@@ -38,6 +38,12 @@ def started_words(event: Started) -> str:
         f"run {event.run}",
     ]
     return one_line(f"{event.command} {event.release}: " + ", ".join(part for part in about if part))
+
+
+def live_words(event: Outlined) -> str:
+    if not event.live_revision:
+        return "live: nothing is installed"
+    return one_line(f"live: {event.live_tag + ', ' if event.live_tag else ''}revision {event.live_revision}")
 
 
 def step_words(event: StepChanged, elapsed: float | None) -> str:

@@ -30,6 +30,7 @@ from shipit.plan.lifting import without_lifted
 from shipit.plan.own_objects import taken_over
 from shipit.plan.provision import prerequisite_steps
 from shipit.plan.rendering import ReleaseRendering, select_checked
+from shipit.plan.revisions import tag_of
 from shipit.plan.selection import SelectedObject, Selection
 from shipit.plan.tagged import tagged
 
@@ -107,6 +108,7 @@ def build_plan(request: Request, world: World, rendering: ReleaseRendering, chos
         prerequisites=prerequisite_steps(selected, request),
         inputs=inputs,
         charts=digests_of(request),
+        live_tag=tag_of(rendering.history, rendering.newest),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from shipit.chart import digest, ref_of, split, stored_hooks
 from shipit.config import Request
 from shipit.errors import refusing
-from shipit.events import Emit, Event, StepChanged, Warned
+from shipit.events import Emit, Event, Outlined, StepChanged, Warned
 from shipit.lock import UpgradeRecord
 from shipit.model import UNKNOWN, MadeObject, Plan, Situation, Start, Step, World, get_job_or_pod
 from shipit.plan.build import Chosen, build_plan, choose
@@ -47,6 +47,7 @@ def prepare(
     `agrees` raises where this is not what was planned.
     """
     plan, rendering = draft(request, world, found, emit, made)
+    emit(outline(plan))
     with refusing():
         agrees(plan, rendering)
         plan = check(plan, world, rendering, Preflight(emit, warns=request.spec.preflight == "warn"))
@@ -207,6 +208,18 @@ def look_over(plan: Plan, world: World, rendering: ReleaseRendering, preflight: 
 
 
 def _unheard(event: Event) -> None: ...
+
+
+def outline(plan: Plan) -> Outlined:
+    """What is live, and what is to come: Jobs and Pods by their steps, what helm does, and the rollout where helm
+    doesn't wait for it.
+    """
+    helms = () if plan.resumed else (*(("handover",) if plan.handover else ()), plan.operation)
+    before = () if plan.resumed else plan.before
+    rollout = () if plan.helm_waits else ("rollout",)
+    during, after = ([step.name for step in steps if step.watched] for steps in (plan.during, plan.after))
+    steps = (*(step.name for step in before if step.watched), *helms, *during, *rollout, *after)
+    return Outlined(plan.live_tag, plan.base_revision, steps)
 
 
 def summary(plan: Plan) -> str:

@@ -39,8 +39,9 @@ from shipit.plan.fingerprints import fingerprints
 from shipit.plan.names import with_fixed_names
 from shipit.plan.own_objects import keep_own_objects
 from shipit.plan.picks import named
-from shipit.plan.preparation import check
+from shipit.plan.preparation import check, outline
 from shipit.plan.rendering import ReleaseRendering
+from shipit.plan.revisions import tag_of
 from shipit.plan.secret_values import values_told
 from shipit.plan.selection import SelectedObject
 from shipit.plan.verdicts import Preflight
@@ -57,6 +58,7 @@ def prepare_rollback(
     with refusing():
         rendering = _read(request, way, world)
         plan = keep_own_objects(_plan(request, way, world, rendering, found), rendering, world)
+        emit(outline(plan))
         plan = check(plan, world, rendering, Preflight(emit, warns=request.spec.preflight == "warn"))
         for warning in _warnings(plan, rendering):
             emit(warning)
@@ -117,6 +119,7 @@ def _plan(
         helm_waits=not any(step.phase == "during" for step in steps),
         back_to=way.revision,
         helm_rolls_back=not jobs,
+        live_tag=tag_of(rendering.history, rendering.newest),
     )
     return _with_chart(plan, request, world, app) if jobs else plan
 
