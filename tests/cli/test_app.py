@@ -74,7 +74,7 @@ BAD: dict[str, tuple[Callable[[Path], None], tuple[str, ...], tuple[str, ...]]] 
     "a folder": (in_a_folders_place, DEPLOY, ("shipit.toml: is a folder",)),
     "empty": (toml(""), DEPLOY, ("shipit.toml: is empty",)),
     "not UTF-8": (toml(b'[release]\nname = "caf\xe9"\n'), DEPLOY, ("is not UTF-8 (line 2, byte 12)",)),
-    "not TOML": (toml("[release\n"), DEPLOY, ("shipit.toml: is not valid TOML", "line 1")),
+    "not TOML": (toml("[release\n"), DEPLOY, ("shipit.toml is not valid TOML", "line 1")),
     "unknown key": (toml(GOOD + 'namespce = "x"\n'), DEPLOY, ("namespce", "namespace")),
     "wrong type": (toml(GOOD + "timeout = true\n"), DEPLOY, ("[release] timeout",)),
     "bad duration": (toml(GOOD + 'timeout = "5 minutes"\n'), DEPLOY, ("[release] timeout", "5 minutes")),

@@ -32,11 +32,14 @@ def project(tmp_path: Path) -> Path:
 def refused(
     project: Path, text: str | bytes, environment: str | None = None, flags: Flags | None = None
 ) -> str:
-    """The message for that file, its folder written as `.`; it must be one line."""
+    """The message for that file, its folder written as `.`, without line and column; it must be one line."""
     (project / "shipit.toml").write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(Usage) as caught:
         load_config(None, environment, project, {}, flags or Flags())
-    message = caught.value.message.replace(str(project), ".")
+    assert not caught.value.details, "one mistake"
+    message = re.sub(
+        r"^(shipit\.toml):[0-9]+:[0-9]+: ", r"\1: ", caught.value.message.replace(str(project), ".")
+    )
     assert message.isprintable(), "one line, without control characters"
     assert caught.value.exit_code == 2
     return message
@@ -80,7 +83,7 @@ def refused(
         ("environments = 1\n" + BASE, "shipit.toml: [environments]: must be a table of tables, not a number"),
         (BASE + "[environments]\nprod = 1", "shipit.toml: [environments] prod: must be a table, [environments.prod], not a number"),
         ("migration = [3]\n" + BASE, "shipit.toml: [migration]: must be a table, [migration], or several, each under [[migration]], not a list"),
-        (BASE + "[[migration]]\nname = 'a'\n[[migration]]\nphas = 'x'", f"shipit.toml: [[migration]] no. 2 phas: no such key; did you mean phase? valid keys: {MIGRATION_KEYS}"),
+        (BASE + "[[migration]]\nname = 'a'\n[[migration]]\nname = 'b'\nphas = 'x'", f"shipit.toml: [[migration]] no. 2 phas: no such key; did you mean phase? valid keys: {MIGRATION_KEYS}"),
         (BASE + "[[migration]]\nname = 'a'\n[[migration]]\njob = 'b'", 'shipit.toml: [[migration]] no. 2 name: is missing: of several migrations each needs one, like name = "backfill"'),
         (BASE + "[[migration]]\nname = 'a'\n[[migration]]\nname = 'a'", 'shipit.toml: [[migration]] no. 2 name: another [[migration]] is called "a" too; give each a name of its own'),
         (BASE + "[[migration]]\ntemplate = 't/a.yaml'\njob = 'x'\n[[migration]]\ntemplate = 't/a.yaml'\njob = 'y'", 'shipit.toml: [[migration]] no. 2 name: another [[migration]] is called "a" too (by its template); give each a name of its own'),
@@ -161,7 +164,7 @@ def test_one_line_says_what_is_wrong(project: Path, text: str | bytes, message: 
     "text", ["[release", "x", 'a = "', "[release]\nname = 1\nname = 2", "a = 1979-13-45", "a = " + "9" * 5000]
 )
 def test_what_is_not_toml_is_said_with_its_place(project: Path, text: str) -> None:
-    assert refused(project, text).startswith("shipit.toml: is not valid TOML: ")
+    assert refused(project, text).startswith("shipit.toml is not valid TOML: ")
 
 
 def test_malformed_toml_is_said_with_line_and_column(project: Path) -> None:
@@ -239,3 +242,93 @@ def test_a_file_without_read_permission_is_named(project: Path, monkeypatch: pyt
     )  # root may read everything: a mode would stop nobody in a container
     with pytest.raises(Usage, match=r"^shipit\.toml: can't be read: Permission denied$"):
         load_config(None, None, project, {}, Flags())
+
+
+def told(project: Path, text: str, environment: str | None = None, **environ: str) -> list[str]:
+    """What is said of each mistake of that file."""
+    (project / "shipit.toml").write_text(text)
+    with pytest.raises(Usage) as caught:
+        load_config(None, environment, project, environ, Flags())
+    error = caught.value
+    assert error.message == f"shipit.toml has {len(error.details)} mistakes"
+    return [each.partition(";")[0] for each in error.details]
+
+
+def test_every_mistake_of_a_file_is_told_at_once_in_its_order_with_line_and_column(project: Path) -> None:
+    text = """\
+[release]
+nmae = "shop"
+chart = "chart"
+timout = "5m"
+namespace = "${SHOP_NS}"
+set = { db = { url = "${URL}", pools = [1, "${POOL}"] } }
+values = ["chart", "no.yaml"]
+
+[[migration]]
+name = "a"
+timeout = 15
+phase = "befor"
+[[migration]]
+name = "a"
+
+[environments.prod.release]
+"max_restart" = 1
+[environments.prod]
+confirm = "yes"
+  [[environments.prod.migration]]
+  name = "a"
+  start_timeout = "soon"
+"""
+    assert told(project, text) == [
+        "shipit.toml:2:1: [release] nmae: no such key",
+        "shipit.toml:4:1: [release] timout: no such key",
+        "shipit.toml:5:1: [release] namespace: environment variable SHOP_NS is not set",
+        "shipit.toml:6:16: [release] set.db.url: environment variable URL is not set",
+        f"shipit.toml:7:11: [release] values: {project}/chart is a folder",
+        f"shipit.toml:7:20: [release] values: no such file: {project}/no.yaml",
+        'shipit.toml:11:1: [[migration]] no. 1 timeout: must be a duration like "90s", "15m" or "1h30m" (units h, m, s, ms), not a number',
+        'shipit.toml:12:1: [[migration]] no. 1 phase: must be "before", "during" or "after", not "befor"',
+        'shipit.toml:14:1: [[migration]] no. 2 name: another [[migration]] is called "a" too',
+        "shipit.toml:17:1: [environments.prod.release] max_restart: no such key",
+        'shipit.toml:19:1: [environments.prod] confirm: must be true or false, without quotes, not "yes"',
+        'shipit.toml:22:3: [[environments.prod.migration]] no. 1 start_timeout: must be a duration like "90s", "15m" or "1h30m" (units h, m, s, ms), not "soon"',
+    ]  # fmt: skip
+
+
+def test_a_typo_is_not_told_a_second_time_as_what_is_missing(project: Path) -> None:
+    text = '[release]\nnmae = "shop"\nchrt = "chart"\n[migration]\nfrm = "deployment/shop"\nlift = true\n'
+    assert told(project, text) == [
+        "shipit.toml:2:1: [release] nmae: no such key",
+        "shipit.toml:3:1: [release] chrt: no such key",
+        "shipit.toml:5:1: [migration] frm: no such key",
+    ]
+
+
+def test_a_mistake_in_the_flags_is_told_beside_those_of_the_file(project: Path) -> None:
+    (project / "shipit.toml").write_text(BASE + "timout = '5m'\n")
+    with pytest.raises(Usage) as caught:
+        load_config(None, None, project, {}, Flags(migration_timeout="soon"))
+    assert [each.split(": ")[0] for each in caught.value.details] == ["--timeout", "shipit.toml:4:1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('[release]\nname = "shop\nchart = "c"\n', "line 2, column 13: unterminated string"),
+        ('a = "', "at the end, line 1: unterminated string"),
+        ("a = 'x", "at the end, line 1: unterminated string"),
+        ("a = shop", "line 1, column 5: not a value; put text in quotes"),
+        ("a = 1 b = 2", "line 1, column 7: unexpected text after the value"),
+        ("[release\n", "line 1, column 9: expected ] after the table's name"),
+        ("a = 1\n[a]", "line 2, column 3: this key is there twice"),
+        ("[a]\n[a]", "line 2, column 3: this table is there twice"),
+        ("a = [1 2]", "line 1, column 8: missing a comma or ] in a list"),
+        (
+            'a = "\\q"',
+            "line 1, column 8: unknown escape in a string; write \\\\, or the string in single quotes",
+        ),
+        ("name shop", "line 1, column 6: expected = after the key"),
+    ],
+)
+def test_bad_toml_is_told_in_our_words(project: Path, text: str, problem: str) -> None:
+    assert refused(project, text) == f"shipit.toml is not valid TOML: {problem}"

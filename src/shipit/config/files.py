@@ -37,7 +37,12 @@ def chart_at(chart: str, folder: Path) -> str:
     """The chart as helm finds it wherever it runs: the path of a folder or archive, seen from that folder; else its
     name in a repository or registry, as it is.
     """
-    return chart if is_url(chart) or not (folder / chart).exists() else str(folder / chart)
+    if is_url(chart):
+        return chart
+    try:
+        return str(folder / chart) if (folder / chart).exists() else chart
+    except OSError:  # `chart_problem` says so
+        return chart
 
 
 def chart_problem(chart: str, folder: Path, *, in_repository: bool) -> str:

@@ -13,12 +13,13 @@ from shipit.config.coherence import conflicting
 from shipit.config.helm_args import HelmFlag, parse_helm_args
 from shipit.config.keys import assigned, key_path
 from shipit.config.migrations import check_overlay, name_of, settled_migrations
+from shipit.config.mistakes import File
 from shipit.config.overlay import overlaid
 from shipit.config.request import Config, Flags
+from shipit.config.section import Section
 from shipit.config.structure import MigrationSpec, ReleaseSpec
 from shipit.config.tables import (
     Layer,
-    Section,
     base_layer,
     environment_layer,
     environment_names,
@@ -48,30 +49,17 @@ def load_config(
     found = source.find(path, cwd)
     folder = found.parent
     file = str(found.relative_to(cwd)) if found.is_relative_to(cwd) else str(found)
-    raw = source.read(found, file)
-    layers = _layers(raw, file, environment, environ)
+    read = source.read(found, file)
+    layers = _layers(read, environment, environ)
     in_repository = any(flag.name == "--repo" for layer in layers for flag in _flags_of(layer.release))
     for section in [each for layer in layers for each in (layer.release, *layer.migrations)]:
         _check_files(section, folder, in_repository=in_repository)
-    release = _release(
-        [
-            *(layer.release for layer in layers),
-            flags_section(
-                ReleaseSpec,
-                ("--namespace", "namespace", flags.namespace),
-                ("--context", "context", flags.context),
-                ("--upgrade-timeout", "timeout", flags.upgrade_timeout),
-                ("--preflight", "preflight", flags.preflight),
-            ),
-        ],
-        folder,
-    )
-    typed = flags_section(MigrationSpec, ("--timeout", "timeout", flags.migration_timeout))
-    settled = settled_migrations(*(layer.migrations for layer in layers))
-    migrations = tuple(_migration((each, typed), folder) for each in settled)
+    release = _release(read, layers, flags, folder)
     helm_flags = parse_helm_args(release.helm_args)
     if problem := _beats_the_tag(helm_flags, release.tag_keys):
-        raise layers[0].release.wrong("helm_args", problem)
+        read.found.append(layers[0].release.wrong("helm_args", problem))
+    migrations = _all_migrations(read, layers, flags, folder)
+    read.settle()
     return Config(
         path=found,
         release=release,
@@ -80,28 +68,34 @@ def load_config(
         helm_flags=helm_flags,
         environment=environment,
         confirm=layers[-1].confirm,
-        from_variables=tuple(_from_variables(raw, environment, environ)),
+        from_variables=tuple(_from_variables(read.raw, environment, environ)),
     )
 
 
-def _layers(raw: Json, file: str, environment: str | None, environ: Mapping[str, str]) -> tuple[Layer, ...]:
+def _layers(file: File, environment: str | None, environ: Mapping[str, str]) -> tuple[Layer, ...]:
     """The base and, on top, the chosen environment; the others are checked as far as they can be."""
-    known = environment_names(raw, file)
-    if environment is not None and environment not in known:
+    known: tuple[str, ...] = ()
+    with file.noting():
+        known = environment_names(file)
+    if environment is not None and environment not in known and not file.found:
         near = nearest(environment, known)
         advice = f"did you mean {near}? " if near else ""
         listed = f"it has {', '.join(known)}" if known else "it has none"
-        raise Usage(f"--env {shown(environment)}: no such environment in {file}; {advice}{listed}")
-    base = base_layer(raw, file, environ)
-    tables = raw.get("environments", {})
-    layers = {
-        name: environment_layer(tables, name, file, environ if name == environment else None)
-        for name in known
-    }
+        raise Usage(f"--env {shown(environment)}: no such environment in {file.name}; {advice}{listed}")
+    base = base_layer(file, environ)
+    layers = {name: environment_layer(file, name, environ if name == environment else None) for name in known}
     for name, layer in layers.items():
-        if name != environment:
-            check_overlay(base.migrations, layer.migrations)
-    return (base, layers[environment]) if environment is not None else (base,)
+        if name != environment and not _incomplete(base, layer):
+            with file.noting():
+                check_overlay(base.migrations, layer.migrations)
+    return (base, *(layer for name, layer in layers.items() if name == environment))
+
+
+def _incomplete(*layers: Layer) -> bool:
+    """Whether a name by which migrations are told apart is wrong, or not known."""
+    return any(
+        each.meant(key) for layer in layers for each in layer.migrations for key in ("name", "template")
+    )
 
 
 def _from_variables(raw: Json, environment: str | None, environ: Mapping[str, str]) -> Iterator[str]:
@@ -117,30 +111,59 @@ def _flags_of(section: Section) -> tuple[HelmFlag, ...]:
 
 
 def _check_files(section: Section, folder: Path, *, in_repository: bool) -> None:
-    for text in section.raw.get("values", ()):
+    for number, text in enumerate(section.raw.get("values", ())):
         if problem := files.values_problem(files.layer_of(text, folder)):
-            raise section.wrong("values", problem)
+            section.file.found.append(section.item_wrong("values", number, problem))
     chart = section.raw.get("chart")
     if chart and (problem := files.chart_problem(chart, folder, in_repository=in_repository)):
-        raise section.wrong("chart", problem)
+        section.file.found.append(section.wrong("chart", problem))
 
 
-def _release(sections: Sequence[Section], folder: Path) -> ReleaseSpec:
+def _release(file: File, layers: Sequence[Layer], flags: Flags, folder: Path) -> ReleaseSpec:
+    typed = flags_section(
+        file,
+        ReleaseSpec,
+        ("--namespace", "namespace", flags.namespace),
+        ("--context", "context", flags.context),
+        ("--upgrade-timeout", "timeout", flags.upgrade_timeout),
+        ("--preflight", "preflight", flags.preflight),
+    )
+    sections = [*(layer.release for layer in layers), typed]
     found = _settled(sections, ReleaseSpec)
     for key, value, example in (
         ("name", found.name, 'name = "shop"'),
         ("chart", found.chart, 'chart = "chart", a folder relative to this file'),
     ):
-        if not value:
-            raise sections[0].wrong(key, f"is missing; for example: {example}")
+        if not value and not (_misspelt(file) or any(section.meant(key) for section in sections)):
+            file.found.append(sections[0].wrong(key, f"is missing; for example: {example}"))
     return msgspec.structs.replace(
         found, chart=files.chart_at(found.chart, folder), values=_below(folder, found.values)
     )
 
 
+def _misspelt(file: File) -> bool:
+    """Whether [release] is there under another name."""
+    known = ("release", "migration", "environments")
+    return "release" not in file.raw and any(nearest(key, known) == "release" for key in file.raw)
+
+
+def _all_migrations(
+    file: File, layers: Sequence[Layer], flags: Flags, folder: Path
+) -> tuple[MigrationSpec, ...]:
+    typed = flags_section(file, MigrationSpec, ("--timeout", "timeout", flags.migration_timeout))
+    if _incomplete(*layers):
+        return ()
+    found: list[MigrationSpec] = []
+    with file.noting():
+        for section in settled_migrations(*(layer.migrations for layer in layers)):
+            with file.noting():
+                found.append(_migration((section, typed), folder))
+    return tuple(found)
+
+
 def _migration(sections: Sequence[Section], folder: Path) -> MigrationSpec:
     found = _settled(sections, MigrationSpec)
-    if wrong := conflicting(found):
+    if (wrong := conflicting(found)) and not any(section.unknown for section in sections):
         raise sections[0].wrong(*wrong)
     return msgspec.structs.replace(
         found,

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
+from shipit.config.mistakes import File
 from shipit.config.overlay import overlaid
+from shipit.config.section import Section
 from shipit.config.structure import MigrationSpec
-from shipit.config.tables import Section
 from shipit.config.validators import nearest, shown
 from shipit.errors import Usage
 from shipit.model import as_text
 
-_NONE = [Section("", "[migration]", MigrationSpec, {})]
+_NONE = [Section(File(""), (), "[migration]", MigrationSpec, {})]
 """Stands for the migration of a file without any table."""
 
 

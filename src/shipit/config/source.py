@@ -6,9 +6,10 @@ import re
 import tomllib
 from pathlib import Path
 
+from shipit.config.mistakes import File
+from shipit.config.syntax import syntax_problem
 from shipit.errors import Usage
 from shipit.hints import advice, shipit
-from shipit.model import Json
 
 NAME = "shipit.toml"
 _LARGEST = 1 << 20
@@ -29,18 +30,18 @@ def find(path: Path | None, cwd: Path) -> Path:
     raise Usage(f"no {NAME} in {cwd} or any folder above it; --config names one elsewhere", hint=_START)
 
 
-def read(path: Path, file: str) -> Json:
-    """The tables of a file, called `file` in errors. Raises Usage, with line and column where there are any."""
+def read(path: Path, file: str) -> File:
+    """A file, called `file` in errors. Raises Usage, with line and column where there are any."""
     text = _text(path, file)
     if not text.strip():
         raise Usage(f"{file}: is empty; it needs at least [release] name and chart", hint=_SCHEMA)
     try:
-        return tomllib.loads(text)
+        return File(file, text, tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        problem = str(error).replace("at end of document", f"at the end, line {text.count(chr(10)) + 1}")
-        raise Usage(f"{file}: is not valid TOML: {_one_line(problem)}") from error
+        raise Usage(f"{file} is not valid TOML: {syntax_problem(str(error), text)}") from error
     except ValueError as error:  # an integer of thousands of digits, a date that no calendar has
-        raise Usage(f"{file}: is not valid TOML: {_one_line(str(error)).partition(';')[0]}") from error
+        problem = re.sub(r"\s+", " ", str(error)).partition(";")[0]
+        raise Usage(f"{file} is not valid TOML: {problem}") from error
     except RecursionError as error:
         raise Usage(f"{file}: is nested too deeply") from error
 
@@ -63,7 +64,3 @@ def _text(path: Path, file: str) -> str:
         line = found.count(b"\n", 0, error.start) + 1
         column = error.start - found.rfind(b"\n", 0, error.start)
         raise Usage(f"{file}: is not UTF-8 (line {line}, byte {column}): save it as UTF-8") from error
-
-
-def _one_line(text: str) -> str:
-    return re.sub(r"\s+", " ", text)

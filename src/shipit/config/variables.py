@@ -14,15 +14,15 @@ ALLOWED = "write ${NAME} or ${NAME:-default}, and $${ for a literal ${"
 
 
 class Unset(Exception):
-    """A variable is not set, or a reference can't be read: `problem` says which, `path` where in a table."""
+    """A variable is not set, or a reference can't be read: `problem` says which, `path` where in a value."""
 
     def __init__(self, problem: str) -> None:
         super().__init__(problem)
         self.problem = problem
-        self.path = ""
+        self.path: tuple[str | int, ...] = ()
 
-    def below(self, part: str) -> Unset:
-        self.path = part + ("" if not self.path or self.path.startswith("[") else ".") + self.path
+    def below(self, part: str | int) -> Unset:
+        self.path = (part, *self.path)
         return self
 
 
@@ -35,9 +35,9 @@ def expand(value: Any, environ: Mapping[str, str]) -> Any:
         case str():
             return _REFERENCE.sub(lambda found: _text(found, environ), value)
         case dict():
-            return {key: _child(str(key), each, environ) for key, each in value.items()}
+            return {key: _child(key, each, environ) for key, each in value.items()}
         case list():
-            return [_child(f"[{index}]", each, environ) for index, each in enumerate(value)]
+            return [_child(index, each, environ) for index, each in enumerate(value)]
     return value
 
 
@@ -51,7 +51,7 @@ def taken(value: Any, environ: Mapping[str, str]) -> Iterator[str]:
                 yield from taken(each, environ)
 
 
-def _child(part: str, value: Any, environ: Mapping[str, str]) -> Any:
+def _child(part: str | int, value: Any, environ: Mapping[str, str]) -> Any:
     try:
         return expand(value, environ)
     except Unset as error:
