@@ -201,6 +201,19 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
+class Checked:
+    """A line of a checklist. `message` says what is well, what is wrong (with `details` and a `hint` that mends it), or
+    why it was not looked at."""
+
+    TYPE: ClassVar[str] = "check"
+    name: str
+    state: Literal["ok", "failed", "skipped"]
+    message: str
+    hint: Hint = NO_HINT
+    details: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Warned:
     TYPE: ClassVar[str] = "warning"
     message: str
@@ -268,6 +281,7 @@ Event = (
     | PodChanged
     | RolloutChanged
     | Planned
+    | Checked
     | Warned
     | Failed
     | Ended

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from shipit.events import (
     AppLogLine,
+    Checked,
     Ended,
     Event,
     Failed,
@@ -22,7 +23,7 @@ from shipit.events import (
     StepChanged,
     Warned,
 )
-from shipit.hints import Hint, advice, deploy_again, shipit
+from shipit.hints import Hint, advice, deploy_again, kubectl, shipit
 from shipit.output import Output
 
 
@@ -290,6 +291,49 @@ PLAN: Story = [
     (1.2, Ended("succeeded", 10, "shop", "shop-prod", "v2", 13, 1.2, (), "shop v2: something to do: the live tag is v1")),
 ]  # fmt: skip
 
+DOCTOR: Story = [
+    (0, Checked("configuration", "ok", "shipit.toml, environment production")),
+    (0.1, Checked("helm", "ok", "4.1.4")),
+    (0.4, Checked("cluster", "ok", "prod-eu, Kubernetes v1.34.4")),
+    (
+        0.5,
+        Checked(
+            "namespace",
+            "failed",
+            "namespace shop does not exist",
+            kubectl("create", "namespace", "shop", why="or set create_namespace = true under [release]"),
+        ),
+    ),
+    (0.6, Checked("permissions", "ok", "everything that a deploy to namespace shop does")),
+    (0.7, Checked("lock", "skipped", "namespace shop does not exist yet")),
+    (
+        1,
+        Checked(
+            "chart",
+            "failed",
+            "helm can't render the chart",
+            advice("fix the template"),
+            ("Error: template: shop/templates/migrate.yaml:1:2: nope", "second line\x1b[31m"),
+        ),
+    ),
+    (1, Checked("migration", "skipped", "the chart has to pass first")),
+    (1.1, Failed("refused", "2 of 8 checks failed: namespace, chart", shipit("doctor", why="checks again"))),
+    (
+        1.1,
+        Ended(
+            outcome="refused",
+            exit_code=3,
+            release="shop",
+            namespace="shop",
+            tag="",
+            revision=0,
+            duration=1.1,
+            message="2 of 8 checks failed: namespace, chart",
+            hint=shipit("doctor", why="checks again"),
+        ),
+    ),
+]
+
 STORIES = {
     "happy": HAPPY,
     "failed_migration": FAILED_MIGRATION,
@@ -298,4 +342,5 @@ STORIES = {
     "interrupted": INTERRUPTED,
     "hostile": HOSTILE,
     "plan_happy": PLAN,
+    "doctor": DOCTOR,
 }

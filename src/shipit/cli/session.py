@@ -25,7 +25,7 @@ from shipit.cli.signals import Signals
 from shipit.cli.streams import tell
 from shipit.ending import ending_of
 from shipit.errors import Interrupted, Outcome, ShipitError, Usage
-from shipit.events import Ended, Event, Failed, MigrationResult, StepChanged, Warned
+from shipit.events import Checked, Ended, Event, Failed, MigrationResult, StepChanged, Warned
 from shipit.hints import NO_HINT, Hint, advice, deploy_again, shipit
 from shipit.output import Mask, Output, open_output, result
 
@@ -53,7 +53,7 @@ class Session:
     def emit(self, event: Event) -> None:
         if isinstance(event, StepChanged) and event.result is not None:
             self.results.append(event.result)
-        if isinstance(event, Warned | Failed | Ended):
+        if isinstance(event, Checked | Warned | Failed | Ended):
             event = replace(event, hint=self.common.typed.complete(event.hint, shows=self._shows))
         self.mask(event)
 

@@ -23,6 +23,7 @@ from shipit.model import Identity, World
 
 if TYPE_CHECKING:
     from shipit.cluster import KubeCluster
+    from shipit.helm import HelmCli
 
 
 def configure(session: Session, flags: Flags | None = None) -> Config:
@@ -65,11 +66,11 @@ def reached(session: Session, config: Config) -> Iterator[KubeCluster]:
 
     with private_folder() as folder:
         cluster = reach(session, config, folder)
-        _warn_of_no_tls(session, cluster)
+        warn_of_no_tls(session, cluster)
         yield cluster
 
 
-def _warn_of_no_tls(session: Session, cluster: KubeCluster) -> None:
+def warn_of_no_tls(session: Session, cluster: KubeCluster) -> None:
     """Once for each command; helm, which gets the same kubeconfig, says nothing."""
     if not cluster.unverified:
         return
@@ -91,30 +92,16 @@ def deploying(
     session: Session, config: Config, tag: str, flags: Flags, *, command: str = "deploy"
 ) -> Iterator[tuple[Request, World]]:
     """The world of a deploy and what is asked of it; the private files are gone afterwards."""
-    from shipit import helm
-    from shipit.plan import mask_credentials, mask_values
+    from shipit.helm import private_folder
 
-    with helm.private_folder() as folder:
+    with private_folder() as folder:
         cluster = reach(session, config, folder)
-        release = config.release
-        program = helm.connect(
-            release=release.name,
-            namespace=session.namespace,
-            context=cluster.context,  # as it was resolved: somebody may switch contexts while a migration runs
-            kubeconfig=str(cluster.kubeconfig),
-            before_each=cluster.renew_kubeconfig,
-            helm_flags=config.helm_flags,
-            workdir=config.path.parent,
-            folder=folder,
-            environ=os.environ,
-            lease=LEASE_DURATION,
-            masked=session.mask.text,
-        )
+        program = helm_of(session, config, folder, cluster)
         session.emit(
             Started(
                 command=command,
                 run=session.run,
-                release=release.name,
+                release=config.release.name,
                 namespace=session.namespace,
                 tag=session.tag,
                 context=cluster.context,
@@ -122,11 +109,42 @@ def deploying(
                 environment=config.environment or "",
             )
         )
-        _warn_of_no_tls(session, cluster)
-        mask_credentials(config, session.mask)
-        request = _request(session, config, tag, flags, folder)
-        mask_values(request, session.mask)
+        warn_of_no_tls(session, cluster)
+        request = asked(session, config, tag, flags, folder=folder)
         yield request, World(program, cluster, session.clock, session.mask)
+
+
+def helm_of(
+    session: Session, config: Config | None, folder: Path, cluster: KubeCluster | None = None
+) -> HelmCli:
+    """The program helm; without a cluster it can only say which one it is. Raises Refused."""
+    from shipit import helm
+
+    return helm.connect(
+        release=config.release.name if config else "",
+        namespace=session.namespace,
+        context=cluster.context
+        if cluster
+        else "",  # as it was resolved: somebody may switch contexts meanwhile
+        kubeconfig=str(cluster.kubeconfig) if cluster else "",
+        before_each=cluster.renew_kubeconfig if cluster else lambda: None,
+        helm_flags=config.helm_flags if config else (),
+        workdir=config.path.parent if config else Path.cwd(),
+        folder=folder,
+        environ=os.environ,
+        lease=LEASE_DURATION,
+        masked=session.mask.text,
+    )
+
+
+def asked(session: Session, config: Config, tag: str, flags: Flags, *, folder: Path) -> Request:
+    """What is asked for, its secrets masked. Raises Refused for values that can't be read or fetched."""
+    from shipit.plan import mask_credentials, mask_values
+
+    mask_credentials(config, session.mask)
+    request = _request(session, config, tag, flags, folder)
+    mask_values(request, session.mask)
+    return request
 
 
 def _request(session: Session, config: Config, tag: str, flags: Flags, folder: Path) -> Request:

@@ -3,3 +3,4 @@
 from shipit.helm.client import HelmCli, connect
 from shipit.helm.files import private_folder
 from shipit.helm.given_values import GivenValues
+from shipit.helm.storage import storage_of

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple, assert_never
 
 from shipit.events import (
     AppLogLine,
+    Checked,
     Ended,
     Event,
     Failed,
@@ -19,6 +20,7 @@ from shipit.events import (
     StepChanged,
     Warned,
 )
+from shipit.output.checklist import check_lines
 from shipit.output.phrases import (
     PodSigns,
     hanging,
@@ -100,6 +102,8 @@ class Narration:
                 return [Line("detail", f"rollout: {rollout_words(event)}")]
             case Planned():
                 return [Line(line.style, line.text) for line in plan_lines(event)]
+            case Checked():
+                return self._check(event)
             case Warned():
                 lines = [*hanging("warning: ", event.message), *hint_lines(event.hint, "  ")]
                 return [Line("warning", line) for line in lines]
@@ -115,6 +119,11 @@ class Narration:
         styles: dict[str, Style] = {"started": "heading", "skipped": "detail"}
         style = styles.get(event.state) or ("done" if event.state == "done" else "failed")
         return Line(style, step_words(event, self.progress.elapsed(event.step, at)))
+
+    def _check(self, event: Checked) -> list[Line]:
+        styles: dict[str, Style] = {"ok": "done", "failed": "failed"}
+        first, *rest = check_lines(event)
+        return [Line(styles.get(event.state, "detail"), first), *(Line("plain", line) for line in rest)]
 
     def _ending(self, event: Ended) -> list[Line]:
         lines = result_lines(event, explain=not self._explained)

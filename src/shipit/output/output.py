@@ -6,7 +6,7 @@ import threading
 from types import TracebackType
 from typing import Protocol, Self
 
-from shipit.events import Ended, Event, Failed, Warned
+from shipit.events import Checked, Ended, Event, Failed, Warned
 from shipit.output.sink import Sink
 
 
@@ -54,7 +54,8 @@ class Output:
         return isinstance(self._out.broken, BrokenPipeError)
 
     def emit(self, event: Event) -> None:
-        if self._quiet and not isinstance(event, Warned | Failed | Ended):
+        wrong = isinstance(event, Checked) and event.state == "failed"
+        if self._quiet and not (wrong or isinstance(event, Warned | Failed | Ended)):
             return
         with self._lock:
             self._renderer.show(event)

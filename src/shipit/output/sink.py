@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from typing import TextIO
 
+_IN_ASCII = str.maketrans({"✓": "+", "✗": "x", "–": "-", "…": "..."})
+
 
 class Sink:
     """Writes to `stream` until that fails, then swallows everything; `broken` is the first error, None while all is well.
 
-    What the stream's encoding can't hold is written as a question mark.
+    What the stream's encoding can't hold is written in ASCII where there is something like it, else as a question mark.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -53,7 +55,9 @@ class Sink:
         try:
             self._stream.write(text)
         except UnicodeEncodeError:
-            self._stream.write(text.encode(self.encoding, "replace").decode(self.encoding))
+            self._stream.write(
+                text.translate(_IN_ASCII).encode(self.encoding, "replace").decode(self.encoding)
+            )
 
     def _wait_for_slow_readers(self) -> None:
         # A parent such as node may have left the pipe non-blocking: a full one would then look like a broken one.

@@ -3,8 +3,9 @@
 from shipit.plan.candidates import Candidate, Rendering, counterparts, migrations_of
 from shipit.plan.changes import changes_of, shown
 from shipit.plan.charts import with_charts
+from shipit.plan.checklist import Checklist
 from shipit.plan.comparison import differences
-from shipit.plan.doctor import examine
+from shipit.plan.doctor import CHART_FIRST, Place, examine_chart, examine_cluster, leave_out, missing_role
 from shipit.plan.drift import by_hand
 from shipit.plan.job_metadata import HOOK_ANNOTATION, RELEASE_NAME_ANNOTATION, RESOURCE_POLICY_ANNOTATION
 from shipit.plan.noted_upgrade import is_handover, is_upgrade

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 from shipit import lock
 from shipit.config import Request, format_duration
-from shipit.errors import Forbidden, Refused, ShipitError, refusing
-from shipit.events import Emit, StepChanged, Warned
-from shipit.hints import kubectl, shipit
+from shipit.errors import Forbidden, Refused
+from shipit.events import Emit
+from shipit.hints import shipit
 from shipit.lock import holder_of, lease_ref, no_namespace
-from shipit.model import Plan, Ref, Step, World
+from shipit.model import Cluster, Plan, Ref, Step, Storage, World
 from shipit.plan.build import build_plan, choose
 from shipit.plan.charts import with_charts
+from shipit.plan.checklist import PERMISSIONS, Checklist
 from shipit.plan.own_objects import keep_own_objects
 from shipit.plan.preflight import missing_verbs, storage_verbs
 from shipit.plan.preparation import fresh, mask_and_check_references, rehearse, summary
@@ -25,72 +26,97 @@ from shipit.plan.step_checks import check_step
 from shipit.plan.step_warnings import warnings_of
 from shipit.plan.verdicts import Preflight
 
+ROLE = "shipit-missing"
+"""What the Role is called that holds missing permissions."""
+CHART_FIRST = "the chart has to pass first"
 
-def examine(request: Request, world: World, emit: Emit) -> None:
-    """Go through everything, a failure not stopping the rest. Raises Refused when something is wrong."""
-    checks = _Checks(emit)
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a release is to be: what can be looked at without helm."""
+
+    namespace: str
+    release: str
+    storage: Storage = "Secret"
+    create_namespace: bool = False
+
+
+def examine_cluster(place: Place, cluster: Cluster, checks: Checklist) -> bool:
+    """Namespace, permissions and lock; whether the namespace is there."""
     there = True
-    planned: tuple[Plan, ReleaseRendering] | None = None
 
     def namespace() -> str:
         nonlocal there
         with suppress(Forbidden):  # a Role of the namespace's own doesn't let one read it
-            there = world.cluster.get(Ref("v1", "Namespace", "", request.namespace)) is not None
-        return _namespace(request, there=there)
+            there = cluster.get(Ref("v1", "Namespace", "", place.namespace)) is not None
+        return _namespace(place, there=there)
+
+    checks.check("namespace", namespace)
+    checks.check(PERMISSIONS, lambda: _permissions(place, cluster))
+    checks.check("lock", lambda: _lock(place, cluster), unless="" if there else _not_there(place))
+    return there
+
+
+def examine_chart(request: Request, world: World, checks: Checklist, *, there: bool) -> None:
+    """The chart, what migrates, and what the API server says of both; `there`: the namespace is."""
+    planned: tuple[Plan, ReleaseRendering] | None = None
 
     def chart() -> str:
         nonlocal planned
-        whole = with_charts(request, world, emit)
+        whole = with_charts(request, world, checks.emit)
         rendering = render_release(whole, world)
         plan = build_plan(whole, world, rendering, choose(whole, world, rendering, fresh(rendering)))
         planned = (provide(keep_own_objects(plan, rendering, world), rendering, world, ()), rendering)
         return _chart(planned[0])
 
-    checks.check("helm", lambda: str(world.helm.version))
-    checks.check("cluster", lambda: f"{world.cluster.context}, Kubernetes {world.cluster.check()}")
-    checks.check("namespace", namespace)
-    checks.check("permissions", lambda: _permissions(request, world))
-    checks.check("lock", lambda: _lock(request, world))
     checks.check("chart", chart)
-    preflight = Preflight(emit)
-    unknown = "the chart has to pass first" if planned is None else ""
-    missing = unknown or ("" if there else f"namespace {request.namespace} does not exist yet")
-    checks.check("migration", lambda: _migrations(_known(planned)[0], emit), unless=unknown)
+    preflight = Preflight(checks.emit)
+    unknown = CHART_FIRST if planned is None else ""
+    missing = unknown or ("" if there else _not_there(Place(request.namespace, request.release)))
+    checks.check("migration", lambda: _migrations(_known(planned)[0], checks.emit), unless=unknown)
     for step in _several(planned[0]) if planned else ():
         checks.check(f"migration {step.name}", partial(_migration, step))
     checks.check("references", lambda: _references(*_known(planned), world, preflight), unless=missing)
     checks.check("dry run", lambda: _dry_run(*_known(planned), world, preflight), unless=missing)
-    checks.end()
 
 
-@dataclass(slots=True)
-class _Checks:
-    """Runs checks and tells how each ended."""
+def leave_out(checks: Checklist, names: Sequence[str], why: str) -> None:
+    """Tell of checks that can't be made, for `why`."""
+    for name in names:
+        checks.check(name, str, unless=why)
 
-    emit: Emit
-    count: int = 0
-    failed: list[str] = field(default_factory=list)
 
-    def check(self, name: str, probe: Callable[[], str], *, unless: str = "") -> None:
-        """`probe` says what is well, or raises what is not; it is left out for the reason that `unless` gives."""
-        self.count += 1
-        if unless:
-            self.emit(StepChanged(name, "skipped", unless))
-            return
-        try:
-            with refusing():
-                self.emit(StepChanged(name, "done", probe()))
-        except ShipitError as error:
-            self.failed.append(name)
-            self.emit(StepChanged(name, "failed"))
-            self.emit(Warned("; ".join((str(error), *error.details)), hint=error.hint))
+def missing_role(place: Place, cluster: Cluster) -> str:
+    """The Role, as YAML, that holds what the caller may not do in the namespace; "" when nothing is missing."""
+    rules: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    found: dict[tuple[str, str], list[str]] = {}
+    for group, resource, verb in _missing(place, cluster):
+        found.setdefault((group, resource), []).append(verb)
+    for (group, resource), verbs in found.items():
+        rules.setdefault((group, tuple(verbs)), []).append(resource)
+    if not rules:
+        return ""
+    lines = [
+        f'- apiGroups: ["{group}"]\n  resources: {_listed(resources)}\n  verbs: {_listed(verbs)}'
+        for (group, verbs), resources in rules.items()
+    ]
+    head = (
+        f"apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata:\n  name: {ROLE}\n"
+        f"  namespace: {place.namespace}\nrules:\n"
+    )
+    return head + "\n".join(lines)
 
-    def end(self) -> None:
-        if self.failed:
-            raise Refused(
-                f"{len(self.failed)} of {self.count} checks failed: {', '.join(self.failed)}",
-                hint=shipit("doctor", why="checks again once they are fixed"),
-            )
+
+def _listed(words: Sequence[str]) -> str:
+    return f"[{', '.join(words)}]"
+
+
+def _missing(place: Place, cluster: Cluster) -> tuple[tuple[str, str, str], ...]:
+    return missing_verbs(cluster, place.namespace, (*storage_verbs(place.storage), *lock.VERBS))
+
+
+def _not_there(place: Place) -> str:
+    return f"namespace {place.namespace} does not exist yet"
 
 
 def _known(planned: tuple[Plan, ReleaseRendering] | None) -> tuple[Plan, ReleaseRendering]:
@@ -98,12 +124,12 @@ def _known(planned: tuple[Plan, ReleaseRendering] | None) -> tuple[Plan, Release
     return planned
 
 
-def _namespace(request: Request, *, there: bool) -> str:
+def _namespace(place: Place, *, there: bool) -> str:
     if there:
-        return request.namespace
-    if request.spec.create_namespace:
-        return f"{request.namespace} does not exist yet, deploy creates it"
-    raise no_namespace(request.namespace)
+        return place.namespace
+    if place.create_namespace:
+        return f"{place.namespace} does not exist yet, deploy creates it"
+    raise no_namespace(place.namespace)
 
 
 def _chart(plan: Plan) -> str:
@@ -137,38 +163,21 @@ def _migrations(plan: Plan, emit: Emit) -> str:
     return "; ".join([summary(plan), *(each.reason for each in plan.left_out)])
 
 
-def _permissions(request: Request, world: World) -> str:
-    more = (*storage_verbs(world.helm.storage), *lock.VERBS)
-    missing = missing_verbs(world.cluster, request.namespace, more)
-    if missing:
+def _permissions(place: Place, cluster: Cluster) -> str:
+    found: dict[str, list[str]] = {}
+    for _, resource, verb in _missing(place, cluster):
+        found.setdefault(resource, []).append(verb)
+    told = [f"{', '.join(verbs)} {resource}" for resource, verbs in found.items()]
+    if told:
         raise Refused(
-            f"not allowed: {', '.join(f'{verb} {resource}' for _, resource, verb in missing)}",
-            hint=kubectl(
-                "create",
-                "role",
-                "shipit-more",
-                *_role_flags(missing),
-                namespace=request.namespace,
-                why="and bind it; examples/rbac holds the whole Role",
-            ),
+            f"not allowed: {'; '.join(told)}",
+            hint=shipit("doctor", "--role", why="prints the Role that is missing, for kubectl apply -f -"),
         )
-    return f"everything that a deploy to namespace {request.namespace} does"
+    return f"everything that a deploy to namespace {place.namespace} does"
 
 
-def _role_flags(missing: Sequence[tuple[str, str, str]]) -> tuple[str, str]:
-    """The flags of `kubectl create role` for the rules that are missing."""
-    verbs = ",".join(dict.fromkeys(verb for _, _, verb in missing))
-    named = dict.fromkeys(_qualified(group, resource) for group, resource, _ in missing)
-    return f"--verb={verbs}", f"--resource={','.join(named)}"
-
-
-def _qualified(group: str, resource: str) -> str:
-    name, slash, subresource = resource.partition("/")
-    return f"{name}.{group}{slash}{subresource}" if group else resource
-
-
-def _lock(request: Request, world: World) -> str:
-    holder = holder_of(world.cluster.get(lease_ref(request.namespace, request.release)))
+def _lock(place: Place, cluster: Cluster) -> str:
+    holder = holder_of(cluster.get(lease_ref(place.namespace, place.release)))
     return str(holder) if holder.run else "free"
 
 
