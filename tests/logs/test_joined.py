@@ -230,14 +230,13 @@ def test_a_node_whose_clock_leaves_summer_time_loses_nothing() -> None:
     assert [line[:20] for line in reader.raw[:2]] == [b"2026-10-25T00:59:58.", b"2026-10-25T01:00:01."]
 
 
-def test_what_the_kubelet_says_itself_is_shown_once_and_is_no_line_of_the_container() -> None:
+def test_what_the_kubelet_says_itself_is_no_line_of_the_container() -> None:
     said = b"unable to retrieve container logs for containerd://12ab\n"
     reader = Reader(Log([]))
     reader.take([said])
     reader.take([said])
-    assert reader.out == [
-        b"[shipit: the kubelet says: unable to retrieve container logs for containerd://12ab]"
-    ]
+    assert reader.out == []
+    assert reader.shown.words == "unable to retrieve container logs for containerd://12ab"
     assert reader.joined.since() is None
     assert not reader.shown.news
 
@@ -345,11 +344,11 @@ def test_a_stream_that_holds_nothing_of_the_log_says_nothing_about_its_end() -> 
         assert not reader.shown.strange
 
 
-def test_what_the_kubelet_says_without_a_newline_is_shown() -> None:
+def test_what_the_kubelet_says_without_a_newline_is_known_for_that() -> None:
     reader = Reader(Log([]))
     reader.take([b"failed to open it"])
-    assert reader.out == [b"[shipit: the kubelet says: failed to open it]"]
-    assert reader.shown.strange
+    assert reader.out == []
+    assert (reader.shown.strange, reader.shown.words) == (True, "failed to open it")
 
 
 def test_an_unfinished_last_line_alone_is_known_again() -> None:

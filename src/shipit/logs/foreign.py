@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from shipit.logs.timestamps import UNTIMED, is_stamped, usual
+from shipit.logs.timestamps import is_stamped, usual
 
-MOST_SAID = 50
-"""Different lines shown."""
+LONGEST = 1000
+"""Bytes of them that are told."""
 
 _KUBELET = re.compile(rb"unable to retrieve container logs|failed to |rpc error|error |Error ")
 
@@ -18,33 +18,25 @@ def is_kubelets(line: bytes) -> bool:
 
 
 class ForeignLines:
-    """Shows each of them once: the kubelet need not say the same thing each time it is asked. `met`: the stream at hand
-    held one.
-    """
+    """Those of the stream at hand. `met`: it held one; `words`: the first that says anything."""
 
     def __init__(self) -> None:
-        self._said: set[bytes] = set()
-        self.met = False
+        self.begin()
 
     def begin(self) -> None:
         """A new stream."""
         self.met = False
+        self.words = b""
 
-    def shown(self, line: bytes) -> list[bytes]:
-        """A line that is not the log's as it is shown: once, led by UNTIMED."""
+    def take(self, line: bytes) -> None:
+        """A line that is not the log's."""
         self.met = True
-        if line in self._said or not line.strip() or len(self._said) >= MOST_SAID:
-            return []
-        self._said.add(line)
-        return [UNTIMED + b"[shipit: the kubelet says: " + line[:1000] + b"]"]
+        self.words = self.words or line.strip()[:LONGEST]
 
     def told_apart(self, lines: list[bytes]) -> tuple[list[bytes], list[bytes]]:
-        """The lines of the log; and all lines as they are shown, their times written as usual."""
-        stamped, shown = [], []
+        """The lines of the log; and the same as they are shown, their times written as usual."""
+        stamped = [line for line in lines if is_stamped(line)]
         for line in lines:
-            if is_stamped(line):
-                stamped.append(line)
-                shown.append(usual(line))
-            else:
-                shown += self.shown(line)
-        return stamped, shown
+            if not is_stamped(line):
+                self.take(line)
+        return stamped, [usual(line) for line in stamped]

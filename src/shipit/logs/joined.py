@@ -122,12 +122,13 @@ class JoinedLog:
 
         `now` is the cluster's time.
         """
-        rest, out = self._chunks.rest(), []
+        rest = self._chunks.rest()
         if rest and not is_stamped(rest):
             leads = self._repeating and self._first and not is_kubelets(rest)
-            out = self._foreign.shown(rest) if clean and not leads else []
+            if clean and not leads:
+                self._foreign.take(rest)
             rest = b""
-        out += self._leave(rest) if rest else []
+        out = self._leave(rest) if rest else []
         met = self._seen.met or self._held_again
         news = (self._count, len(self._held)) != self._before
         joins = self._joins or not self.large
@@ -141,6 +142,7 @@ class JoinedLog:
             met=met,
             news=news,
             strange=self._foreign.met,
+            words=self._foreign.words.decode(errors="replace"),
             unfinished=bool(self._held or self._carry),
             large=self.large,
             skipped=not (met or news or joins),
@@ -174,7 +176,7 @@ class JoinedLog:
             if not lines:
                 return out
         shown = self._new(lines, last)
-        if self._carry:
+        if self._carry and shown:
             shown[0] = shortened(self._carry + text_of(shown[0]))
             self._carry = b""
         return out + shown if out else shown
@@ -208,12 +210,12 @@ class JoinedLog:
         vouched = self._vouched == self._count
         for line in shown:
             key = key_of(line)
-            if last and key and not (vouched or self._stays(last, moment_of(key))):
+            if last and not (vouched or self._stays(last, moment_of(key))):
                 if self._spare and moment_of(last) < self._spare < moment_of(key) - OVERLAP * 2:
                     self.passed = True
                     return out
                 out.append(gap("the log was rotated faster than it could be read"))
-            last, vouched = key or last, vouched and not key
+            last, vouched = key, False
             out.append(line)
         return out
 
@@ -238,7 +240,7 @@ class JoinedLog:
             leads, self._first = self._first, False
             if not is_stamped(line):
                 if not leads or is_kubelets(line):
-                    out += self._foreign.shown(line)
+                    self._foreign.take(line)
             elif not self._seen.has(line):
                 out += self._resolve(line)
                 return lines[at:]

@@ -8,12 +8,13 @@ from datetime import datetime
 
 from shipit.errors import ApiError, Forbidden, NotFound, Unreachable
 from shipit.logs.buffer import Buffer
-from shipit.logs.continuity import Continuity, End, Trust
+from shipit.logs.continuity import UNKNOWN_FOR, Continuity, End, Trust
 from shipit.logs.joined import JoinedLog
 from shipit.logs.lookout import Lookout
 from shipit.logs.shown import NOTHING, Shown, gap
 from shipit.logs.sightings import ROTATION_EVERY
 from shipit.logs.spares import Spares, Stream
+from shipit.logs.timestamps import UNTIMED
 from shipit.model import Clock, Cluster, Container, Pod
 
 LONGEST_PAUSE = 5.0
@@ -67,6 +68,8 @@ class LogReader:
         self._read_restarts: int | None = None
         self._late_for: datetime | None = None
         self._stream: Stream | None = None
+        self._wordy_since: float | None = None
+        self._words_told = ""
 
     @property
     def done(self) -> bool:
@@ -157,6 +160,7 @@ class LogReader:
             now, believed = self._clock.monotonic(), self._ending
             idle = self._lookout.pulse.idle(now) or self._joined.passed
             self._continuity.ended(end, shown, now, idle=idle, over=over, once=once, believed=believed)
+            self._tell_words(shown, over=over)
             failures = failures + 1 if over and not shown.news else 0
             if self.forbidden is not None or self._continuity.settled or end is End.GONE or failures >= TRIES:
                 self._end_with(end)
@@ -165,6 +169,19 @@ class LogReader:
             if not shown.news or end is not End.CLEAN:
                 self._rest(pause, over=over)
         self._put(self._joined.finish())
+
+    def _tell_words(self, shown: Shown, *, over: bool) -> None:
+        """What the kubelet says instead of the log, once it says so for a while: at first the container may just have
+        ended, and its log be removed after it was read to its end. Of one that has ended, a gap tells it, if there is one.
+        """
+        if over or shown.news or not shown.words:
+            self._wordy_since = None
+            return
+        now = self._clock.monotonic()
+        self._wordy_since = now if self._wordy_since is None else self._wordy_since
+        if now - self._wordy_since > UNKNOWN_FOR and shown.words != self._words_told:
+            self._words_told = shown.words
+            self._put([UNTIMED + f"[shipit: {self.trouble}]".encode()])
 
     def _end_with(self, end: End) -> None:
         self._put(self._joined.finish())
@@ -229,7 +246,9 @@ class LogReader:
             if opened:
                 lines, shown = self._joined.end(self._cluster.now(), clean=end is End.CLEAN)
                 self._put(self._led(lines))
-        if end is End.CLEAN and (shown.met or shown.news) and not shown.strange:
+        if shown.words:
+            self.trouble = f"the kubelet says: {shown.words}"
+        elif end is End.CLEAN and (shown.met or shown.news):
             self.trouble = ""
         return end, shown
 

@@ -15,14 +15,16 @@ def gap(why: str) -> bytes:
 @dataclass(frozen=True, slots=True)
 class Shown:
     """What a stream showed of the log. `met`: it repeated what is known; `news`: it brought what was not; `strange`: it
-    held something that is not a line of the log; `unfinished`: it ended within a line; `large`: so much has come, all
-    in all, that the log may have been rotated; `skipped`: a whole file may have come and gone before the stream was opened.
+    held something that is not a line of the log, which said `words`; `unfinished`: it ended within a line; `large`: so
+    much has come, all in all, that the log may have been rotated; `skipped`: a whole file may have come and gone before
+    the stream was opened.
     """
 
     empty: bool = False
     met: bool = False
     news: bool = False
     strange: bool = False
+    words: str = ""
     unfinished: bool = False
     large: bool = False
     skipped: bool = False
