@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 CROWD := $(PYTEST) tests --ignore tests/e2e/test_sandbox.py -n 4 --dist loadfile --timeout 900
 
 .DEFAULT_GOAL := test
-.PHONY: help setup lock check format unit e2e long faults rotations test demo up down clean
+.PHONY: help setup lock check format unit e2e long faults matrix rotations test demo up down clean
 
 help: ## This list.
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -55,6 +55,9 @@ long: up ## The end-to-end tests that wait for minutes, or repeat a story with a
 
 faults: up ## Break everything that can break, and print what held.
 	$(BIN)/python -m tests.faults
+
+matrix: up ## Play every layout of a migration in every situation with each helm, and write docs/matrix.md.
+	$(BIN)/python -m tests.matrix
 
 rotations: up ## Follow logs while the kubelet rotates them, twenty times each kind.
 	$(BIN)/python -m tests.logs.rotations --times 20 --workers 2
