@@ -112,7 +112,12 @@ LAYOUTS = (
         new=HOOK,
         note="As a hook Job.",
     ),
-    Layout("plain Pod, named", template(pod({})), NAMED),
+    Layout(
+        "plain Pod, named",
+        template(pod({})),
+        NAMED,
+        note="A Pod's image may be changed: it has ended, and nothing runs again.",
+    ),
     Layout(
         "Job in a subchart",
         {
