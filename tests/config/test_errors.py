@@ -60,9 +60,9 @@ def refused(
         (BASE + '[environments.production.release]\nnamespce = "a"', f"shipit.toml: [environments.production.release] namespce: no such key; did you mean namespace? valid keys: {RELEASE_KEYS}"),
         (BASE + '[environments."pr od".release]\n"a b" = 1', f'shipit.toml: [environments."pr od".release] "a b": no such key; valid keys: {RELEASE_KEYS}'),
         (BASE + "confirm = true", f"shipit.toml: [release] confirm: no such key; it belongs in [environments.NAME]; valid keys: {RELEASE_KEYS}"),
-        ("[relase]\nname = 1", "shipit.toml: [relase]: no such key; did you mean release? valid keys: environments, migration, release"),
-        ('name = "x"\n' + BASE, "shipit.toml: name: no such key; it belongs in [release] or [migration]; valid keys: environments, migration, release"),
-        (BASE + "[environments.p]\nx = 1", "shipit.toml: [environments.p] x: no such key; valid keys: confirm, migration, release"),
+        ("[relase]\nname = 1", "shipit.toml: [relase]: no such key; did you mean release? valid keys: environments, migration, on, release"),
+        ('name = "x"\n' + BASE, "shipit.toml: name: no such key; it belongs in [release] or [migration]; valid keys: environments, migration, on, release"),
+        (BASE + "[environments.p]\nx = 1", "shipit.toml: [environments.p] x: no such key; valid keys: confirm, migration, on, release"),
         (BASE + "[migration]\nphas = 'b'", f"shipit.toml: [migration] phas: no such key; did you mean phase? valid keys: {MIGRATION_KEYS}"),
         # ── missing ──
         ("[release]\nname = 'a'", 'shipit.toml: [release] chart: is missing; for example: chart = "chart", a folder relative to this file'),
@@ -152,8 +152,9 @@ def refused(
         (BASE + '[migration]\nwait_for = ["other/service/db"]', 'shipit.toml: [migration] wait_for: "other/service/db" is not KIND/NAME; the kinds are deployment, statefulset, daemonset, service, secret, configmap, job, pod'),
         (BASE + '[migration]\nprerequisites = "all"', 'shipit.toml: [migration] prerequisites: must be a list of templates, or "auto", not "all"'),
         (BASE + '[migration]\nprerequisites = ["/etc/a.yaml"]', 'shipit.toml: [migration] prerequisites: "/etc/a.yaml" is not inside the chart; use a path from its folder, like "templates/migrate.yaml"'),
-        # ── not supported yet ──
-        (BASE + '[on]\nstart = ["true"]', "shipit.toml: [on]: no such key; valid keys: environments, migration, release"),
+        (BASE + '[on]\nstart = "./announce"', 'shipit.toml: [on] start: must be a list of texts, like ["alembic", "upgrade", "head"], not "./announce"'),
+        (BASE + '[on]\nstart = [" ", "x"]', "shipit.toml: [on] start: its first word is the program to run, and is empty"),
+        (BASE + "[on]\nsucess = []", "shipit.toml: [on] sucess: no such key; did you mean success? valid keys: failure, start, success"),
     ],
 )  # fmt: skip
 def test_one_line_says_what_is_wrong(project: Path, text: str | bytes, message: str) -> None:

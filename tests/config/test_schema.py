@@ -100,7 +100,7 @@ def test_the_notes_example_loads_and_is_valid() -> None:
         "[[migration]]\nnam = 'x'",
         "migration = ['x']",
         "[migration]\nnam = 'x'",
-        "[on]\nstart = ['x']",
+        "[on]\nstart = 'x'",
         "[environments.p]\nconfirm = 'yes'",
         "[environments.p.release]\nvalues = 'a'",
     ],

@@ -846,3 +846,32 @@ def test_a_migration_that_no_webhook_lets_in_has_failed_and_the_app_is_untouched
     world.cluster.broken = lambda call: silent if call.startswith("create Job") else None
     with pytest.raises(MigrationFailed, match="could not be created: failed calling webhook"):
         go(request_, world)
+
+
+def test_what_is_to_say_yes_first_is_asked_once_all_is_checked_and_nothing_changed(
+    world: Fakes, request_: Request
+) -> None:
+    def refuse() -> None:
+        raise Refused("not on a Friday")
+
+    with pytest.raises(Refused, match="not on a Friday"):
+        deploy(request_, world.world, world.told, begins=refuse)
+    assert "render" in world.helm.calls
+    assert not [
+        call for call in (*world.cluster.wrote(), *world.helm.calls) if "Job" in call or call == "upgrade app"
+    ]
+    assert not record_of(world.cluster.get(lease_ref(NAMESPACE, "shop"))).run, "the lock is given back"
+
+
+def test_what_a_deploy_would_ask_first_is_not_asked_about_a_refused_one_or_one_without_work(
+    world: Fakes, request_: Request
+) -> None:
+    asked: list[str] = []
+    world.cluster.scripts["migrate"] = Script(ends=3600)
+    with pytest.raises(MigrationTimedOut):
+        go(replace(request_, migrations=(MigrationSpec(timeout=30),)), world)
+    world.helm.rendered = rendering("v3", 2)
+    with pytest.raises(Busy):
+        deploy(again(request_, world, tag="v3"), world.world, world.told, begins=lambda: asked.append("v3"))
+    world.cluster.scripts["migrate"] = Script()
+    assert not asked

@@ -84,6 +84,7 @@ def deploy(
         return _deploy(session, asked, wanted, saved.plan if saved else None)
 
     def _deploy(session: Session, options: DeployOptions, tag: str, saved: SavedPlan | None = None) -> Done:
+        from shipit.cli.on import on_commands
         from shipit.cli.wiring import configure, deploying
         from shipit.config import parse_duration
         from shipit.deploy import deploy as run_deploy
@@ -105,8 +106,11 @@ def deploy(
                 ),
                 declined=Usage("not confirmed; nothing was changed"),
             )
-        with deploying(session, config, tag, flags) as (request, world):
-            deployed = run_deploy(request, world, session.emit, saved)
+        with on_commands(session, config, message) as on:
+            with deploying(session, config, tag, flags) as (request, world):
+                deployed = run_deploy(request, world, session.emit, saved, begins=on.begins)
+            if on.begun:  # else there was nothing to do
+                on.ended(Outcome.DEPLOYED, deployed.revision)
         return Done(
             f"{request.release} {deployed.tag} is deployed as revision {deployed.revision}",
             deployed.revision,

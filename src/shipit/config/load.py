@@ -17,7 +17,7 @@ from shipit.config.mistakes import File
 from shipit.config.overlay import overlaid
 from shipit.config.request import Config, Flags
 from shipit.config.section import Section
-from shipit.config.structure import MigrationSpec, ReleaseSpec
+from shipit.config.structure import MigrationSpec, OnTable, ReleaseSpec
 from shipit.config.tables import (
     Layer,
     base_layer,
@@ -66,6 +66,7 @@ def load_config(
         values=_values(release, flags, cwd),
         migrations=migrations,
         helm_flags=helm_flags,
+        on=_settled([layer.on for layer in layers], OnTable),
         environment=environment,
         confirm=layers[-1].confirm,
         from_variables=tuple(_from_variables(read.raw, environment, environ)),
@@ -99,8 +100,9 @@ def _incomplete(*layers: Layer) -> bool:
 
 
 def _from_variables(raw: Json, environment: str | None, environ: Mapping[str, str]) -> Iterator[str]:
-    """What the `set` tables take from the environment."""
+    """What the `set` tables and the commands of `[on]` take from the environment."""
     for layer in (raw, as_map(as_map(raw.get("environments")).get(environment or ""))):
+        yield from taken(layer.get("on"), environ)
         for section in (layer.get("release"), layer.get("migration")):
             for table in (as_map(section), *as_maps(section)):
                 yield from taken(table.get("set"), environ)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from shipit.config.helm_args import HelmFlag
-from shipit.config.structure import MigrationSpec, ReleaseSpec
+from shipit.config.structure import MigrationSpec, OnTable, ReleaseSpec
 from shipit.model import ChartFiles, Identity, Values
 
 
@@ -40,8 +40,8 @@ class Config:
     """Everything that a `shipit.toml`, one of its environments and the flags say.
 
     `values` are the release's, from files, `set` and flags; `migrations` is one table that says nothing where the file
-    has none; `helm_flags` are its `helm_args`; `from_variables` is what its `set` tables, and its migrations', take from
-    the environment.
+    has none; `helm_flags` are its `helm_args`; `from_variables` is what its `set` tables, its migrations' and `on` take
+    from the environment.
     """
 
     path: Path
@@ -49,6 +49,7 @@ class Config:
     values: Values
     migrations: tuple[MigrationSpec, ...] = (MigrationSpec(),)
     helm_flags: tuple[HelmFlag, ...] = ()
+    on: OnTable = field(default_factory=OnTable)
     environment: str | None = None
     confirm: bool = False
     from_variables: tuple[str, ...] = ()

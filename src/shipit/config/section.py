@@ -11,7 +11,7 @@ import msgspec
 from shipit.config import structure
 from shipit.config.mistakes import File
 from shipit.config.places import TomlPath
-from shipit.config.structure import EnvironmentTable, FileTable, MigrationSpec, ReleaseSpec
+from shipit.config.structure import EnvironmentTable, FileTable, MigrationSpec, OnTable, ReleaseSpec
 from shipit.config.validators import nearest, shown
 from shipit.config.variables import Unset, expand
 from shipit.errors import Usage
@@ -146,6 +146,7 @@ def _unknown(key: str, kind: type[msgspec.Struct]) -> str:
     homes: dict[str, type[msgspec.Struct]] = {
         "[release]": ReleaseSpec,
         "[migration]": MigrationSpec,
+        "[on]": OnTable,
         "[environments.NAME]": EnvironmentTable,
     }
     home = [label for label, other in homes.items() if other is not kind and key in keys(other)]

@@ -289,6 +289,19 @@ class MigrationSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return self.picks or self.renders_alone
 
 
+class OnTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Commands that a deploy runs on this machine, in the folder of this file."""
+
+    start: Annotated[
+        Words,
+        about(
+            "Runs before anything is changed; a failure refuses the deploy.", WORDS, validators.local_command
+        ),
+    ] = ()
+    success: Annotated[Words, about("Runs once it is deployed.", WORDS, validators.local_command)] = ()
+    failure: Annotated[Words, about("Runs after any other outcome.", WORDS, validators.local_command)] = ()
+
+
 class EnvironmentTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is different in one environment, chosen with --env."""
 
@@ -297,6 +310,7 @@ class EnvironmentTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         MigrationSpec | tuple[MigrationSpec, ...],
         about("On top of [migration], or of those of [[migration]] that have these names.", MIGRATIONS),
     ] = ()
+    on: Annotated[OnTable, about("On top of [on].", TABLE)] = OnTable()
     confirm: Annotated[bool, about("Ask before deploying on a terminal; demand --yes elsewhere.", TRUTH)] = (
         False
     )
@@ -310,6 +324,7 @@ class FileTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         MigrationSpec | tuple[MigrationSpec, ...],
         about("The migration, [migration], or several in their order, each a [[migration]].", MIGRATIONS),
     ] = ()
+    on: Annotated[OnTable, about("Commands that a deploy runs on this machine.", TABLE)] = OnTable()
     environments: Annotated[
         dict[str, EnvironmentTable], about("Overlays by environment, chosen with --env.", "a table of tables")
     ] = {}

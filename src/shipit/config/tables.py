@@ -10,7 +10,7 @@ import msgspec
 
 from shipit.config.mistakes import File
 from shipit.config.section import Section, keys, mismatch, quoted
-from shipit.config.structure import EnvironmentTable, FileTable, MigrationSpec, ReleaseSpec
+from shipit.config.structure import EnvironmentTable, FileTable, MigrationSpec, OnTable, ReleaseSpec
 from shipit.model import Json
 
 
@@ -19,6 +19,7 @@ class Layer:
     """The base of a file, or one of its environments. `confirm` is the environment's own."""
 
     release: Section
+    on: Section
     migrations: tuple[Section, ...] = ()
     confirm: bool = False
 
@@ -65,7 +66,8 @@ def environment_names(file: File) -> tuple[str, ...]:
 def _layer(own: Section, prefix: str, environ: Mapping[str, str] | None) -> Layer:
     confirm = _check_tables(own)
     return Layer(
-        release=_table(own, f"[{prefix}release]", "release", environ),
+        release=_table(own, f"[{prefix}release]", "release", ReleaseSpec, environ),
+        on=_table(own, f"[{prefix}on]", "on", OnTable, environ),
         migrations=_migrations(own, f"{prefix}migration", own.raw.get("migration", []), environ),
         confirm=confirm,
     )
@@ -73,13 +75,15 @@ def _layer(own: Section, prefix: str, environ: Mapping[str, str] | None) -> Laye
 
 def _check_tables(own: Section) -> bool:
     """What a layer holds beside its sections: no unknown table, and a `confirm`, which it answers."""
-    sections = ("release", "migration", "environments")
+    sections = ("release", "migration", "on", "environments")
     found = replace(own, raw={key: value for key, value in own.raw.items() if key not in sections}).checked()
     return bool(found.raw.get("confirm", False))
 
 
-def _table(own: Section, label: str, key: str, environ: Mapping[str, str] | None) -> Section:
-    section = Section(own.file, (*own.path, key), label, ReleaseSpec, {})
+def _table(
+    own: Section, label: str, key: str, kind: type[msgspec.Struct], environ: Mapping[str, str] | None
+) -> Section:
+    section = Section(own.file, (*own.path, key), label, kind, {})
     return _checked(section, own.raw.get(key, {}), environ)
 
 

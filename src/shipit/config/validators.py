@@ -177,6 +177,11 @@ def helm_args(args: tuple[str, ...]) -> str:
     return ""
 
 
+def local_command(words: tuple[str, ...]) -> str:
+    """What is wrong with a command and its arguments, or "". Shows none of it: an argument may be a secret."""
+    return "its first word is the program to run, and is empty" if words and not words[0].strip() else ""
+
+
 def json_values(table: dict[str, Any], where: str = "") -> str:
     """Values that YAML and JSON can carry to Helm: no dates, no infinities, no integers of more than 64 bits."""
     for key, value in table.items():

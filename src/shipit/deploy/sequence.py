@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -49,9 +50,17 @@ class Deployed:
     revision: int
 
 
-def deploy(request: Request, world: World, emit: Emit, saved: SavedPlan | None = None) -> Deployed:
+def deploy(
+    request: Request,
+    world: World,
+    emit: Emit,
+    saved: SavedPlan | None = None,
+    *,
+    begins: Callable[[], None] = lambda: None,
+) -> Deployed:
     """Run what comes before once with the new tag, upgrade the app with Helm, run what comes after; `saved` is the plan
-    that this carries out, or refuses.
+    that this carries out, or refuses. `begins` is called once there is something to do and nothing speaks against it,
+    before anything is changed: it may refuse, too.
 
     Raises the error of `errors.py` that says how it ended otherwise; `Interrupted` says what still runs.
     """
@@ -63,11 +72,18 @@ def deploy(request: Request, world: World, emit: Emit, saved: SavedPlan | None =
         record = LockRecord(request.run, request.tag, request.identity)
         ref = lease_ref(request.namespace, request.release)
         with lock.held(world, ref, record, emit, wait=request.lock_wait) as lease:
-            return _deploy(request, fenced(world, lease), lease, state, emit, saved=saved)
+            return _deploy(request, fenced(world, lease), lease, state, emit, saved=saved, begins=begins)
 
 
 def _deploy(
-    request: Request, world: World, lease: Lease, state: DeployState, emit: Emit, *, saved: SavedPlan | None
+    request: Request,
+    world: World,
+    lease: Lease,
+    state: DeployState,
+    emit: Emit,
+    *,
+    saved: SavedPlan | None,
+    begins: Callable[[], None],
 ) -> Deployed:
     with refusing():
         recover_pending_release(request, world, lease.found, emit, dead=lease.helm_is_gone)
@@ -75,6 +91,7 @@ def _deploy(
         if request.if_changed and (revision := up_to_date(request, world, lease.before, emit)):
             return Deployed(request.tag, revision)
         plan = _prepare(request, world, lease, emit, saved)
+        begins()
         if plan.definitions:
             install_definitions(plan, world, emit)
             plan = _prepare_with_definitions(plan, request, world, lease, emit, saved=saved)
