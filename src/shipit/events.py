@@ -214,6 +214,15 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """What a deploy changes of the release's manifest, live against new; `changes` and `unchanged` as in a Planned."""
+
+    TYPE: ClassVar[str] = "changes"
+    changes: tuple[ObjectChange, ...]
+    unchanged: int
+
+
+@dataclass(frozen=True, slots=True)
 class Warned:
     TYPE: ClassVar[str] = "warning"
     message: str
@@ -282,6 +291,7 @@ Event = (
     | RolloutChanged
     | Planned
     | Checked
+    | Compared
     | Warned
     | Failed
     | Ended

@@ -12,12 +12,15 @@ from hypothesis import strategies as st
 
 from shipit.events import (
     AppLogLine,
+    Compared,
     Ended,
     Event,
     Failed,
     JobChanged,
     LogLine,
     MigrationResult,
+    ObjectChange,
+    Outlined,
     PodChanged,
     RolloutChanged,
     Started,
@@ -246,19 +249,19 @@ def test_the_summary_is_appended_and_leaves_room_for_what_is_there(tmp_path: Pat
 
 
 def test_a_summary_that_does_not_fit_at_all_is_left_out() -> None:
-    assert Account("r").summary(ENDED, room=50) == ""
+    assert Account("r", StoryClock(), {}).summary(ENDED, room=50) == ""
 
 
 @given(st.lists(hostile, max_size=5), st.integers(0, 3000))
 def test_a_summary_never_exceeds_its_room(details: list[str], room: int) -> None:
-    account = Account("r")
+    account = Account("r", StoryClock(), {})
     account.note(Failed("unknown", "".join(details) or "x", advice("hint"), tuple(details)))
     assert len(account.summary(ENDED, room=room).encode()) <= room
 
 
 @given(st.lists(st.text("~`a\n")))
 def test_no_log_line_closes_its_fence(details: list[str]) -> None:
-    account = Account("r")
+    account = Account("r", StoryClock(), {})
     account.note(Failed("unknown", "x", details=tuple(details)))
     *_, evidence = account.summary(ENDED).partition("### Details\n\n")
     if evidence:
@@ -268,13 +271,13 @@ def test_no_log_line_closes_its_fence(details: list[str]) -> None:
 
 
 def test_words_of_others_are_no_markdown_in_a_summary() -> None:
-    account = Account("r")
+    account = Account("r", StoryClock(), {})
     account.note(Warned("<img src=x> ![a](b) **c** @team | d `e`\n# f"))
     assert r"- \<img src=x\> \!\[a\](b) \*\*c\*\* \@team \| d \`e\` \# f" in account.summary(ENDED)
 
 
 def test_a_command_of_a_warning_stays_as_it_is_typed() -> None:
-    account = Account("r")
+    account = Account("r", StoryClock(), {})
     account.note(Warned("slow", kubectl("get", "pods", namespace="shop_prod", why="shows *them*")))
     assert r"- slow (`kubectl get pods -n shop_prod`: shows \*them\*)" in account.summary(ENDED)
 
@@ -304,7 +307,93 @@ def test_a_command_that_deploys_nothing_and_failed_is_called_by_its_name(tmp_pat
 
 
 def test_warnings_beyond_twenty_are_counted() -> None:
-    account = Account("r")
+    account = Account("r", StoryClock(), {})
     for number in range(23):
         account.note(Warned(f"w{number}", advice("do this")))
     assert "- w19 (do this)\n- and 3 more\n" in account.summary(ENDED)
+
+
+RUNNER = {
+    "GITHUB_ACTOR": "anna_b",
+    "GITHUB_SERVER_URL": "https://github.com",
+    "GITHUB_REPOSITORY": "acme/shop",
+    "GITHUB_RUN_ID": "4711",
+    "GITHUB_RUN_NUMBER": "12",
+    "GITHUB_SHA": "0123456789abcdef",
+}
+CHANGES = Compared(
+    (
+        ObjectChange(
+            "change", "Deployment shop", "prod", "templates/app.yaml", (" spec:", "-  a: v1", "+  a: v2")
+        ),
+        ObjectChange("delete", "ConfigMap old", "prod", "templates/old.yaml"),
+    ),
+    5,
+)
+
+
+def test_a_summary_says_who_deployed_where_and_what_that_changed() -> None:
+    account = Account("r", StoryClock(), RUNNER)
+    account.note(Started("deploy", "r", "shop", "prod", "v2", "eu", "4.1", "production"))
+    account.note(CHANGES)
+    text = account.summary(ENDED)
+    assert "| Environment | production |" in text
+    run = "[run 12](https://github.com/acme/shop/actions/runs/4711)"
+    commit = "[0123456](https://github.com/acme/shop/commit/0123456789abcdef)"
+    assert rf"| By | anna\_b, {run}, {commit} |" in text
+    assert "### Manifest: 1 changed, 1 deleted, 5 unchanged" in text
+    assert "| change | Deployment shop |  |\n| delete | ConfigMap old |  |" in text
+    assert (
+        "~~~diff\n  ~ Deployment shop (templates/app.yaml)\n      spec:\n-       a: v1\n+       a: v2\n~~~"
+        in text
+    )
+
+
+def test_an_address_that_could_be_more_than_one_is_no_link() -> None:
+    account = Account("r", StoryClock(), RUNNER | {"GITHUB_REPOSITORY": "x](y) <b>"})
+    text = account.summary(ENDED)
+    assert "](https" not in text
+    assert "run 12" in text
+
+
+def test_a_log_stands_in_its_steps_group_with_its_own_times() -> None:
+    text = told(
+        StepChanged("migrate", "started"),
+        StepChanged("clear", "started"),
+        StepChanged("clear", "done"),
+        LogLine("migrate", "p", "c", 1, "step 1", written="2025-03-14T11:07:53.123456789Z"),
+        StepChanged("migrate", "done"),
+    )
+    assert "11:07:53Z migrate | step 1\n" in text
+    assert text.count("::group::") == text.count("::endgroup::") == 1
+    assert text.index("::group::migrate") < text.index("step 1") < text.index("::endgroup::")
+
+
+def test_steps_that_were_not_reached_are_in_the_table() -> None:
+    account = Account("r", StoryClock(), {})
+    account.note(Outlined("v1", 11, ("migrate", "upgrade")))
+    account.note(StepChanged("migrate", "started"))
+    account.note(StepChanged("migrate", "failed", "exit code 3"))
+    text = account.summary(ENDED)
+    assert (
+        "| ❌ | migrate | failed | 12:00:00 | 0s | exit code 3 |\n| ○ | upgrade | not reached |  |  |  |"
+        in text
+    )
+
+
+def test_a_summary_shows_the_last_lines_of_a_log() -> None:
+    account = Account("r", StoryClock(), {})
+    account.note(StepChanged("migrate", "started"))
+    for number in range(3000):
+        account.note(LogLine("migrate", "p", "c", 1, f"row {number}"))
+    text = account.summary(ENDED)
+    assert "<summary>Log of migrate, the last 40 of 3,000 lines</summary>" in text
+    assert "row 2999" in text
+    assert "row 2959\n" not in text
+
+
+def test_a_name_of_a_step_cannot_add_to_the_timeline() -> None:
+    account = Account("r", StoryClock(), {})
+    account.note(StepChanged("a :crit, x\n    click s0 href", "started"))
+    bars = [line for line in account.summary(ENDED).splitlines() if ":active" in line]
+    assert [line.partition(" :")[0] for line in bars] == ["    a _crit_ x_    click s0 href"]

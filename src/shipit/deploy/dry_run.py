@@ -16,7 +16,7 @@ from shipit.deploy.live import look_at_live
 from shipit.deploy.notes import counts_anew
 from shipit.deploy.recognition import as_found
 from shipit.errors import Forbidden, ShipitError, refusing
-from shipit.events import Emit, Event, HandChange, Planned, StepChanged, Warned
+from shipit.events import Compared, Emit, Event, HandChange, Planned, StepChanged, Warned
 from shipit.lock import LockRecord, lease_ref
 from shipit.model import Identity, Plan, Ref, World
 from shipit.plan import (
@@ -24,8 +24,8 @@ from shipit.plan import (
     Preflight,
     ReleaseRendering,
     by_hand,
-    changes_of,
     check,
+    compared,
     draft,
     look_over,
     mask_secrets,
@@ -148,8 +148,7 @@ class _Found:
 
     def told(self, reasons: tuple[str, ...], volatile: Volatile) -> Planned:
         plan, world = self.plan, self.world
-        changes = () if plan.resumed else changes_of(plan, resources(self.rendering.live))
-        changed = sum(each.action in ("create", "change") for each in changes)
+        found = Compared((), len(plan.app)) if plan.resumed else compared(plan, self.rendering.live)
         titles = {each.key: each.title for each in parts_of(plan)}
         return Planned(
             release=plan.release,
@@ -159,8 +158,8 @@ class _Found:
             base_revision=self.rendering.newest,
             reasons=reasons,
             steps=steps_of(plan, self.request, world, namespace_there=self.there),
-            changes=changes,
-            unchanged=len(plan.app) - changed,
+            changes=found.changes,
+            unchanged=found.unchanged,
             deleted=deleted(plan, world, anew=counts_anew(plan, self.before.upgrade)),
             by_hand=self._by_hand(),
             volatile=tuple(written(titles[key], path) for key, paths in volatile.items() for path in paths),

@@ -18,6 +18,7 @@ from shipit.model import Clock
 from shipit.output.narration import Line, Narration, failure
 from shipit.output.phrases import hanging, hint_lines
 from shipit.output.progress import Silence
+from shipit.output.record import clock_time
 from shipit.output.sanitize import one_line, pieces, scalars
 from shipit.output.sink import Sink
 from shipit.output.summary import LIMIT, Account
@@ -47,7 +48,7 @@ class GitHub:
         self._output_file = environ.get("GITHUB_OUTPUT", "")
         self._narration = Narration(verbose=verbose)
         self._silence = Silence(clock.monotonic())
-        self._account = Account(run)
+        self._account = Account(run, clock, environ)
         self._group = ""
         self._token = ""
         self._annotated = 0
@@ -75,7 +76,10 @@ class GitHub:
     def _write(self, event: Event, lines: list[Line]) -> None:
         texts = map(str, lines)
         match event:
-            case LogLine() | AppLogLine() | Planned():
+            case LogLine() | AppLogLine():
+                at = f"{clock_time(event.written)} " if event.written else ""
+                self._foreign(f"{at}{text}" for text in texts)
+            case Planned():
                 self._foreign(texts)
             case StepChanged():
                 self._step(event, texts)
@@ -89,11 +93,10 @@ class GitHub:
                 self._texts(texts)
 
     def _step(self, event: StepChanged, texts: Iterable[str]) -> None:
-        if event.state == "started":
-            self._end_group()  # groups don't nest
+        if event.state == "started" and not self._group:  # groups don't nest: what is within one is its lines
             self._command(f"::group::{_data([one_line(event.step)])}")
             self._group = event.step
-        elif event.step == self._group:
+        elif event.state != "started" and event.step == self._group:
             self._end_group()
         self._texts(texts)
 
@@ -123,7 +126,7 @@ class GitHub:
         self._texts(texts)
         self._append("outputs", self._output_file, outputs(event))
         if (
-            event.outcome != "succeeded" or self._account.plan
+            event.outcome != "succeeded" or self._account.record.plan
         ):  # nothing else that deploys nothing has a story
             self._append("summary", self._summary_file, self._account.summary(event, room=self._room()))
 

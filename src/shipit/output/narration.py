@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple, assert_never
 from shipit.events import (
     AppLogLine,
     Checked,
+    Compared,
     Ended,
     Event,
     Failed,
@@ -104,6 +105,8 @@ class Narration:
                 return [Line(line.style, line.text) for line in plan_lines(event)]
             case Checked():
                 return self._check(event)
+            case Compared():
+                return []  # `shipit plan` shows it, and so do summaries and reports
             case Warned():
                 lines = [*hanging("warning: ", event.message), *hint_lines(event.hint, "  ")]
                 return [Line("warning", line) for line in lines]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from shipit.events import ObjectChange, Planned, PlannedStep
+from shipit.events import Compared, ObjectChange, Planned, PlannedStep
 from shipit.output.phrases import brief, with_reason
 from shipit.output.sanitize import one_line, pieces
 
@@ -55,7 +55,7 @@ def title(plan: Planned) -> str:
     return one_line(f"{plan.release} {plan.tag}: revision {plan.revision}, {after}")
 
 
-def changes_title(plan: Planned) -> str:
+def changes_title(plan: Planned | Compared) -> str:
     """`Manifest: 1 created, 2 changed, 5 unchanged`"""
     counts = {
         what: sum(each.action == action for each in plan.changes)

@@ -1,7 +1,7 @@
 """Everything that can be known before anything changes: rendered, selected, checked, frozen into a Plan."""
 
 from shipit.plan.candidates import Candidate, Rendering, counterparts, migrations_of
-from shipit.plan.changes import changes_of, shown
+from shipit.plan.changes import shown
 from shipit.plan.charts import with_charts
 from shipit.plan.checklist import Checklist
 from shipit.plan.comparison import differences
@@ -14,7 +14,7 @@ from shipit.plan.other_releases import other_owner, refuse_anothers
 from shipit.plan.own_objects import copy_of, is_copy, kept_by_helm
 from shipit.plan.parts import Path, parts_of, volatile_paths, written
 from shipit.plan.preflight import missing_to_deploy
-from shipit.plan.preparation import check, draft, look_over, prepare, summary
+from shipit.plan.preparation import check, compared, draft, look_over, prepare, summary
 from shipit.plan.rendering import ReleaseRendering
 from shipit.plan.revisions import ROLLBACK_TO, newest_good
 from shipit.plan.rollback import lists_migrations, prepare_rollback

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from shipit.chart import digest, ref_of, split, stored_hooks
+from shipit.chart import Document, digest, ref_of, resources, split, stored_hooks
 from shipit.config import Request
 from shipit.errors import refusing
-from shipit.events import Emit, Event, Outlined, StepChanged, Warned
+from shipit.events import Compared, Emit, Event, Outlined, StepChanged, Warned
 from shipit.lock import UpgradeRecord
 from shipit.model import UNKNOWN, MadeObject, Plan, Situation, Start, Step, World, get_job_or_pod
 from shipit.plan.build import Chosen, build_plan, choose
+from shipit.plan.changes import changes_of
 from shipit.plan.charts import with_charts
 from shipit.plan.claims import check_claims
 from shipit.plan.definitions import check_definitions
@@ -52,7 +53,16 @@ def prepare(
         agrees(plan, rendering)
         plan = check(plan, world, rendering, Preflight(emit, warns=request.spec.preflight == "warn"))
     emit(StepChanged("prepare", "done", summary(plan)))
+    if not plan.resumed:
+        emit(compared(plan, rendering.live))
     return plan
+
+
+def compared(plan: Plan, live: Sequence[Document]) -> Compared:
+    """What becomes of the objects of the live manifest and of the new one."""
+    changes = changes_of(plan, resources(live))
+    changed = sum(each.action in ("create", "change") for each in changes)
+    return Compared(changes, len(plan.app) - changed)
 
 
 def draft(
