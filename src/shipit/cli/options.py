@@ -135,7 +135,10 @@ LockWait = Annotated[
 Report = Annotated[
     Path | None,
     typer.Option(
-        "--report", envvar=variable("report"), metavar="FILE", help="Write the result to FILE as JSON."
+        "--report",
+        envvar=variable("report"),
+        metavar="FILE",
+        help="Write the result to FILE as JSON, or as a page (FILE.html).",
     ),
 ]
 

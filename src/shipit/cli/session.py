@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import secrets
@@ -21,13 +20,13 @@ import typer
 
 from shipit.cli.clock import SystemClock
 from shipit.cli.options import Common, OutputKind
+from shipit.cli.report import record_for, write_report
 from shipit.cli.signals import Signals
-from shipit.cli.streams import tell
 from shipit.ending import ending_of
 from shipit.errors import Interrupted, Outcome, ShipitError, Usage
 from shipit.events import Checked, Ended, Event, Failed, MigrationResult, StepChanged, Warned
 from shipit.hints import NO_HINT, Hint, advice, deploy_again, shipit
-from shipit.output import Mask, Output, open_output, result
+from shipit.output import Mask, Output, Record, open_output
 
 
 @dataclass(slots=True)
@@ -35,7 +34,8 @@ class Session:
     """What a command needs beside its flags. `emit` masks secrets; `run` names this run; `again` is the command to type
     when it was left without a look at what it leaves.
 
-    `on_terminal`: all that is told goes to somebody who sits there, nothing of it into a file, a log or a pipe.
+    `on_terminal`: all that is told goes to somebody who sits there, nothing of it into a file, a log or a pipe. `record`
+    keeps what is told for a report.
     """
 
     common: Common
@@ -49,13 +49,20 @@ class Session:
     tag: str = ""
     again: Hint = NO_HINT
     on_terminal: bool = False
+    record: Record | None = None
 
     def emit(self, event: Event) -> None:
         if isinstance(event, StepChanged) and event.result is not None:
             self.results.append(event.result)
+        if self.record is not None:
+            self.record.note(self.mask.masked(self._completed(event)))
+        self.mask(self._completed(event, self._shows))
+
+    def _completed(self, event: Event, shows: Callable[[str], bool] = lambda _value: False) -> Event:
+        """With the flags that were typed in its hint; of `--set`s only the values that `shows` lets pass."""
         if isinstance(event, Checked | Warned | Failed | Ended):
-            event = replace(event, hint=self.common.typed.complete(event.hint, shows=self._shows))
-        self.mask(event)
+            return replace(event, hint=self.common.typed.complete(event.hint, shows=shows))
+        return event
 
     def _shows(self, value: str) -> bool:
         """Whether a hint may repeat this value of a `--set`."""
@@ -110,6 +117,7 @@ def conduct(
 ) -> None:
     """Do a command's work, tell how it ended, and leave with the outcome's exit code; `pager` as for `open_output`."""
     session = _open(common, tag, pager=pager)
+    session.record = record_for(report, session.clock)
     started = session.clock.monotonic()
     signals = Signals(lambda: session.output.__exit__(None, None, None))
     done, failed = None, None
@@ -128,7 +136,8 @@ def conduct(
                 done.outcome, done.exit_code, started, done.message, done.hint, revision=done.revision
             )
             session.emit(ended)
-        _report(session, report, ended)
+        if report is not None:
+            write_report(report, session.for_file(ended), session.record, session.clock)
     signals.end()
     raise typer.Exit(ended.exit_code)
 
@@ -213,16 +222,6 @@ def _bug(session: Session, error: BaseException | None) -> ShipitError:
     found = ShipitError(text, hint=hint)
     found.__cause__ = error
     return found
-
-
-def _report(session: Session, path: Path | None, ended: Ended) -> None:
-    """`--report`: the result as JSON, whatever the output; a report that can't be written doesn't undo a deploy."""
-    if path is None:
-        return
-    try:
-        path.write_text(json.dumps(result(session.for_file(ended)), indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        tell(f"can't write the report {path}: {error.strerror}")
 
 
 def usage_exit(error: Any, argv: list[str]) -> int:

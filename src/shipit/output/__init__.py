@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Literal, TextIO, assert_never
 
 from shipit.model import Clock
+from shipit.output.html_page import page
 from shipit.output.jsonl import result
 from shipit.output.mask import Mask
 from shipit.output.output import Output, Renderer
+from shipit.output.record import Record
 from shipit.output.secret_lines import TELLING_KEY
 from shipit.output.sink import Sink
 
