@@ -16,11 +16,11 @@ from pathlib import Path
 from sandbox import ensure_up
 from tests.faults.bench import Bench, a_bench
 from tests.faults.case import Case, run_case
+from tests.faults.courses import INSTALL, PREREQUISITES, ROLLBACK, SEVERAL, UPGRADE, Course
 from tests.faults.judge import Findings
 from tests.faults.rows import CASES
-from tests.faults.sweep import WAYS, Way, as_it_is, numbered, requests_of_a_deploy, sweep
+from tests.faults.sweep import WAYS, Way, numbered, requests_of, sweep
 from tests.faults.table import as_markdown, as_text, rows_of
-from tests.faults.three import three_migrations
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "faults.md"
@@ -96,26 +96,27 @@ def _play(bench: Bench, cases: Sequence[Case], workers: int) -> list[tuple[Case,
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """A sweep: with which helm, of an upgrade or a `first` install, over all requests or only `helm_only`; with `three`
-    migrations.
-    """
+    """A sweep: over what, with which helm, over all requests or only helm's (`helm_only`)."""
 
     name: str
     title: str
     way: Way
+    course: Course = UPGRADE
     helm: str = "4"
-    first: bool = False
     helm_only: bool = False
-    three: bool = False
 
 
 def _sweeps() -> list[Sweep]:
     ways = {way.name: way for way in WAYS}
     found = [Sweep(way.name, way.title, way) for way in WAYS]
     after = ways["kill-after"]
-    found.append(Sweep("first-install", f"{after.title}, of a first install", after, first=True))
-    several = f"{after.title}, with two migrations before the upgrade and one after"
-    found.append(Sweep("several", several, after, three=True))
+    several = "with two migrations before the upgrade and one after"
+    found += [
+        Sweep("first-install", f"{after.title}, of a first install", after, INSTALL),
+        Sweep("several", f"{after.title}, {several}", after, SEVERAL),
+        Sweep("prerequisites", f"{after.title}, {several}, and prerequisites", after, PREREQUISITES),
+        Sweep("rollback", f"{after.title}, of `shipit rollback` with hooks around it", after, ROLLBACK),
+    ]
     found += [
         Sweep(f"helm3-{way.name}", f"{way.title}, of Helm 3's upgrade", way, helm="3", helm_only=True)
         for way in WAYS
@@ -124,17 +125,14 @@ def _sweeps() -> list[Sweep]:
 
 
 def _sweep(bench: Bench, one: Sweep, args: argparse.Namespace) -> list[Findings]:
-    prepare = three_migrations if one.three else as_it_is
-    asked = requests_of_a_deploy(bench, one.helm, first=one.first, prepare=prepare)
+    asked = requests_of(bench, one.helm, one.course)
     created = next(each.number for each in asked if each.made and each.path.endswith("/jobs"))
     numbers = [
         each.number for each in asked if not one.helm_only or (each.number > created and each.who == "helm")
     ]
     points = [numbered(number) for number in numbers[args.first - 1 :: args.every]]
     began = time.monotonic()
-    played = sweep(
-        bench, one.way, points, helm=one.helm, first=one.first, prepare=prepare, workers=args.workers
-    )
+    played = sweep(bench, one.way, points, helm=one.helm, course=one.course, workers=args.workers)
     found = []
     for number, findings in enumerate(played, start=1):
         _tell(began, f"{one.name} {number}/{len(points)}", findings)

@@ -9,16 +9,11 @@ from tests.e2e.kit import Json
 from tests.faults.case import CREATE_JOB, WRITE_LEASE, case, ended_with
 from tests.faults.judge import Findings
 from tests.faults.ledger import script
+from tests.faults.needs import SETTINGS, copies, nothing_left
 from tests.faults.rules import Call, Lose, Record, Rule
 from tests.faults.scene import Scene
 
 FAULT = "prerequisites of a migration: kill -9 at each of their requests, answers lost, migration fails"
-SETTINGS = """\
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: NAME}
-data: {TAG: "{{ .Values.image.tag }}"}
-"""
 ENV = """\
 - {name: TAG, valueFrom: {configMapKeyRef: {name: settings, key: TAG}}}
 - {name: NEW, valueFrom: {configMapKeyRef: {name: new-settings, key: TAG}}}
@@ -41,20 +36,6 @@ def _installed(scene: Scene, then: str = script()) -> Json:
 
 def _own(scene: Scene) -> Json | None:
     return scene.kube.get("configmap", "settings")
-
-
-def _nothing_left(scene: Scene, findings: Findings) -> None:
-    """Once a deploy has succeeded: no copy, and nothing that a later one would delete."""
-    scene.kube.wait(lambda: not _copies(scene), within=30)
-    lease = scene.kube.get("lease", "shipit-shop")
-    noted = (lease or {"metadata": {}})["metadata"].get("annotations", {}).get("shipit/prerequisites")
-    findings.holds("F", noted is None, f"the lock still notes {noted}")
-    found = scene.kube.get("configmap", "new-settings")
-    findings.holds("F", found is not None, "the app's new ConfigMap is gone")
-
-
-def _copies(scene: Scene) -> list[str]:
-    return [name for each in scene.kube.all("configmaps") if "-shipit-" in (name := each["metadata"]["name"])]
 
 
 def _notes(record: Record) -> bool:
@@ -92,7 +73,7 @@ def _killed(scene: Scene, findings: Findings, point: str, *, before: bool) -> No
     findings.holds("F", _own(scene) == was, f"the app's ConfigMap is not what it was: {_own(scene)}")
     ended_with(scene.deploy("v2"), findings, [0])
     findings.holds("B", len(scene.lives()) == 1, f"{len(scene.lives())} migrations ran")
-    _nothing_left(scene, findings)
+    nothing_left(scene, findings, "new-settings")
 
 
 def _register(point: str, *, before: bool) -> None:
@@ -118,4 +99,4 @@ def answers_are_lost_and_the_migration_fails(scene: Scene, findings: Findings) -
     ]
     ended_with(scene.deploy("v2", rules=rules), findings, [4], "the app is untouched (revision 1)")
     findings.holds("F", _own(scene) == was, f"the app's ConfigMap is not what it was: {_own(scene)}")
-    findings.holds("F", not _copies(scene), f"a copy is left: {_copies(scene)}")
+    findings.holds("F", not copies(scene), f"a copy is left: {copies(scene)}")

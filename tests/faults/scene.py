@@ -43,6 +43,7 @@ class Scene:
         self.lines = LINES
         self.jobs: tuple[str, ...] = ("migrate",)
         self.tag = ""  # what runs, as far as whoever plays here knows
+        self.back_to = 0  # the revision that `shipit rollback` is to bring back, 0 where nobody goes back
         self._replicas = replicas
         self._since = 0.0
         self._guard = threading.Lock()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from tests.faults.attempt import Attempt
 from tests.faults.bench import Bench
+from tests.faults.courses import UPGRADE, Begin, Course, deploying
 from tests.faults.judge import Findings, judge
 from tests.faults.rules import Call, Lose, Record, Rule
 from tests.faults.scene import Scene, a_scene
@@ -53,21 +54,16 @@ class Point:
     rule: Callable[[Call | Lose], Rule]
 
 
-Prepare = Callable[[Scene], None]
-
-
-def as_it_is(_: Scene) -> None: ...
-
-
 def numbered(number: int) -> Point:
     return Point(f"request {number}", lambda fault: Rule(fault, number=number))
 
 
-def trial(scene: Scene, way: Way, point: Point) -> Findings:
-    """Break one request of a deploy of the tag that does not run yet, run it again, and judge."""
+def trial(scene: Scene, way: Way, point: Point, course: Course) -> Findings:
+    """Break one request on the way to the tag that does not run yet, run it again, and judge."""
     scene.forget()
     findings = Findings()
-    rule = break_and_repeat(scene, way, point, findings)
+    rule = break_and_repeat(scene, way, point, findings, course.begin)
+    course.check(scene, findings)
     judge(scene, findings)
     hit = f"{rule.hits[0]}" if rule.hits else "never came to pass"
     findings.violations = [f"{way.name} {point.name} ({hit}): {each}" for each in findings.violations]
@@ -79,9 +75,11 @@ def trial(scene: Scene, way: Way, point: Point) -> Findings:
     return findings
 
 
-def break_and_repeat(scene: Scene, way: Way, point: Point, findings: Findings) -> Rule:
-    """Deploy the tag that does not run yet, with one request broken, and again unless that went well."""
-    tag = "v2" if scene.tag == "v1" else "v1"
+def break_and_repeat(
+    scene: Scene, way: Way, point: Point, findings: Findings, begin: Begin = deploying
+) -> Rule:
+    """Bring out the tag that does not run yet, with one request broken, and again unless that went well."""
+    live, tag = scene.look().deployed, "v2" if scene.tag == "v1" else "v1"
     attempts: list[Attempt] = []
     started = threading.Event()
 
@@ -90,16 +88,16 @@ def break_and_repeat(scene: Scene, way: Way, point: Point, findings: Findings) -
         attempts[0].kill()
 
     rule = point.rule(way.make(kill))
-    attempts.append(scene.start(tag, rules=[rule]))
+    attempts.append(begin(scene, tag, rules=[rule]))
     started.set()
     first = attempts[0]
     scene.end(first)
     if first.result is None or first.result.exit_code != 0:
-        again = scene.deploy(tag, bound=AGAIN_WITHIN)
-        told = again.result.told if again.result else ""
-        findings.holds("B", again.result and again.result.exit_code == 0, f"{again}, run again: {told}")
+        again = begin(scene, tag, bound=AGAIN_WITHIN)
+        result = scene.end(again)
+        findings.holds("B", result.exit_code == 0, f"{again}, run again: {result.told}")
     findings.add("B", _repeated(scene, first))
-    scene.tag = tag
+    scene.tag, scene.back_to = tag, live
     return rule
 
 
@@ -114,17 +112,13 @@ def _repeated(scene: Scene, first: Attempt) -> list[str]:
     return [f"the migrations ran {dict(ran)} times"]
 
 
-def requests_of_a_deploy(
-    bench: Bench, helm: str, *, first: bool = False, prepare: Prepare = as_it_is
-) -> list[Record]:
-    """What an undisturbed deploy asks for: an upgrade, or a `first` install."""
+def requests_of(bench: Bench, helm: str, course: Course) -> list[Record]:
+    """What it asks for when it is undisturbed."""
     with a_scene(bench, helm) as scene:
-        if not first:
-            scene.install()
-        prepare(scene)
-        attempt = scene.deploy("v2")
-        assert attempt.result is not None
-        assert attempt.result.exit_code == 0, attempt.result.told
+        course.ready(scene)
+        attempt = course.begin(scene, "v1" if scene.tag == "v2" else "v2")
+        result = scene.end(attempt)
+        assert result.exit_code == 0, result.told
         return list(attempt.records)
 
 
@@ -134,14 +128,12 @@ def sweep(
     points: Sequence[Point],
     *,
     helm: str = "4",
-    first: bool = False,
-    prepare: Prepare = as_it_is,
+    course: Course = UPGRADE,
     workers: int = WORKERS,
 ) -> Iterator[Findings]:
     """Play every point, several releases side by side; yields the findings as they come.
 
-    A `first` install needs a release of its own for each point; upgrades follow one another on the same. `prepare`
-    changes the chart first.
+    A first install needs a release of its own for each point; others follow one another on the same.
     """
     todo: queue.Queue[Point] = queue.Queue()
     for point in points:
@@ -152,10 +144,8 @@ def sweep(
         try:
             while not todo.empty():
                 with a_scene(bench, helm) as scene:
-                    if not first:
-                        scene.install()
-                    prepare(scene)
-                    _play(scene, way, todo, done, once=first)
+                    course.ready(scene)
+                    _play(scene, way, todo, done, course)
         except BaseException as error:  # noqa: BLE001 - raised again where the findings are read
             done.put(error)
 
@@ -173,15 +163,14 @@ def _play(
     way: Way,
     todo: queue.Queue[Point],
     done: queue.Queue[Findings | BaseException],
-    *,
-    once: bool,
+    course: Course,
 ) -> None:
-    """Play points on one release: only `once`, or as long as nothing went wrong with it."""
-    while scene.tag or once:
+    """Play points on one release: only one for a first install, or as long as nothing went wrong with it."""
+    while scene.tag or course.first:
         try:
             point = todo.get_nowait()
         except queue.Empty:
             return
-        done.put(trial(scene, way, point))
-        if once:
+        done.put(trial(scene, way, point, course))
+        if course.first:
             return

@@ -11,13 +11,19 @@ NAMES = ("expand", "backfill", "contract")
 """In the file's order, which is not theirs."""
 
 
-def three_migrations(scene: Scene, keys: Sequence[str] = ("", "", 'phase = "after"')) -> None:
-    """Give the chart these instead of its one; `keys` are more lines of each table."""
+def three_migrations(
+    scene: Scene,
+    keys: Sequence[str] = ("", "", 'phase = "after"'),
+    *,
+    env: str = "",
+    rest: str = "",
+) -> None:
+    """Give the chart these instead of its one; `keys` are more lines of each table, `rest` of all of them."""
     scene.project.without_template("migrate")
     for name in NAMES:
-        scene.project.template(name, migration(scene.ledger, script(), name=name))
+        scene.project.template(name, migration(scene.ledger, script(), name=name, env=env))
     tables = (
-        f'[[migration]]\ntemplate = "templates/{name}.yaml"\n{more}\n'
+        f'[[migration]]\ntemplate = "templates/{name}.yaml"\n{more}\n{rest}\n'
         for name, more in zip(NAMES, keys, strict=True)
     )
     scene.configure(rest="".join(tables))
