@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -20,7 +21,7 @@ from tests.faults.courses import INSTALL, PREREQUISITES, ROLLBACK, SEVERAL, UPGR
 from tests.faults.judge import Findings
 from tests.faults.rows import CASES
 from tests.faults.sweep import WAYS, Way, numbered, requests_of, sweep
-from tests.faults.table import as_markdown, as_text, rows_of
+from tests.faults.table import Row, as_markdown, as_text, rows_of, rows_on, taken_up
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "faults.md"
@@ -36,6 +37,7 @@ def main(argv: Sequence[str]) -> int:
         for one in sweeps:
             sys.stdout.write(f"{one.name:24} {one.way.keeps:10} {one.title}\n")
         return 0
+    when = _now_and_here()
     sandbox = ensure_up()
     folder = Path(tempfile.mkdtemp(prefix="shipit-faults-"))
     found: dict[str, list[Findings]] = {case.fault: [] for case in cases}
@@ -43,19 +45,47 @@ def main(argv: Sequence[str]) -> int:
         for case, findings in _play(bench, [each for each in cases if not each.disruptive], args.workers):
             found[case.fault].append(findings)
         for one in sweeps:
-            found.setdefault(one.title, []).extend(_sweep(bench, one, args))
+            found.setdefault(_title(one, args), []).extend(_sweep(bench, one, args))
         for case, findings in _play(bench, [each for each in cases if each.disruptive], 1):
             found[case.fault].append(findings)
-    rows = rows_of(found)
+    rows = rows_of(found, when)
     sys.stdout.write("\n" + as_text(rows))
-    if not (args.only or args.short or args.every > 1 or args.first > 1):
-        PAGE.parent.mkdir(exist_ok=True)
-        PAGE.write_text(as_markdown(rows, datetime.datetime.now(datetime.UTC).date()), encoding="utf-8")
+    _write(rows, cases, args)
     if any(row.violations for row in rows):
         sys.stdout.write(f"what went wrong is told in {folder / 'transcripts'}\n")
         return 1
     shutil.rmtree(folder, ignore_errors=True)
     return 0
+
+
+def _now_and_here() -> str:
+    """The day, and the commit that is played."""
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--exclude=*"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+    return f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, {commit}"
+
+
+def _write(rows: Sequence[Row], cases: Sequence[Case], args: argparse.Namespace) -> None:
+    """The page: anew when all was played; with `--write` only the rows of which everything was played."""
+    if not (args.only or args.short or args.every > 1 or args.first > 1):
+        PAGE.write_text(as_markdown(list(rows)), encoding="utf-8")
+    elif args.write:
+        partly = {each.fault for each in CASES.values() if each not in cases}
+        whole = [row for row in rows if row.fault not in partly]
+        there = rows_on(PAGE.read_text(encoding="utf-8"))
+        PAGE.write_text(as_markdown(taken_up(there, whole)), encoding="utf-8")
+
+
+def _title(one: Sweep, args: argparse.Namespace) -> str:
+    """What a sweep is called in the table: a sweep of some requests is not one of all."""
+    if args.every == 1 and args.first == 1:
+        return one.title
+    return f"{one.title} (only one request in {args.every}, from number {args.first} on)"
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
@@ -65,6 +95,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--every", type=int, default=1, metavar="N", help="sweep only every n-th request")
     parser.add_argument("--from", type=int, default=1, metavar="K", dest="first", help="from the k-th on")
     parser.add_argument("--workers", type=int, default=WORKERS, help="how many releases side by side")
+    parser.add_argument("--write", action="store_true", help="take what was played up into docs/faults.md")
     parser.add_argument("--list", action="store_true", help="only list the faults")
     return parser.parse_args(argv)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -21,19 +20,22 @@ MEANINGS = {
     "I": "no helm outlives shipit, and what it left pending is reported and recovered",
 }
 
+HEAD = "| fault | deploys | checked | violations | played |"
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the table. `runs` counts the deploys that were started for it."""
+    """A line of the table. `runs` counts the deploys that were started for it; `played` is when, and what was played."""
 
     fault: str
     runs: int
     checked: str
     violations: int
+    played: str = ""
 
 
-def rows_of(findings: Mapping[str, Iterable[Findings]]) -> list[Row]:
-    """One row for each fault, in the order in which they are given."""
+def rows_of(findings: Mapping[str, Iterable[Findings]], played: str = "") -> list[Row]:
+    """One row for each fault, in the order in which they are given, all of them played then."""
     found = []
     for fault, several in findings.items():
         total = Findings()
@@ -41,7 +43,7 @@ def rows_of(findings: Mapping[str, Iterable[Findings]]) -> list[Row]:
         for one in several:
             total.take(one)
             violations += bool(one.violations)
-        found.append(Row(fault, total.runs, " ".join(sorted(total.checked)), violations))
+        found.append(Row(fault, total.runs, " ".join(sorted(total.checked)), violations, played))
     return found
 
 
@@ -57,15 +59,17 @@ def as_text(rows: list[Row]) -> str:
     return f"{head}{body}{'all':{width}}  {runs:>5}  {'':{2 * len(NAMES)}}  {violations}\n"
 
 
-def as_markdown(rows: list[Row], day: datetime.date) -> str:
+def as_markdown(rows: list[Row]) -> str:
     """`docs/faults.md`."""
     runs, violations = sum(row.runs for row in rows), sum(row.violations for row in rows)
     lines = [
         "# What survived",
         "",
         (
-            f"Played on {day:%Y-%m-%d} with `make faults`: {runs:,} deploys against a real Kubernetes, with a real helm, "
-            f"and a proxy between them that breaks what each row says; {violations} violations."
+            f"{runs:,} deploys against a real Kubernetes, with a real helm, and a proxy between them that breaks what each "
+            f"row says; {violations} violations. `make faults` plays all rows; `python -m tests.faults --only NAME… --write` "
+            "plays some, and leaves the others as they were: each says on which day it was played last, and with which "
+            "commit."
         ),
         "",
         "What is checked, by a ledger that the migrations write themselves, the API server's audit log, every request",
@@ -73,9 +77,25 @@ def as_markdown(rows: list[Row], day: datetime.date) -> str:
         "",
         *(f"- **{name}** {meaning}" for name, meaning in MEANINGS.items()),
         "",
-        "| fault | deploys | checked | violations |",
-        "|---|--:|---|--:|",
-        *(f"| {row.fault} | {row.runs} | {row.checked} | {row.violations} |" for row in rows),
+        HEAD,
+        "|---|--:|---|--:|---|",
+        *(f"| {row.fault} | {row.runs} | {row.checked} | {row.violations} | {row.played} |" for row in rows),
         "",
     ]
     return "\n".join(lines)
+
+
+def rows_on(page: str) -> list[Row]:
+    """The rows of a page that `as_markdown` has written."""
+    _, _, body = page.partition(f"{HEAD}\n")
+    lines = (line.strip("|").split("|") for line in body.splitlines()[1:] if line.startswith("|"))
+    found = ([cell.strip() for cell in cells] for cells in lines)
+    return [
+        Row(fault, int(runs), checked, int(violations), played)
+        for fault, runs, checked, violations, played in found
+    ]
+
+
+def taken_up(there: Iterable[Row], played: Iterable[Row]) -> list[Row]:
+    """What is there, each row in its place with what was played last; what is new comes after it."""
+    return list({row.fault: row for row in (*there, *played)}.values())
