@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.faults import (
     rows_again,
     rows_api,
+    rows_courses,
     rows_crowd,
     rows_during,
     rows_helm,
@@ -27,6 +28,7 @@ __all__ = [
     "CASES",
     "rows_again",
     "rows_api",
+    "rows_courses",
     "rows_crowd",
     "rows_during",
     "rows_helm",
