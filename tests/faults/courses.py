@@ -42,12 +42,14 @@ def going_back(scene: Scene, tag: str, **how: object) -> Attempt:
 class Course:
     """`ready` brings a fresh release to where a point begins, `begin` starts what is broken there and run again, and
     `check` is what has to be true afterwards beside the invariants. `first` installs need a release for each point.
+    What `starts_over` when it is run again makes a revision on top of the one that it had begun.
     """
 
     ready: Prepare
     begin: Begin = deploying
     check: Callable[[Scene, Findings], None] = _nothing_more
     first: bool = False
+    starts_over: bool = False
 
 
 def _several(scene: Scene) -> None:
@@ -83,4 +85,4 @@ UPGRADE = Course(Scene.install)
 INSTALL = Course(_as_it_is, first=True)
 SEVERAL = Course(_several)
 PREREQUISITES = Course(_prerequisites, check=_no_prerequisite_left)
-ROLLBACK = Course(_two_revisions, going_back)
+ROLLBACK = Course(_two_revisions, going_back, starts_over=True)

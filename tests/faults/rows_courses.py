@@ -31,7 +31,7 @@ def _register(name: str) -> None:
 
     def play(scene: Scene, findings: Findings) -> None:
         course.ready(scene)
-        rule = break_and_repeat(scene, _KILLED, point, findings, course.begin)
+        rule = break_and_repeat(scene, _KILLED, point, findings, course)
         findings.holds("F", rule.hits, "it never came to that")
         course.check(scene, findings)
 
