@@ -20,6 +20,7 @@ from shipit.errors import (
     Unknown,
     Unreachable,
 )
+from shipit.events import StepChanged
 from shipit.lock.record import lease_ref, record_of
 from shipit.model import Json, MadeObject, Ref, Revision
 from tests.fakes import NAMESPACE, Fakes, Script, fakes
@@ -232,3 +233,45 @@ def test_a_note_that_can_t_be_read_stops_the_deploy(asked: Request, note: str) -
     assert json.dumps(world.cluster.objects[ref]["metadata"]["annotations"]) == json.dumps(
         meta["annotations"]
     )
+
+
+def test_one_that_is_made_anew_is_no_longer_known_by_the_uid_of_the_one_that_is_gone(asked: Request) -> None:
+    world = release("blue", live="")
+    world.cluster.scripts["migrate"] = Script(outcome="failed")
+    with pytest.raises(MigrationFailed):
+        deploy(asked, world.world, world.told)
+    world.cluster.vanish(OWN)
+    world.cluster.broken = lambda call: Unreachable("silence") if call.startswith("apply ConfigMap") else None
+    with pytest.raises(Unknown, match="whether ConfigMap settings was created is not known"):
+        deploy(again(asked, "run-2"), world.world, world.told)
+    world.cluster.broken = lambda call: None
+    meta = {"name": "settings", "namespace": NAMESPACE, "annotations": HELMS}
+    world.cluster.create({**settings("blue"), "metadata": meta})
+    world.helm.rendered = rendered(manifest(config_map("other"), job()))
+    world.cluster.scripts["migrate"] = Script()
+    deploy(again(asked, "run-3"), world.world, world.told)
+    world.clock.sleep(1)
+    assert OWN not in world.cluster.objects
+
+
+def test_what_another_release_has_taken_over_since_stays(asked: Request) -> None:
+    world = release("blue", live="")
+    world.cluster.scripts["migrate"] = Script(outcome="failed")
+    with pytest.raises(MigrationFailed):
+        deploy(asked, world.world, world.told)
+    world.cluster.objects[OWN]["metadata"]["annotations"] = {**HELMS, "meta.helm.sh/release-name": "cart"}
+    world.helm.rendered = rendered(manifest(config_map("other"), job()))
+    world.cluster.scripts["migrate"] = Script()
+    deploy(again(asked, "run-2"), world.world, world.told)
+    world.clock.sleep(1)
+    assert OWN in world.cluster.objects
+    assert noted(world) == ()
+
+
+def test_a_refused_one_is_told_as_the_end_of_the_prerequisites(asked: Request) -> None:
+    world = release("blue", live="")
+    world.cluster.broken = lambda call: Forbidden("no") if call.startswith("apply ConfigMap") else None
+    with pytest.raises(MigrationFailed):
+        deploy(asked, world.world, world.told)
+    states = [each.state for each in world.told.of(StepChanged) if each.step == "prerequisites"]
+    assert states == ["started", "failed"]

@@ -8,7 +8,7 @@ from functools import partial
 
 from shipit.deploy.create import create
 from shipit.deploy.recognition import find_existing, is_this_deploys
-from shipit.errors import Busy, Conflict, Unknown
+from shipit.errors import Busy, Conflict, MigrationFailed, Unknown
 from shipit.events import Emit, StepChanged, Warned
 from shipit.lock import Lease
 from shipit.model import Json, MadeObject, Plan, Ref, Step, World, as_map, metadata_of, uid_of
@@ -45,13 +45,13 @@ class Prerequisites:
         names = ", ".join(step.ref.title for step in making)
         self.emit(StepChanged("prerequisites", "started", names))
         new = {step.ref: MadeObject(step.ref, copy=is_copy(step.manifest, plan.release)) for step in making}
-        self._note({**new, **self._noted()})
+        self._note({**self._noted(), **new})  # an earlier one's UID is that of an object which is gone
         try:
             for step in making:
                 body = self._make(step, plan)
                 new[step.ref] = replace(new[step.ref], uid=uid_of(body))
                 self.made[step.ref] = None
-        except (Busy, Unknown) as error:
+        except (Busy, Unknown, MigrationFailed) as error:
             self.emit(StepChanged("prerequisites", "failed", error.message))
             raise
         self._note({**self._noted(), **new})
@@ -123,17 +123,19 @@ def _due(plan: Plan, world: World) -> tuple[Step, ...]:
 def _delete(each: MadeObject, plan: Plan, world: World) -> bool:
     """Ask for its deletion, by its UID; true when it is gone or not ours. Raises ApiError, Conflict for a successor."""
     there = world.cluster.get(each.ref)
-    if there is not None and (each.uid or _is_ours(each, there, plan)) and not _is_kept(there):
+    if there is not None and _is_ours(each, there, plan) and not _is_kept(there):
         world.cluster.delete(each.ref, uid=each.uid or uid_of(there))
     return True
 
 
 def _is_ours(each: MadeObject, there: Json, plan: Plan) -> bool:
-    """Whether it was made by the deploy that died before it had noted the UID."""
+    """Whether it is still this release's: another may have taken it over. One whose maker died before it had noted the
+    UID has to say so itself.
+    """
     if each.copy:
         return is_copy(there, plan.release)
     notes = as_map(metadata_of(there).get("annotations"))
-    return RELEASE_NAME_ANNOTATION in notes and other_owner(notes, plan) is None
+    return other_owner(notes, plan) is None and (bool(each.uid) or RELEASE_NAME_ANNOTATION in notes)
 
 
 def _is_kept(there: Json) -> bool:
