@@ -336,3 +336,17 @@ def test_notes_of_an_older_shipit_leave_it_unknown(world: Fakes, asked: Request)
     assert look_back(asked, 2, world.world).since.unknown == (
         "revision 3 was made by a shipit that did not note its migrations",
     )
+
+
+@pytest.mark.parametrize("left", ["pending-rollback", "deployed"])
+def test_one_that_died_goes_where_it_was_going_when_it_is_run_again(
+    world: Fakes, asked: Request, left: str
+) -> None:
+    """Without a revision too: what ran before it is not the app of before, it is what it went away from."""
+    begun = replace(note(world), tag="", revision=4, state=UpgradeState.BEGUN)
+    world.cluster.vanish(lease_ref(NAMESPACE, "shop"))
+    noted(world, begun)
+    world.helm.revisions = history(Revision(4, left, "shop-1.0.0", description="Rollback to 2"))
+    if left == "deployed":
+        world.helm.revisions[2] = replace(world.helm.revisions[2], status="superseded")
+    assert look_back(asked, 0, world.world).revision == 2

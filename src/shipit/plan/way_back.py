@@ -48,9 +48,7 @@ def _target(request: Request, history: Sequence[Revision], revision: int, found:
     newest = history[-1]
     hint = helm("history", request.release, namespace=request.namespace, why="shows the revisions")
     if not revision:
-        seen = found.seen if found is not None else SeenRevisions()
-        same = same_as(history, newest.number) if newest.status == "deployed" else ()
-        if target := newest_good(history, newest.number, seen, but=same):
+        if target := _chosen(history, found):
             return target
         raise Refused(f"there is no revision before {newest.number} to roll back to", hint=hint)
     if revision == newest.number and newest.status != "uninstalled":
@@ -59,3 +57,14 @@ def _target(request: Request, history: Sequence[Revision], revision: int, found:
         there = f"{history[0].number} to {newest.number}" if len(history) > 1 else f"{newest.number}"
         raise Refused(f"there is no revision {revision} of {request.release}: Helm has {there}", hint=hint)
     return revision
+
+
+def _chosen(history: Sequence[Revision], found: UpgradeRecord | None) -> int:
+    """The newest good one before the live one, 0 for none; after a rollback that died the one that it was going to."""
+    died = found is not None and found.owed and not found.tag and found.revision == history[-1].number
+    if died and len(history) > 1:
+        history = history[:-1]
+    newest = history[-1]
+    seen = found.seen if found is not None else SeenRevisions()
+    same = same_as(history, newest.number) if newest.status in ("deployed", "superseded") else ()
+    return newest_good(history, newest.number, seen, but=same)
