@@ -11,6 +11,7 @@ import pytest
 from shipit.config import MigrationSpec, Request
 from shipit.deploy.sequence import deploy
 from shipit.errors import (
+    ApiError,
     Busy,
     Forbidden,
     Interrupted,
@@ -20,7 +21,8 @@ from shipit.errors import (
     Unknown,
     Unreachable,
 )
-from shipit.events import StepChanged
+from shipit.events import StepChanged, Warned
+from shipit.lock import UpgradeState
 from shipit.lock.record import lease_ref, record_of
 from shipit.model import Json, MadeObject, Ref, Revision
 from tests.fakes import NAMESPACE, Fakes, Script, fakes
@@ -275,3 +277,18 @@ def test_a_refused_one_is_told_as_the_end_of_the_prerequisites(asked: Request) -
         deploy(asked, world.world, world.told)
     states = [each.state for each in world.told.of(StepChanged) if each.step == "prerequisites"]
     assert states == ["started", "failed"]
+
+
+def test_a_deploy_that_is_done_stays_done_when_the_last_note_of_them_is_lost(asked: Request) -> None:
+    world = release("blue", live="")
+
+    def lost(call: str) -> ApiError | None:
+        lease = world.cluster.objects.get(lease_ref(NAMESPACE, "shop"))
+        upgrade = record_of(lease).upgrade if lease else None
+        over = upgrade is not None and upgrade.state is UpgradeState.SETTLED
+        return Unreachable("silence") if over and "Lease" in call else None
+
+    world.cluster.broken = lost
+    assert deploy(asked, world.world, world.told).revision == 2
+    told = [each.message for each in world.told.of(Warned)]
+    assert any(each.startswith("that prerequisites are gone could not be noted") for each in told), told

@@ -59,7 +59,7 @@ class Prerequisites:
 
     def take_copies_away(self, plan: Plan) -> None:
         """Once no migration runs that may read them, this deploy's and any that an earlier one could not take away."""
-        self._take_away(plan, lambda each: each.copy)
+        self._take_away(plan, self._noted(), lambda each: each.copy)
 
     def settle(self, plan: Plan) -> None:
         """Once the deploy has succeeded: what the app's manifest holds is Helm's from now on, what no migration needs any
@@ -68,8 +68,8 @@ class Prerequisites:
         held = {each.ref.identity for each in plan.app}
         listed = {step.ref.identity for step in plan.prerequisites}
         noted = self._noted()
-        self._note({ref: each for ref, each in noted.items() if each.copy or ref.identity not in held})
-        self._take_away(plan, lambda each: each.copy or each.ref.identity not in listed)
+        left = {ref: each for ref, each in noted.items() if each.copy or ref.identity not in held}
+        self._take_away(plan, left, lambda each: each.copy or each.ref.identity not in listed)
 
     @property
     def left(self) -> tuple[PrerequisitesMade, ...]:
@@ -87,8 +87,8 @@ class Prerequisites:
             else create(step, plan, cluster.create)
         )
 
-    def _take_away(self, plan: Plan, goes: Callable[[MadeObject], bool]) -> None:
-        left = self._noted()
+    def _take_away(self, plan: Plan, left: dict[Ref, MadeObject], goes: Callable[[MadeObject], bool]) -> None:
+        """Delete what goes of those, and note what is left. What has ended well does not fail over it."""
         for ref, each in tuple(left.items()):
             try:
                 if goes(each) and _delete(each, plan, self.world):
