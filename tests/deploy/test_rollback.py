@@ -350,3 +350,25 @@ def test_one_that_died_goes_where_it_was_going_when_it_is_run_again(
     if left == "deployed":
         world.helm.revisions[2] = replace(world.helm.revisions[2], status="superseded")
     assert look_back(asked, 0, world.world).revision == 2
+
+
+def test_a_release_that_moved_is_left_alone_even_where_a_helm_died_on_top_of_it(
+    world: Fakes, asked: Request
+) -> None:
+    """What was asked about was a rollback from revision 3; shipit clears only the one that is pending."""
+    world.helm.manifests[1] = manifest(job()) + rendered("v1", 1).manifest
+    way = look_back(asked, 1, world.world)
+    world.helm.revisions = history(Revision(4, "deployed"), Revision(5, "pending-upgrade"))
+    labels = {"owner": "helm", "name": "shop", "version": "5"}
+    stored = {"name": "sh.helm.release.v1.shop.v5", "namespace": NAMESPACE, "labels": labels}
+    world.cluster.create({"apiVersion": "v1", "kind": "Secret", "metadata": stored})
+    world.clock.sleep(1000)
+    cleared = world.cluster.delete
+
+    def delete(ref: Any, **how: Any) -> None:
+        cleared(ref, **how)
+        world.helm.revisions = [each for each in world.helm.revisions if each.number != 5]
+
+    world.cluster.delete = delete  # type: ignore[method-assign]
+    with pytest.raises(Busy, match="revision 4 instead of 3; the rollback to revision 1 was not started"):
+        roll_back_to(asked, way, world.world, world.told)

@@ -66,7 +66,7 @@ def _from_pending(request: Request, way: WayBack, world: World, lease: Lease, em
     newest, _ = left
     if newest.status == "pending-install" or lists_migrations(request, way.revision, world):
         recover_pending_release(request, world, lease.found, emit, dead=lease.helm_is_gone)
-        return replace(way, base=newest_number(world))
+        return replace(way, base=newest_number(world)) if way.base == newest.number else way
     emit(
         Warned(
             f"a helm that died has left revision {newest.number} {newest.status}: helm rolls back from there"
