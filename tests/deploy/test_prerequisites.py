@@ -292,3 +292,24 @@ def test_a_deploy_that_is_done_stays_done_when_the_last_note_of_them_is_lost(ask
     assert deploy(asked, world.world, world.told).revision == 2
     told = [each.message for each in world.told.of(Warned)]
     assert any(each.startswith("that prerequisites are gone could not be noted") for each in told), told
+
+
+def test_what_somebody_made_meanwhile_is_not_overwritten(asked: Request) -> None:
+    world = release("blue", live="")
+    meta = {**HELMS, "meta.helm.sh/release-name": "cart"}
+    theirs = {
+        **settings("white"),
+        "metadata": {"name": "settings", "namespace": NAMESPACE, "annotations": meta},
+    }
+
+    def meanwhile(call: str) -> ApiError | None:
+        begun = any(each.step == "prerequisites" for each in world.told.of(StepChanged))
+        if begun and call.startswith("replace Lease") and OWN not in world.cluster.objects:
+            world.cluster.create(theirs)
+        return None
+
+    world.cluster.broken = meanwhile
+    with pytest.raises(Busy, match="someone else created ConfigMap settings meanwhile"):
+        deploy(asked, world.world, world.told)
+    assert world.cluster.objects[OWN]["data"] == {"COLOUR": "white"}
+    assert MIGRATE not in world.cluster.objects

@@ -77,15 +77,14 @@ class Prerequisites:
         return (PrerequisitesMade(tuple(ref.title for ref in self.made)),) if self.made else ()
 
     def _make(self, step: Step, plan: Plan) -> Json:
+        """As Helm would own it; what has come in the meantime is not overwritten."""
         cluster = self.world.cluster
-        if not is_copy(step.manifest, plan.release):
-            return create(step, plan, partial(cluster.apply, force=True))
-        there = cluster.get(step.ref)  # its name says what it holds
-        return (
-            there
-            if there is not None and is_copy(there, plan.release)
-            else create(step, plan, cluster.create)
-        )
+        there = cluster.get(step.ref)
+        copy = is_copy(step.manifest, plan.release)
+        if copy and there is not None and is_copy(there, plan.release):
+            return there  # its name says what it holds
+        applies = there is None and not copy
+        return create(step, plan, partial(cluster.apply, force=True) if applies else cluster.create)
 
     def _take_away(self, plan: Plan, left: dict[Ref, MadeObject], goes: Callable[[MadeObject], bool]) -> None:
         """Delete what goes of those, and note what is left. What has ended well does not fail over it."""
