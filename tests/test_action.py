@@ -214,8 +214,9 @@ def test_every_input_is_handed_over_and_every_output_comes_from_the_deploy() -> 
     }
 
 
-def test_the_example_gives_only_inputs_that_exist_and_reads_only_outputs_that_exist() -> None:
-    text = (ROOT / "examples/github/deploy.yml").read_text()
+@pytest.mark.parametrize("example", ["deploy.yml", "reusable.yml"])
+def test_the_example_gives_only_inputs_that_exist_and_reads_only_outputs_that_exist(example: str) -> None:
+    text = (ROOT / "examples/github-actions" / example).read_text()
     (step,) = [step for step in yaml.safe_load(text)["jobs"]["deploy"]["steps"] if step.get("id") == "shipit"]
     assert set(step["with"]) <= set(ACTION["inputs"])
     read = set(re.findall(r"steps\.shipit\.outputs\.(\w+)", text))
@@ -225,9 +226,79 @@ def test_the_example_gives_only_inputs_that_exist_and_reads_only_outputs_that_ex
 
 @pytest.mark.parametrize(
     ("schema", "file"),
-    [("vendor.github-actions", "action.yml"), ("vendor.github-workflows", "examples/github/deploy.yml")],
+    [
+        ("vendor.github-actions", "action.yml"),
+        ("vendor.github-workflows", "examples/github-actions/deploy.yml"),
+        ("vendor.github-workflows", "examples/github-actions/reusable.yml"),
+        ("vendor.github-workflows", "examples/github-actions/promote.yml"),
+        ("vendor.github-workflows", ".github/workflows/release.yml"),
+        ("vendor.gitlab-ci", "examples/gitlab/.gitlab-ci.yml"),
+    ],
 )
-def test_files_match_githubs_schema(schema: str, file: str) -> None:
+def test_files_match_their_schema(schema: str, file: str) -> None:
     check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, str(ROOT / file)]
     done = subprocess.run(check, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("example", ["deploy.yml", "reusable.yml"])
+def test_no_script_of_an_example_holds_an_expression_and_no_action_a_tag(example: str) -> None:
+    text = (ROOT / "examples/github-actions" / example).read_text()
+    for step in yaml.safe_load(text)["jobs"]["deploy"]["steps"]:
+        assert "${{" not in step.get("run", "")
+        assert re.fullmatch(
+            r"[\w-]+/[\w-]+@[0-9a-f]{40}|your-org/shipit@.*", step.get("uses", "your-org/shipit@")
+        )
+
+
+def shell(script: str, folder: Path, shipit: str, *words: str, **environ: str) -> subprocess.Popen[str]:
+    """An example's script with a shipit of our own."""
+    path = program(folder / "shipit", f"#!{sys.executable}\n{shipit}")
+    return subprocess.Popen(
+        ["sh", str(ROOT / script), *words],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "SHIPIT": str(path), **environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+    )
+
+
+def test_the_gitlab_script_folds_the_log_and_ends_with_shipits_code(tmp_path: Path) -> None:
+    child = shell(
+        "examples/gitlab/deploy.sh", tmp_path, "print('a line'); raise SystemExit(4)", SHIPIT_TAG="v2"
+    )
+    said, _ = child.communicate(timeout=30)
+    assert child.returncode == 4
+    returns = r"\n"  # what Python makes of a carriage return
+    assert re.fullmatch(
+        rf"\x1b\[0Ksection_start:\d+:shipit{returns}\x1b\[0Kshipit deploy v2\n"
+        rf"a line\n\x1b\[0Ksection_end:\d+:shipit{returns}\x1b\[0K\n",
+        said,
+    )
+
+
+def test_a_cancel_in_gitlab_reaches_shipit_and_is_waited_for(tmp_path: Path) -> None:
+    shipit = (
+        "import os, signal, time\n"
+        "def hear(*_):\n    time.sleep(0.5); os.write(1, b'Job still runs'); os._exit(143)\n"
+        "signal.signal(signal.SIGTERM, hear); os.write(1, b'up\\n'); time.sleep(60)"
+    )
+    child = shell("examples/gitlab/deploy.sh", tmp_path, shipit, SHIPIT_TAG="v2")
+    assert child.stdout is not None
+    while "up" not in child.stdout.readline():
+        pass
+    child.send_signal(signal.SIGTERM)
+    said, _ = child.communicate(timeout=30)
+    assert child.returncode == 143
+    assert "Job still runs" in said
+
+
+@pytest.mark.parametrize(
+    ("code", "says"), [(0, "v2 is live"), (5, "the app is untouched"), (7, "somebody else")]
+)
+def test_the_plain_script_tells_the_outcomes_apart(tmp_path: Path, code: int, says: str) -> None:
+    child = shell("examples/script/deploy.sh", tmp_path, f"raise SystemExit({code})", "v2", "production")
+    said, _ = child.communicate(timeout=30)
+    assert child.returncode == code
+    assert says in said

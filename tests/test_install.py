@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from packaging.markers import Marker
 
+from shipit import __version__
+
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 DEVELOPMENT, RUN = "requirements.lock", "requirements-run.lock"
@@ -120,7 +122,7 @@ def installed(venv: Path) -> dict[str, str]:
     command = [f"{venv}/bin/pip", "list", "--format=json", "--exclude=pip", "--exclude=setuptools"]
     found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     versions = {package["name"].lower().replace("_", "-"): package["version"] for package in found}
-    assert versions.pop("shipit") == PROJECT["project"]["version"]
+    assert versions.pop("shipit") == __version__
     return versions
 
 
@@ -143,7 +145,7 @@ def test_a_lock_that_lacks_something_is_found_and_what_was_ready_no_longer_is(
     said = install(checkout, venv, "lacking.lock")
     assert said.startswith("shipit: lacking.lock does not fit pyproject.toml; run 'make lock'")
     assert "aiohttp 3.14.5 requires frozenlist, which is not installed." in said
-    assert "shipit 0.1.0 requires typer, which is not installed." in said
+    assert f"shipit {__version__} requires typer, which is not installed." in said
 
 
 def test_a_file_that_is_not_the_one_in_the_lock_is_not_installed(checkout: Path, tmp_path: Path) -> None:
