@@ -372,8 +372,9 @@ class FakeCluster:
         del self.objects[ref]
 
     def wrote(self) -> list[str]:
-        """The calls that change something."""
-        return [c for c in self.calls if c.split()[0] in ("create", "replace", "apply", "patch", "delete")]
+        """The calls that change something, but for the record that each deploy leaves."""
+        changes = [c for c in self.calls if c.split()[0] in ("create", "replace", "apply", "patch", "delete")]
+        return [c for c in changes if "-history" not in c and " Event " not in c]
 
 
 @dataclass

@@ -223,6 +223,80 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
+class PastDeploy:
+    """A deploy or rollback as it was recorded. `id` is its run, `started` RFC 3339 in UTC by the API server's clock, `tag`
+    "" for a rollback to a revision whose tag isn't known, `environment` "" for none, `revision` 0 when it made none.
+    """
+
+    id: str
+    command: str
+    started: str
+    who: str
+    where: str
+    tag: str
+    outcome: str
+    exit_code: int
+    revision: int
+    duration: float
+    migrations: tuple[MigrationResult, ...] = ()
+    message: str = ""
+    environment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationRunning:
+    """A Job or bare Pod of the release that has not ended: `since` RFC 3339, `pods` with their nodes."""
+
+    object: str
+    tag: str
+    since: str
+    pods: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadState:
+    """A workload of the app: how many pods of its newest spec are ready, how many there are, how many are wanted."""
+
+    object: str
+    ready: int
+    updated: int
+    desired: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How a release is. `revision` 0: not installed, or not known; `updated` RFC 3339, "" when not known; `last_deploy`
+    None when none is recorded; `lock` and `frozen` are "" for nobody; `unknown` says what could not be read, and why.
+    """
+
+    TYPE: ClassVar[str] = "status"
+    release: str
+    namespace: str
+    revision: int
+    helm_status: str
+    tag: str
+    updated: str
+    last_deploy: PastDeploy | None
+    running: tuple[MigrationRunning, ...]
+    lock: str
+    frozen: str
+    rollout: tuple[WorkloadState, ...]
+    by_hand: tuple[HandChange, ...]
+    owed: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The past deploys of a release, newest first."""
+
+    TYPE: ClassVar[str] = "history"
+    release: str
+    namespace: str
+    deploys: tuple[PastDeploy, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Warned:
     TYPE: ClassVar[str] = "warning"
     message: str
@@ -292,6 +366,8 @@ Event = (
     | Planned
     | Checked
     | Compared
+    | History
+    | Status
     | Warned
     | Failed
     | Ended

@@ -11,17 +11,22 @@ from shipit.events import (
     Event,
     Failed,
     HandChange,
+    History,
     JobChanged,
     LogLine,
     MigrationResult,
+    MigrationRunning,
     ObjectChange,
+    PastDeploy,
     Planned,
     PlannedStep,
     PodChanged,
     RolloutChanged,
     Started,
+    Status,
     StepChanged,
     Warned,
+    WorkloadState,
 )
 from shipit.hints import Hint, advice, deploy_again, kubectl, shipit
 from shipit.output import Output
@@ -334,6 +339,80 @@ DOCTOR: Story = [
     ),
 ]
 
+
+HISTORY: Story = [
+    (
+        0,
+        History(
+            "shop",
+            "shop-prod",
+            (
+                PastDeploy(
+                    "r-3",
+                    "rollback",
+                    "2025-03-14T11:20:00Z",
+                    "bert",
+                    "runner",
+                    "v41",
+                    "deployed",
+                    0,
+                    19,
+                    8.4,
+                    message="checkout is slow",
+                ),
+                PastDeploy(
+                    "r-2",
+                    "deploy",
+                    "2025-03-14T10:00:00Z",
+                    "anna",
+                    "laptop",
+                    "v42",
+                    "migration_failed",
+                    4,
+                    0,
+                    3.6,
+                    (MigrationResult("migrate", "shop-migrate", "failed", 2.9),),
+                    environment="production",
+                ),
+                PastDeploy(
+                    "r-1",
+                    "deploy",
+                    "2025-03-13T09:30:00Z",
+                    "anna",
+                    "laptop",
+                    "v41",
+                    "deployed",
+                    0,
+                    17,
+                    731.0,
+                    (MigrationResult("migrate", "shop-migrate", "succeeded", 700.2),),
+                    "adds [/red] slugs\x1b[31m",
+                ),
+            ),
+        ),
+    ),
+    (0.1, Ended("succeeded", 0, "shop", "shop-prod", "", 0, 0.1, message="3 recorded, 3 shown")),
+]
+STATUS: Story = [
+    (
+        0,
+        Status(
+            "shop", "shop-prod", 17, "deployed", "v41", "2025-03-13T09:42:00Z",
+            PastDeploy(
+                "r-2", "deploy", "2025-03-14T10:00:00Z", "anna", "laptop", "v42", "migration_failed", 4, 0, 3.6,
+                (MigrationResult("migrate", "shop-migrate", "failed", 2.9),), "adds slugs",
+            ),
+            (MigrationRunning("Job shop-migrate", "v43", "2025-03-14T11:58:00Z", ("shop-migrate-x on node-3",)),),
+            "bert deploys v43 from runner since 2025-03-14 11:57:50 UTC",
+            "by cleo from desk since 2025-03-14 11:00 UTC, until it is lifted: audit",
+            (WorkloadState("Deployment shop", 1, 2, 2), WorkloadState("StatefulSet cache", 3, 3, 3)),
+            (HandChange("Deployment shop", "spec.replicas", "somebody scaled it to 5, revision 17 says 2"),),
+            ("what runs after the first install: the next deploy runs it",),
+            ("past deploys: no\x1b[31m",),
+        ),
+    ),
+    (0.1, Ended("succeeded", 0, "shop", "shop-prod", "v41", 17, 0.1, message="shop: somebody deploys it")),
+]  # fmt: skip
 STORIES = {
     "happy": HAPPY,
     "failed_migration": FAILED_MIGRATION,
@@ -343,4 +422,6 @@ STORIES = {
     "hostile": HOSTILE,
     "plan_happy": PLAN,
     "doctor": DOCTOR,
+    "history_happy": HISTORY,
+    "status_happy": STATUS,
 }

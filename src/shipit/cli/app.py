@@ -9,14 +9,18 @@ import typer
 from shipit import __version__
 from shipit.cli.deploy import deploy
 from shipit.cli.doctor import doctor
+from shipit.cli.history import history
 from shipit.cli.init import init
+from shipit.cli.lock import lock
 from shipit.cli.logs import logs
 from shipit.cli.options import with_common
 from shipit.cli.plan import plan, show
 from shipit.cli.rollback import rollback
 from shipit.cli.schema import print_schema
 from shipit.cli.session import usage_exit
+from shipit.cli.status import status
 from shipit.cli.unlock import unlock
+from shipit.cli.watch import watch
 
 app = typer.Typer(
     name="shipit",
@@ -27,14 +31,18 @@ app = typer.Typer(
 )
 app.command("deploy")(with_common(deploy))
 app.command("doctor")(with_common(doctor))
+app.command("history")(with_common(history))
 app.command("init")(with_common(init))
+app.command("lock")(with_common(lock))
 app.command("logs")(with_common(logs))
 app.command("rollback")(with_common(rollback))
 _plan = typer.Typer(rich_markup_mode=None)
 _plan.callback(invoke_without_command=True)(with_common(plan))
 _plan.command("show")(with_common(show))
 app.add_typer(_plan, name="plan")
+app.command("status")(with_common(status))
 app.command("unlock")(with_common(unlock))
+app.command("watch")(with_common(watch))
 app.command("schema")(print_schema)
 
 

@@ -15,6 +15,7 @@ from shipit.hints import rollback_again
 
 if TYPE_CHECKING:
     from shipit.config import Config
+    from shipit.lock import Freeze
     from shipit.plan import WayBack
 
 
@@ -61,6 +62,7 @@ def rollback(
         from shipit.cli.wiring import configure, deploying
         from shipit.config import Flags, parse_duration
         from shipit.deploy import roll_back_to
+        from shipit.lock import freeze_of, lease_ref
         from shipit.plan import look_back
 
         flags = Flags(
@@ -74,8 +76,10 @@ def rollback(
             session.tag = way.tag
             session.again = rollback_again(way.revision, why="checks the state and rolls back again")
             _tell(session, way)
-            _confirm(session, config, way)
-            done = roll_back_to(request, way, world, session.emit)
+            lease = world.cluster.get(lease_ref(request.namespace, request.release))
+            frozen = freeze_of(lease, world.cluster.now())
+            _confirm(session, config, way, frozen)
+            done = roll_back_to(request, way, world, session.emit, despite=frozen)
         return Done(
             f"{request.release} is back at revision {way.revision}, as revision {done.revision}",
             done.revision,
@@ -101,20 +105,22 @@ def _tell(session: Session, way: WayBack) -> None:
         )
 
 
-def _confirm(session: Session, config: Config, way: WayBack) -> None:
-    """Ask when migrations ran since, or may have, and where the environment wants to be asked."""
-    if not (way.since.any or config.confirm):
+def _confirm(session: Session, config: Config, way: WayBack, frozen: Freeze | None) -> None:
+    """Ask when migrations ran since, or may have, under a freeze, and where the environment wants to be asked."""
+    if not (way.since.any or config.confirm or frozen):
         return
     tagged = f" ({way.tag})" if way.tag else ""
     where = f" in {config.environment}" if config.confirm else ""
-    reason = (
-        f"environment {config.environment} requires confirmation"
-        if config.confirm
-        else f"migrations have run since revision {way.revision}, or may have, and a rollback requires confirmation"
-    )
+    if frozen:
+        reason = f"{config.release.name} is frozen {frozen}; a rollback requires confirmation"
+    elif config.confirm:
+        reason = f"environment {config.environment} requires confirmation"
+    else:
+        reason = f"migrations have run since revision {way.revision}, or may have, and a rollback requires confirmation"
     confirm(
         session,
-        f"Roll {config.release.name}{where} back to revision {way.revision}{tagged}?",
+        (f"{config.release.name} is frozen {frozen}\n" if frozen else "")
+        + f"Roll {config.release.name}{where} back to revision {way.revision}{tagged}?",
         without_terminal=Usage(
             f"{reason}, and there is no terminal to ask on",
             hint=rollback_again(way.revision, "--yes", why="confirms it"),

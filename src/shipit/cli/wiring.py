@@ -173,6 +173,7 @@ def _request(session: Session, config: Config, tag: str, flags: Flags, folder: P
         lock_wait=flags.lock_wait,
         if_changed=flags.if_changed,
         from_variables=config.from_variables,
+        environment=config.environment or "",
     )
 
 

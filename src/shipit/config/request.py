@@ -61,7 +61,7 @@ class Request:
     way out; `project` is the folder of shipit.toml, in which helm runs; `namespace` is the one that `spec` names, or
     else the context's; `lock_wait` is in seconds; `if_changed`: nothing is done where the release is
     like this already; `from_variables` as in `Config`. `charts` are the files of its charts,
-    by name and version, once they are here.
+    by name and version, once they are here; `environment` is the configuration's, "" for none.
     """
 
     run: str
@@ -79,6 +79,7 @@ class Request:
     lock_wait: float = 0.0
     if_changed: bool = False
     from_variables: tuple[str, ...] = ()
+    environment: str = ""
     charts: Mapping[tuple[str, str], ChartFiles] = field(default_factory=dict)
 
     @property

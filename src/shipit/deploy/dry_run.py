@@ -102,10 +102,13 @@ def _last_deploy(request: Request, world: World, emit: Emit) -> LockRecord:
     ref = lease_ref(request.namespace, request.release)
     with refusing():
         try:
-            record = lock.record_of(world.cluster.get(ref))
+            body = world.cluster.get(ref)
+            record, frozen = lock.record_of(body), lock.freeze_of(body, world.cluster.now())
         except Forbidden:
             emit(Warned(f"Lease {ref.name} may not be read: whether somebody deploys is not known"))
             return LockRecord("", "", Identity("", ""))
+    if frozen is not None:
+        emit(Warned(f"a deploy would end at once, for the release is frozen {frozen}"))
     if record.run:
         emit(Warned(f"a deploy holds the lock: {record}; what it changes is not part of this plan"))
     return record

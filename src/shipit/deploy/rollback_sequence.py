@@ -12,17 +12,21 @@ from shipit.deploy.live import look_at_live
 from shipit.deploy.notes import first_notes
 from shipit.deploy.pending_release import left_pending, recover_pending_release
 from shipit.deploy.recognition import as_found
+from shipit.deploy.record import recorded
 from shipit.deploy.release_state import newest_number
 from shipit.deploy.sequence import Deployed, finish, run_and_apply
 from shipit.errors import refusing
 from shipit.events import Emit, Warned
-from shipit.lock import Lease, LockRecord, fenced, lease_ref
+from shipit.lock import Freeze, Lease, LockRecord, fenced, lease_ref
 from shipit.model import Plan, World
 from shipit.plan import WayBack, lists_migrations, prepare_rollback
 
 
-def roll_back_to(request: Request, way: WayBack, world: World, emit: Emit) -> Deployed:
+def roll_back_to(
+    request: Request, way: WayBack, world: World, emit: Emit, *, despite: Freeze | None = None
+) -> Deployed:
     """Bring back the revision that was looked for: its hooks run around it, its rollout is waited for, no migration runs.
+    `despite` is a freeze that somebody who rolls back has seen and doesn't heed.
 
     Raises the error of `errors.py` that says how it ended otherwise; `Interrupted` says what still runs.
     """
@@ -31,8 +35,10 @@ def roll_back_to(request: Request, way: WayBack, world: World, emit: Emit) -> De
     with telling_states(state):
         record = LockRecord(request.run, "", replace(request.identity, message=why))
         ref = lease_ref(request.namespace, request.release)
-        with lock.held(world, ref, record, emit, wait=request.lock_wait) as lease:
-            return _roll_back(request, way, fenced(world, lease), lease, state=state, emit=emit)
+        with lock.held(world, ref, record, emit, wait=request.lock_wait, despite=despite) as lease:
+            ours = fenced(world, lease)
+            with recorded(request, ours, lease, state, identity=record.identity, emit=emit) as recording:
+                return _roll_back(request, way, ours, lease, state=state, emit=recording.emit)
 
 
 def _roll_back(

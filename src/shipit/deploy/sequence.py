@@ -20,6 +20,7 @@ from shipit.deploy.notes import Notes, after_a_failure, counts_anew, first_notes
 from shipit.deploy.pending_release import recover_pending_release
 from shipit.deploy.prerequisites import Prerequisites
 from shipit.deploy.recognition import as_found
+from shipit.deploy.record import recorded
 from shipit.deploy.release_state import check_still_ours
 from shipit.deploy.rollout_wait import rollout_left, wait_for_rollout
 from shipit.deploy.step import images_run_before, run
@@ -72,7 +73,9 @@ def deploy(
         record = LockRecord(request.run, request.tag, request.identity)
         ref = lease_ref(request.namespace, request.release)
         with lock.held(world, ref, record, emit, wait=request.lock_wait) as lease:
-            return _deploy(request, fenced(world, lease), lease, state, emit, saved=saved, begins=begins)
+            ours = fenced(world, lease)
+            with recorded(request, ours, lease, state, identity=record.identity, emit=emit) as recording:
+                return _deploy(request, ours, lease, state, recording.emit, saved=saved, begins=begins)
 
 
 def _deploy(

@@ -47,6 +47,8 @@ SETTLED_WITHIN = 5.0
 """Past a step's deadline, for the last look at what it leaves, and for its deletion to be seen."""
 LAST_LOOK = 4.0
 """For one look at what is left, on the way out."""
+RECORD_WITHIN = 2.0
+"""For the record of a deploy, on the way out."""
 
 _T = TypeVar("_T")
 

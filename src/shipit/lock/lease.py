@@ -29,6 +29,7 @@ from shipit.model import (
     Identity,
     Json,
     MadeObject,
+    uid_of,
 )
 
 RENEWAL = 3.0
@@ -81,6 +82,11 @@ class Lease:
         return (
             found is not None and found.owed and (self.taken_over or found.state is UpgradeState.INTERRUPTED)
         )
+
+    @property
+    def uid(self) -> str:
+        """The UID of the Lease object."""
+        return uid_of(self._body)
 
     @property
     def certain(self) -> float:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from shipit.errors import ApiError, Busy, Conflict, NotFound, Refused, Stopped
 from shipit.events import Emit, StepChanged, Warned
 from shipit.hints import kubectl, shipit
+from shipit.lock.freeze import Freeze, freeze_of, refuse_frozen, with_freeze
 from shipit.lock.lease import Lease
 from shipit.lock.record import (
     HELM_ENDS,
@@ -33,13 +34,22 @@ VERBS = (("coordination.k8s.io", "leases", ("create", "get", "update")),)
 
 
 @contextlib.contextmanager
-def held(world: World, ref: Ref, record: LockRecord, emit: Emit, *, wait: float = 0.0) -> Iterator[Lease]:
-    """Hold a release's lock. `wait` is how many seconds to wait for a living holder.
+def held(
+    world: World,
+    ref: Ref,
+    record: LockRecord,
+    emit: Emit,
+    *,
+    wait: float = 0.0,
+    despite: Freeze | None = None,
+) -> Iterator[Lease]:
+    """Hold a release's lock. `wait` is how many seconds to wait for a living holder, `despite` a freeze that was seen and
+    is not to be heeded.
 
-    Raises Busy when a living holder keeps it, Refused when its namespace isn't there or the Lease can't be used.
+    Raises Busy when a living holder keeps it or the release is frozen, Refused when its namespace isn't there or the Lease can't be used.
     """
     try:
-        lease = take(world, ref, record, emit, wait=wait)
+        lease = take(world, ref, record, emit, wait=wait, despite=despite)
     except ApiError as error:  # nothing was changed: should the Lease be ours all the same, it runs out
         raise Refused(f"the lock of the release can't be taken: {error.message}", hint=error.hint) from error
     keeper = threading.Thread(target=lease.keep, name="lease", daemon=True)
@@ -54,12 +64,15 @@ def held(world: World, ref: Ref, record: LockRecord, emit: Emit, *, wait: float 
         lease.end(give_back=not hurried)
 
 
-def take(world: World, ref: Ref, record: LockRecord, emit: Emit, *, wait: float) -> Lease:
+def take(
+    world: World, ref: Ref, record: LockRecord, emit: Emit, *, wait: float, despite: Freeze | None = None
+) -> Lease:
     """Take the lock, from nobody or from a dead holder; see `held`."""
     clock, watcher, announced = world.clock, _Watcher(world.clock), ""
     started = clock.monotonic()
     while True:
         body = _read(world.cluster, ref)
+        refuse_frozen(body, world.cluster.now(), despite)
         holder = record_of(body)
         if not holder.run or holder.run == record.run or watcher.dead(body):
             lease = _try_take(world, body, record, holder)
@@ -169,3 +182,22 @@ def unlock(cluster: Cluster, ref: Ref, seen: LockRecord) -> None:
         cluster.replace(without_holder(current))
     except Conflict as error:
         raise Busy(f"the lock changed hands meanwhile: {holder}", hint=shipit("unlock")) from error
+
+
+def set_freeze(cluster: Cluster, ref: Ref, wanted: Freeze | None) -> Json:
+    """Note a freeze on the Lease, which is made where there is none, or lift what is there; the Lease as it is then.
+
+    Raises Busy when somebody else has frozen the release, Refused when that can't be written.
+    """
+    try:
+        while True:
+            body = _read(cluster, ref)
+            found = freeze_of(body, cluster.now()) if wanted is not None else None
+            if wanted is not None and found is not None and found.who != wanted.who:
+                refuse_frozen(body, cluster.now(), None)
+            with contextlib.suppress(Conflict):
+                return cluster.replace(with_freeze(body, wanted))
+    except ApiError as error:
+        raise Refused(
+            f"the lock of the release can't be written: {error.message}", hint=error.hint
+        ) from error

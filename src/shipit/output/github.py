@@ -13,7 +13,18 @@ import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from shipit.events import AppLogLine, Ended, Event, Failed, LogLine, Planned, StepChanged, Warned
+from shipit.events import (
+    AppLogLine,
+    Ended,
+    Event,
+    Failed,
+    History,
+    LogLine,
+    Planned,
+    Status,
+    StepChanged,
+    Warned,
+)
 from shipit.model import Clock
 from shipit.output.narration import Line, Narration, failure
 from shipit.output.phrases import hanging, hint_lines
@@ -79,7 +90,7 @@ class GitHub:
             case LogLine() | AppLogLine():
                 at = f"{clock_time(event.written)} " if event.written else ""
                 self._foreign(f"{at}{text}" for text in texts)
-            case Planned():
+            case Planned() | History() | Status():
                 self._foreign(texts)
             case StepChanged():
                 self._step(event, texts)

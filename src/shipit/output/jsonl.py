@@ -84,7 +84,7 @@ def _plain(event: Any) -> Fields:
         elif name in _SECONDS:
             found[f"{name}_s"] = None if value is None else round(value, 3)
         else:
-            found[name] = [_item(item) for item in value] if isinstance(value, tuple) else value
+            found[name] = [_item(item) for item in value] if isinstance(value, tuple) else _item(value)
     return found
 
 
@@ -94,7 +94,7 @@ def _names(kind: Any) -> tuple[str, ...]:
 
 
 def _item(value: Any) -> Any:
-    return value if isinstance(value, str) else _plain(value)
+    return _plain(value) if dataclasses.is_dataclass(value) else value
 
 
 def _hint(hint: Hint) -> Fields:

@@ -11,6 +11,7 @@ from shipit.events import (
     Ended,
     Event,
     Failed,
+    History,
     JobChanged,
     LogLine,
     Outlined,
@@ -18,10 +19,12 @@ from shipit.events import (
     PodChanged,
     RolloutChanged,
     Started,
+    Status,
     StepChanged,
     Warned,
 )
 from shipit.output.checklist import check_lines
+from shipit.output.history_lines import history_lines
 from shipit.output.phrases import (
     PodSigns,
     hanging,
@@ -38,6 +41,7 @@ from shipit.output.plan_lines import plan_lines
 from shipit.output.prefixes import Prefixes
 from shipit.output.progress import Progress
 from shipit.output.sanitize import one_line, pieces
+from shipit.output.status_lines import status_lines
 
 Style = Literal[
     "log",
@@ -107,6 +111,10 @@ class Narration:
                 return self._check(event)
             case Compared():
                 return []  # `shipit plan` shows it, and so do summaries and reports
+            case History():
+                return [Line("plain", line) for line in history_lines(event)]
+            case Status():
+                return [Line("plain", line) for line in status_lines(event)]
             case Warned():
                 lines = [*hanging("warning: ", event.message), *hint_lines(event.hint, "  ")]
                 return [Line("warning", line) for line in lines]

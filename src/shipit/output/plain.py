@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from shipit.events import AppLogLine, Checked, Event, Failed, LogLine, Planned
+from shipit.events import AppLogLine, Checked, Event, Failed, History, LogLine, Planned, Status
 from shipit.model import Clock
 from shipit.output.narration import Narration
 from shipit.output.progress import Silence
@@ -26,7 +26,9 @@ class Plain:
         lines = [str(line) for line in self._narration.tell(event, at)]
         if isinstance(event, Failed):
             self._err.line("\n".join(lines))
-        elif isinstance(event, Planned | Checked):  # a page, and no account of what happens
+        elif isinstance(
+            event, Planned | Checked | History | Status
+        ):  # a page, and no account of what happens
             self._out.line("\n".join(lines))
         else:
             written = event.written if isinstance(event, LogLine | AppLogLine) else ""

@@ -27,7 +27,9 @@ from shipit.plan.secret_values import (
     mask_secrets_taken,
     mask_values,
 )
+from shipit.plan.status import status_of
 from shipit.plan.tag import PROBE_TAG
 from shipit.plan.unchanged import reasons_to_deploy
 from shipit.plan.verdicts import Preflight
+from shipit.plan.watch import Watch
 from shipit.plan.way_back import WayBack, look_back

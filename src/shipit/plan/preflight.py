@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
+from shipit import history
 from shipit.errors import Forbidden, Refused
 from shipit.events import Warned
 from shipit.hints import Hint, advice, shipit
@@ -51,6 +52,23 @@ def check_permissions(cluster: Cluster, plan: Plan, storage: Storage, preflight:
             Refused(
                 f"not allowed to deploy to namespace {plan.namespace}: missing {named}",
                 hint=shipit("doctor", why="shows the Role that is missing; examples/rbac holds the whole"),
+            )
+        )
+
+
+def warn_unrecorded(cluster: Cluster, plan: Plan, preflight: Preflight) -> None:
+    """What only the record of the deploy takes refuses none."""
+    missing = [
+        f"{verb} {resource}"
+        for group, resource, verbs in history.VERBS
+        for verb in verbs
+        if not cluster.may(verb, group, resource, plan.namespace)
+    ]
+    if missing:
+        preflight.emit(
+            Warned(
+                f"this deploy will be missing in shipit history: not allowed to {', '.join(missing)}",
+                hint=advice("examples/rbac holds the whole Role"),
             )
         )
 

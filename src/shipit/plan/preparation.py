@@ -23,7 +23,7 @@ from shipit.plan.job_metadata import placed
 from shipit.plan.noted_upgrade import is_handover, is_upgrade
 from shipit.plan.objects import Objects
 from shipit.plan.own_objects import keep_own_objects
-from shipit.plan.preflight import check_permissions, check_references
+from shipit.plan.preflight import check_permissions, check_references, warn_unrecorded
 from shipit.plan.provision import provide
 from shipit.plan.rehearsal import rehearse_app, rehearse_prerequisites, rehearse_steps
 from shipit.plan.rendering import ReleaseRendering, render_release
@@ -202,6 +202,7 @@ def check(plan: Plan, world: World, rendering: ReleaseRendering, preflight: Pref
     if plan.definitions:  # all of it is told once they are there
         preflight = replace(preflight, emit=_unheard)
     check_permissions(world.cluster, plan, world.helm.storage, preflight)
+    warn_unrecorded(world.cluster, plan, preflight)
     plan = look_over(plan, world, rendering, preflight)
     rehearse(plan, world, rendering, preflight)
     return plan
