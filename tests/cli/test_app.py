@@ -291,3 +291,13 @@ def test_every_option_has_its_variable(
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["tag"] == "v 1"
     assert cli.run(["deploy", "--tag", "v 2"]) == 2
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["tag"] == "v 2", "a flag beats the variable"
+
+
+def test_windows_gets_a_clear_word(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "_SUPPORTED", False)
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert left.value.code == 2
+    assert capsys.readouterr().err == "error: shipit runs on Linux and macOS; on Windows use it in WSL\n"

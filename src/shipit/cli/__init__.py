@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from shipit.cli import streams
 from shipit.cli.silence import silence_libraries
 
+_SUPPORTED = os.name == "posix"
+
 
 def main() -> None:
     """Run the command line of this process and leave with its exit code."""
     streams.open_closed()
+    if not _SUPPORTED:  # process groups, signals and file locks are not what they are there
+        streams.tell("error: shipit runs on Linux and macOS; on Windows use it in WSL")
+        sys.exit(2)
     silence_libraries()
     code = run(sys.argv[1:])
     streams.let_go()
