@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -227,11 +226,10 @@ def deploy(
 def _start(argv: list[str], folder: Path | str | None) -> subprocess.Popen[str]:
     """In a process group of its own: a Ctrl-C reaches this process alone, which hands it on once."""
     return subprocess.Popen(
-        [sys.executable, "-m", "shipit", "deploy", *argv],
+        [sys.executable, "-P", "-m", "shipit", "deploy", *argv],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         encoding="utf-8",
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         cwd=folder,
         process_group=0,
     )
