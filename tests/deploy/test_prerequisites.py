@@ -313,3 +313,16 @@ def test_what_somebody_made_meanwhile_is_not_overwritten(asked: Request) -> None
         deploy(asked, world.world, world.told)
     assert world.cluster.objects[OWN]["data"] == {"COLOUR": "white"}
     assert MIGRATE not in world.cluster.objects
+
+
+def test_one_of_an_earlier_try_is_made_as_the_chart_has_it_now(asked: Request) -> None:
+    world = release("blue", live="")
+    world.cluster.scripts["migrate"] = Script(outcome="failed")
+    with pytest.raises(MigrationFailed):
+        deploy(asked, world.world, world.told)
+    uid = world.cluster.objects[OWN]["metadata"]["uid"]
+    world.helm.rendered = rendered(manifest(settings("green"), job(pod=READS)))
+    world.cluster.scripts["migrate"] = Script()
+    deploy(again(asked, "run-2"), world.world, world.told)
+    assert world.cluster.objects[OWN]["data"] == {"COLOUR": "green"}
+    assert world.cluster.objects[OWN]["metadata"]["uid"] == uid

@@ -44,11 +44,11 @@ class Prerequisites:
             return
         names = ", ".join(step.ref.title for step in making)
         self.emit(StepChanged("prerequisites", "started", names))
-        new = {step.ref: MadeObject(step.ref, copy=is_copy(step.manifest, plan.release)) for step in making}
-        self._note({**self._noted(), **new})  # an earlier one's UID is that of an object which is gone
+        new = {step.ref: self._begun(step, plan) for step in making}
+        self._note({**self._noted(), **new})
         try:
             for step in making:
-                body = self._make(step, plan)
+                body = self._make(step, new[step.ref], plan)
                 new[step.ref] = replace(new[step.ref], uid=uid_of(body))
                 self.made[step.ref] = None
         except (Busy, Unknown, MigrationFailed) as error:
@@ -76,14 +76,20 @@ class Prerequisites:
         """What this deploy has made beside the app."""
         return (PrerequisitesMade(tuple(ref.title for ref in self.made)),) if self.made else ()
 
-    def _make(self, step: Step, plan: Plan) -> Json:
-        """As Helm would own it; what has come in the meantime is not overwritten."""
+    def _begun(self, step: Step, plan: Plan) -> MadeObject:
+        """As it is noted before it is made: by its UID where an earlier deploy made it and it is still there."""
+        known = self._noted().get(step.ref)
+        there = self.world.cluster.get(step.ref) if known is not None else None
+        uid = known.uid if known is not None and there is not None and uid_of(there) == known.uid else ""
+        return MadeObject(step.ref, uid, copy=is_copy(step.manifest, plan.release))
+
+    def _make(self, step: Step, begun: MadeObject, plan: Plan) -> Json:
+        """As Helm would own it; what somebody else has made in the meantime is not overwritten."""
         cluster = self.world.cluster
         there = cluster.get(step.ref)
-        copy = is_copy(step.manifest, plan.release)
-        if copy and there is not None and is_copy(there, plan.release):
+        if begun.copy and there is not None and is_copy(there, plan.release):
             return there  # its name says what it holds
-        applies = there is None and not copy
+        applies = not begun.copy and (there is None or uid_of(there) == begun.uid)
         return create(step, plan, partial(cluster.apply, force=True) if applies else cluster.create)
 
     def _take_away(self, plan: Plan, left: dict[Ref, MadeObject], goes: Callable[[MadeObject], bool]) -> None:
