@@ -54,6 +54,14 @@ def test_the_lock_says_who_from_where_which_tag_and_since_when() -> None:
     assert str(holder).endswith("(hotfix)")
 
 
+def test_the_lease_carries_the_release_s_label_one_of_an_older_shipit_from_its_next_holder_on() -> None:
+    world = fakes()
+    take(world, ANNA).end()
+    assert world.cluster.objects[REF]["metadata"].pop("labels") == {"shipit/release": "shop"}
+    take(world, BERT)
+    assert world.cluster.objects[REF]["metadata"]["labels"] == {"shipit/release": "shop"}
+
+
 def test_a_living_holder_is_recognised_by_its_renewals_and_left_alone() -> None:
     world = fakes()
     renewing(world, take(world, ANNA), until=100)

@@ -11,6 +11,7 @@ from shipit.errors import Busy
 from shipit.hints import kubectl
 from shipit.lock import made_note
 from shipit.model import (
+    RELEASE_LABEL,
     Identity,
     Json,
     MadeObject,
@@ -39,6 +40,7 @@ inputs, and nothing of what was seen of revisions: helm had always waited for th
 first install's; version 3 no charts; version 4 not which migrations had run. A shipit that knows an older version refuses
 this one: it may owe what that shipit knows nothing of.
 """
+_NAMED = "shipit-"
 _PREFIX = "shipit/"
 _UPGRADE = _PREFIX + "progress"
 
@@ -138,7 +140,7 @@ class LockRecord:
 
 def lease_ref(namespace: str, release: str) -> Ref:
     """Names the Lease of a release."""
-    return Ref("coordination.k8s.io/v1", "Lease", namespace, f"shipit-{release}")
+    return Ref("coordination.k8s.io/v1", "Lease", namespace, f"{_NAMED}{release}")
 
 
 def ref_of_lease(body: Json) -> Ref:
@@ -270,7 +272,14 @@ def with_holder(body: Json, record: LockRecord, now: datetime, *, acquire: bool 
     if acquire:
         spec["acquireTime"] = stamp
     spec |= {"holderIdentity": record.run, "leaseDurationSeconds": int(LEASE_DURATION), "renewTime": stamp}
-    return {**body, "metadata": {**metadata_of(body), "annotations": _with_notes(body, record)}, "spec": spec}
+    meta = {**metadata_of(body), "labels": _with_release(body), "annotations": _with_notes(body, record)}
+    return {**body, "metadata": meta, "spec": spec}
+
+
+def _with_release(body: Json) -> dict[str, str]:
+    """Its labels with the release's, by which all that shipit keeps of a release is found."""
+    release = ref_of_lease(body).name.removeprefix(_NAMED)
+    return as_texts(metadata_of(body).get("labels")) | {RELEASE_LABEL: release}
 
 
 def _with_notes(body: Json, record: LockRecord) -> dict[str, str]:
