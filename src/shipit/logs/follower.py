@@ -244,17 +244,20 @@ class Follower:
 
 
 def tail_lines(
-    cluster: Cluster, namespace: str, pod: str, container: str, n: int
+    cluster: Cluster, namespace: str, pod: str, container: str, n: int | None, *, previous: bool = False
 ) -> tuple[tuple[str, str], ...]:
-    """The last n lines of a container's log, for a diagnosis, each with the time at which it was written: as many as
-    can be had, none when there is no log.
+    """The last n lines of a container's log (None: as many as are kept), each with the time at which it was written: as
+    many as can be had, none when there is no log. `previous`: of the run before its last restart.
     """
     data = b""
     with (
         contextlib.suppress(ApiError),
-        cluster.log(namespace, pod, container, follow=False, tail=n) as chunks,
+        cluster.log(namespace, pod, container, follow=False, tail=n, previous=previous) as chunks,
     ):
         for chunk in chunks:
             data = (data + chunk)[-MOST_TAIL:]
     lines = data.removesuffix(b"\n").split(b"\n") if data else []
-    return tuple(told(usual(line) if is_stamped(line) else UNTIMED + line) for line in lines[-n:])
+    return tuple(
+        told(usual(line) if is_stamped(line) else UNTIMED + line)
+        for line in (lines if n is None else lines[-n:])
+    )
