@@ -26,7 +26,7 @@ app = typer.Typer(
     name="shipit",
     help="Run an app's database migration once, where you can watch it, then upgrade the app with Helm.",
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
     rich_markup_mode=None,
 )
 app.command("deploy")(with_common(deploy))

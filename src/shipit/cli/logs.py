@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from shipit.cli.completion import migrations
 from shipit.cli.options import Common, OutputKind, variable
 from shipit.cli.session import Done, Session, conduct
 from shipit.errors import Usage
@@ -21,7 +22,10 @@ def logs(
     common: Common,
     *,
     name: Annotated[
-        str, typer.Argument(help="Migration, Job, Pod or tag to show (default: the newest).")
+        str,
+        typer.Argument(
+            autocompletion=migrations, help="Migration, Job, Pod or tag to show (default: the newest)."
+        ),
     ] = "",
     follow: Annotated[
         bool,

@@ -14,6 +14,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from shipit.cli.command_line import CommandLine, typed
+from shipit.cli.completion import environments
 
 
 class OutputKind(StrEnum):
@@ -59,6 +60,7 @@ class Options:
             "-e",
             envvar=variable("env"),
             metavar="NAME",
+            autocompletion=environments,
             help="Environment of the configuration to use.",
         ),
     ] = None
