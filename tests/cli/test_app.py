@@ -146,9 +146,9 @@ def test_a_report_that_can_not_be_written_is_told_and_changes_nothing(
 @pytest.mark.parametrize(
     ("argv", "message", "command"),
     [
-        (("deploy", "v1"), "missing option '--tag' / '-t'", "shipit deploy --help"),
-        (("deploy", "v1", "-n", "x"), "got an unexpected argument: v1", "shipit deploy --help"),
-        (("deploy", "--tag", "v1", "v2"), "got unexpected extra argument(s) (v2)", "shipit deploy --help"),
+        (("deploy",), "missing option '--tag' / '-t'", "shipit deploy --help"),
+        (("deploy", "v1", "v2"), "got unexpected extra argument(s) (v2)", "shipit deploy --help"),
+        (("deploy", "--tag", "v1", "v2"), "two tags: v2, and --tag v1; give one", "shipit deploy --help"),
         ((*DEPLOY, "--tmeout", "5m"), "no such option: --tmeout", "shipit deploy --help"),
         (("plan",), "missing option '--tag' / '-t'", "shipit plan --help"),
         (("plan", "show"), "missing argument 'FILE'", "shipit plan show --help"),
@@ -301,3 +301,11 @@ def test_windows_gets_a_clear_word(
         cli.main()
     assert left.value.code == 2
     assert capsys.readouterr().err == "error: shipit runs on Linux and macOS; on Windows use it in WSL\n"
+
+
+@pytest.mark.parametrize("argv", [("v 1",), ("--tag", "v 1"), ("v 1", "--tag", "v 1")])
+def test_a_tag_needs_no_flag(folder: Path, capsys: pytest.CaptureFixture[str], argv: tuple[str, ...]) -> None:
+    assert cli.run(["deploy", *argv, "-o", "json"]) == 2
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert events[-1]["tag"] == "v 1"
+    assert '--tag "v 1" is not a legal image tag' in events[0]["message"]

@@ -59,13 +59,3 @@ def test_a_broken_file_offers_nothing_and_says_nothing(tmp_path: Path, text: str
     (tmp_path / "shipit.toml").write_text(text)
     assert completed(tmp_path, "deploy --env p", "bash").strip() == ""
     assert completed(tmp_path, "logs s", "bash").strip() == ""
-
-
-def test_on_windows_a_clear_word_and_no_traceback(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("sys.platform", "win32")
-    with pytest.raises(SystemExit) as left:
-        cli.main()
-    assert left.value.code == 2
-    assert "on Windows use WSL" in capsys.readouterr().err

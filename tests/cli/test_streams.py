@@ -70,7 +70,7 @@ from shipit.cli import main
 from shipit.events import LogLine
 from shipit.model import Job
 
-def forever(job, cluster, clock, emit, *, follow):
+def forever(job, cluster, clock, emit, *, follow, **_):
     while True:
         emit(LogLine("m", "p", "c", 1, "a line"))
 

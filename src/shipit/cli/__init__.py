@@ -13,9 +13,6 @@ _SUPPORTED = os.name == "posix"
 
 def main() -> None:
     """Run the command line of this process and leave with its exit code."""
-    if sys.platform == "win32":
-        streams.tell("error: shipit runs on Linux and macOS; on Windows use WSL (wsl --install)")
-        sys.exit(2)
     streams.open_closed()
     if not _SUPPORTED:  # process groups, signals and file locks are not what they are there
         streams.tell("error: shipit runs on Linux and macOS; on Windows use it in WSL")

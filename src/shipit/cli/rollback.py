@@ -120,10 +120,11 @@ def _confirm(session: Session, config: Config, way: WayBack, frozen: Freeze | No
     confirm(
         session,
         (f"{config.release.name} is frozen {frozen}\n" if frozen else "")
-        + f"Roll {config.release.name}{where} back to revision {way.revision}{tagged}?",
+        + f"Roll {config.release.name}{where} back to revision {way.revision}{tagged}, namespace {session.namespace}, "
+        f"context {session.common.typed.context}?",
         without_terminal=Usage(
             f"{reason}, and there is no terminal to ask on",
             hint=rollback_again(way.revision, "--yes", why="confirms it"),
         ),
-        declined=Usage("not confirmed; nothing was changed"),
+        declined="not confirmed; nothing was changed",
     )

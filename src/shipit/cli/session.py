@@ -28,6 +28,13 @@ from shipit.events import Checked, Ended, Event, Failed, MigrationResult, StepCh
 from shipit.hints import NO_HINT, Hint, advice, deploy_again, shipit
 from shipit.output import Mask, Output, Record, open_output
 
+SHOWS_HOW = "shows how it is used"
+"""Why to type `--help`."""
+
+
+class Declined(Exception):
+    """The answer to a question was no: nothing went wrong, and nothing was done."""
+
 
 @dataclass(slots=True)
 class Session:
@@ -129,7 +136,10 @@ def conduct(
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last stop of a bug: said as one
             signals.held = True
             failed = error
-        if done is None:
+        if isinstance(failed, Declined):
+            ended = session.ended(Outcome.INTERRUPTED, 130, started, str(failed))
+            session.emit(ended)
+        elif done is None:
             ended = _fail(session, _told(session, failed), started)
         else:  # a signal that came after the end changes nothing about it
             ended = session.ended(
@@ -238,7 +248,7 @@ def _misunderstood(error: Any, argv: list[str]) -> Usage:
     message = said[:1].lower() + said[1:].rstrip(".")
     if strays := _strays(error, argv):
         message += f"; got an unexpected argument: {' '.join(strays)}"
-    return Usage(message, hint=shipit(*words, "--help", why="shows how it is used"))
+    return Usage(message, hint=shipit(*words, "--help", why=SHOWS_HOW))
 
 
 def _strays(error: Any, argv: list[str]) -> list[str]:

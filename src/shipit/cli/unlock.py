@@ -55,7 +55,7 @@ def _lift(session: Session, cluster: Cluster, ref: Ref, body: Json | None) -> Do
             f"{session.release} is frozen {told}{held}",
             hint=shipit("unlock", "--yes", why="lifts the freeze"),
         ),
-        declined=Usage("not confirmed; the freeze is unchanged"),
+        declined="not confirmed; the freeze is unchanged",
     )
     set_freeze(cluster, ref, None)
     return Done(f"lifted the freeze; it was frozen {told}{held}")
@@ -70,7 +70,7 @@ def _break(session: Session, cluster: Cluster, ref: Ref, body: Json | None) -> D
         session,
         f"{holder}\nThat deploy will stop before its next change. Break the lock?",
         without_terminal=Usage(str(holder), hint=shipit("unlock", "--yes", why="breaks the lock")),
-        declined=Usage("not confirmed; the lock is unchanged"),
+        declined="not confirmed; the lock is unchanged",
     )
     lock.unlock(cluster, ref, holder)
     return Done(f"broke the lock: {holder}")

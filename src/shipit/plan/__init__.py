@@ -16,7 +16,7 @@ from shipit.plan.parts import Path, parts_of, volatile_paths, written
 from shipit.plan.preflight import missing_to_deploy
 from shipit.plan.preparation import check, compared, draft, look_over, prepare, summary
 from shipit.plan.rendering import ReleaseRendering
-from shipit.plan.revisions import ROLLBACK_TO, newest_good
+from shipit.plan.revisions import ROLLBACK_TO, live_release, newest_good
 from shipit.plan.rollback import lists_migrations, prepare_rollback
 from shipit.plan.same_content import COPIED
 from shipit.plan.saved import Options, SavedPlan, check_plan, check_target, read_plan, saved_plan, write_plan

@@ -55,3 +55,9 @@ def tag_of(history: Sequence[Revision], number: int) -> str:
     described = next((each.description for each in history if each.number == origin), "")
     found = _DEPLOY.match(described)
     return found[1] if found else ""
+
+
+def live_release(history: Sequence[Revision]) -> tuple[int, str]:
+    """The revision that is deployed and its tag: 0 when none is, "" when its tag isn't known."""
+    number = next((each.number for each in reversed(history) if each.status == "deployed"), 0)
+    return number, tag_of(history, number)
