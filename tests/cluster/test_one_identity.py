@@ -282,7 +282,7 @@ def test_who_may_not_act_as_another_is_told_so(api: Api, tmp_path: Path) -> None
     cluster = connected(
         api, kubeconfig(tmp_path, api.address, {"token": "t", "as": "jane"}, **api.trust), tmp_path / "f"
     )
-    with pytest.raises(Forbidden, match=r'^not allowed to act as somebody else: .*User "joe"') as caught:
+    with pytest.raises(Forbidden, match=r'^not allowed to act as another user: .*User "joe"') as caught:
         cluster.check()
     assert "impersonate" in str(caught.value.hint)
     cluster.close()

@@ -111,7 +111,6 @@ def test_a_legal_tag_is_taken_as_it_is(tag: str) -> None:
 @pytest.mark.parametrize(
     "tag",
     [
-        "",
         " ",
         "v 1",
         " v1",
@@ -151,6 +150,11 @@ def test_a_tag_that_is_none_is_refused(tag: str) -> None:
         check_tag(tag)
     assert caught.value.message.isprintable()
     assert "is not a legal image tag: use up to 128 letters, digits" in caught.value.message
+
+
+def test_no_tag_at_all_is_said_as_such() -> None:
+    with pytest.raises(Usage, match=r"^--tag is empty$"):
+        check_tag("")
 
 
 def test_a_whole_image_in_place_of_a_tag_gets_a_hint() -> None:

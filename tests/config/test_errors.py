@@ -100,7 +100,7 @@ def refused(
         (BASE.replace("shop", "-shop"), 'shipit.toml: [release] name: "-shop" is not a valid release name: use up to 53 lower-case letters, digits, `-` and `.`, with a letter or digit first and last'),
         (BASE + 'timeout = "5 minutes"', f'shipit.toml: [release] timeout: must be {DURATION}, not "5 minutes"'),
         (BASE + 'timeout = "-5m"', f'shipit.toml: [release] timeout: must be {DURATION}, not "-5m"'),
-        (BASE + '[migration]\nstart_timeout = "0s"', "shipit.toml: [migration] start_timeout: must be longer than 0s"),
+        (BASE + '[migration]\nstart_timeout = "0s"', "shipit.toml: [migration] start_timeout: must be greater than zero"),
         (BASE + '[environments.p.migration]\ntimeout = "x\\n\\u001b"', f'shipit.toml: [environments.p.migration] timeout: must be {DURATION}, not "x\\n\\u001b"'),
         (BASE + '[migration]\njob = "Schema_*"', 'shipit.toml: [migration] job: "Schema_*" is not the name of a Job; use lower-case letters, digits, `-` and `.`, and `*` or `?` for what changes'),
         (BASE + '[migration]\nphase = "befor"', 'shipit.toml: [migration] phase: must be "before", "during" or "after", not "befor"'),
@@ -205,7 +205,7 @@ def test_a_folder_that_cannot_be_looked_at_is_named(tmp_path: Path) -> None:
         (Flags(namespace=""), "--namespace: must be text, not empty"),
         (Flags(context=""), "--context: must be text, not empty"),
         (Flags(upgrade_timeout="5"), f'--upgrade-timeout: must be {DURATION}, not "5"'),
-        (Flags(migration_timeout="0s"), "--timeout: must be longer than 0s"),
+        (Flags(migration_timeout="0s"), "--timeout: must be greater than zero"),
         (Flags(values=("no.yaml",)), "--values: no such file: ./no.yaml"),
     ],
 )

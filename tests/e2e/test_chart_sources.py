@@ -152,7 +152,7 @@ def test_a_registry_s_password_is_helm_s_own(shop: Project, sandbox: Sandbox) ->
 
 def test_a_chart_of_a_repository_that_helm_knows(shop: Project, repository: Server) -> None:
     from_chart(shop, "things/shop", 'version = "1.4.2"')
-    refused(shop, "things/shop 1.4.2 is no folder here, and helm knows no chart repository of that name")
+    refused(shop, "things/shop 1.4.2 is not a folder here, and helm knows no chart repository of that name")
     login = (f"--username={USER}", f"--password={PASSWORD}")
     known = {**os.environ, **shop.environ}
     run_helm(shop.helm, "repo", "add", "things", f"{repository.url}/private", *login, env=known)

@@ -203,11 +203,11 @@ def test_the_doctor_has_a_line_for_each(project4: Project) -> None:
     project4.template("c", job("echo", name="shop-c", spec="manualSelector: true"))
     migrations(project4, of("a", 'timeout = "1h"'), of("b", 'phase = "after"'), of("c"))
     found = project4.start("doctor").end()
-    lines = {e["step"]: e["state"] for e in found.of("step") if e["step"].startswith("migration")}
+    lines = {e["name"]: e["state"] for e in found.of("check") if e["name"].startswith("migration")}
     assert lines == {
-        "migration": "done",
-        "migration a": "done",
-        "migration b": "done",
+        "migration": "ok",
+        "migration a": "ok",
+        "migration b": "ok",
         "migration c": "failed",
     }
     assert found.exit_code == 3, found.told

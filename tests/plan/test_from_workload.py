@@ -322,7 +322,7 @@ def test_what_is_lifted_is_left_out_of_what_helm_gets(asked: Request, world: Fak
     ("inits", "keys", "words"),
     [
         ([RENDER], {"container": "render"}, "it may write to volume config, which container web mounts"),
-        ([PROXY], {"container": "proxy"}, "it goes on running beside the others"),
+        ([PROXY], {"container": "proxy"}, "it keeps running beside the others"),
         ([MIGRATE], {}, "it is the app"),
     ],
 )

@@ -205,7 +205,7 @@ def _forbidden(call: Call, reason: str, words: str) -> Forbidden:
     """RBAC names what is missing; quota and admission say "forbidden" too, in words of their own."""
     if "cannot impersonate resource" in words:
         return Forbidden(
-            f"not allowed to act as somebody else: {words}",
+            f"not allowed to act as another user: {words}",
             status=403,
             reason=reason,
             hint=advice("`as` in the kubeconfig, and --kube-as-user, need a Role with the verb impersonate"),

@@ -49,6 +49,8 @@ def check_tag(tag: str) -> str:
     name, at, digest = tag.partition("@")
     if _TAG.fullmatch(name) and (not at or _DIGEST.fullmatch(digest)):
         return tag
+    if not tag:
+        raise Usage("--tag is empty", hint=advice("the variable of a CI script that holds it may not be set"))
     raise Usage(
         f"--tag {shown(tag)} is not a legal image tag: use up to 128 letters, digits, `.`, `_` and `-`, "
         "not beginning with `.` or `-`, optionally followed by `@sha256:` and 64 hex digits",
@@ -146,7 +148,7 @@ def resources(table: dict[str, Any] | UnsetType) -> str:
 
 
 def longer_than_zero(seconds: float) -> str:
-    return "" if seconds > 0 else "must be longer than 0s"
+    return "" if seconds > 0 else "must be greater than zero"
 
 
 def retries(count: int | UnsetType) -> str:

@@ -11,7 +11,7 @@ FETCHING = (
     cause(
         r"repo \S+ not found",
         "chart",
-        "{chart} is no folder here, and helm knows no chart repository of that name",
+        "{chart} is not a folder here, and helm knows no chart repository of that name",
         helm("repo", "list", why="shows those it knows; `helm repo add` adds one"),
     ),
     cause(

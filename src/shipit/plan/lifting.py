@@ -36,7 +36,7 @@ def _lifted(selected: Sequence[SelectedObject]) -> Iterator[WorkloadPod]:
         if pod is None or not one.spec.lift:
             continue
         if not pod.init or pod.sidecar:
-            what = "goes on running beside the others" if pod.init else "is the app"
+            what = "keeps running beside the others" if pod.init else "is the app"
             raise Refused(
                 f"container {pod.name} of {pod.workload.ref.title} can't be lifted: it {what}, "
                 "and only an init container that ends can be taken out",

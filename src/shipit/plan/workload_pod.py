@@ -143,7 +143,7 @@ class WorkloadPod:
 
 
 def is_sidecar(container: Json) -> bool:
-    """An init container that goes on running beside the others."""
+    """An init container that keeps running beside the others."""
     return container.get("restartPolicy") == "Always"
 
 
