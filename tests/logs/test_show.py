@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -168,3 +168,13 @@ def test_lines_come_once_the_log_that_was_there_has_been_told() -> None:
     chosen.looked()
     chosen(LogLine("migrate", "pod", "migrate", 1, "new"))
     assert told == ["2", "new"]
+
+
+def test_of_what_is_written_while_it_is_followed_no_line_is_left_out() -> None:
+    told: list[str] = []
+    began = datetime(2026, 11, 30, 12, tzinfo=UTC)
+    chosen = ChosenLines(lambda event: told.append(event.line), tail=1, began=began)  # type: ignore[union-attr]
+    for second in (-2, -1, 0, 1, 2):
+        written = f"{began + timedelta(seconds=second):%Y-%m-%dT%H:%M:%S}.000000000Z"
+        chosen(LogLine("migrate", "pod", "migrate", 1, str(second), written))
+    assert told == ["-1", "0", "1", "2"]

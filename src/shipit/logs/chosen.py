@@ -13,14 +13,15 @@ from shipit.events import Emit, Event, LogLine
 @dataclass(slots=True)
 class ChosenLines:
     """An `Emit` that leaves out what was not asked for. `tail`: how many lines of each container that were there
-    already, None for all; `since`: from when on, None for the start.
+    already, None for all; `since`: from when on, None for the start; `began`: when following began, None without.
 
-    What was there already ends where nothing more has come between two looks.
+    What was there already ends with a line that was written later, or where nothing more has come between two looks.
     """
 
     emit: Emit
     tail: int | None = None
     since: datetime | None = None
+    began: datetime | None = None
     _kept: dict[tuple[str, str], deque[LogLine]] = field(default_factory=dict)
     _came: bool = False
     _live: bool = False
@@ -46,6 +47,9 @@ class ChosenLines:
 
     def _line(self, line: LogLine) -> None:
         self._came = True
+        if not self._live and self.began and line.written and _moment(line.written) >= self.began:
+            self.flush()
+            self._live = True
         if self.tail is None or self._live:
             self.emit(line)
             return

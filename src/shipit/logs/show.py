@@ -34,8 +34,9 @@ def show_logs(
     `tail`: only so many last lines of each container; `since`: only those of the last so many seconds; None for all.
     Raises Unknown when it vanishes meanwhile: how it ended can't be told.
     """
-    moment = None if since is None else cluster.now() - timedelta(seconds=since)
-    chosen = ChosenLines(emit, tail, moment)
+    now = cluster.now()
+    moment = None if since is None else now - timedelta(seconds=since)
+    chosen = ChosenLines(emit, tail, moment, began=now if follow else None)
     if follow:
         emit(StepChanged(job.name, "started", f"following {job.ref.title}"))
     told = state = ""
