@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from shipit.cli.local_command import LocalCommand, NotStarted, run
-from shipit.cli.session import Session
+from shipit.cli.session import Declined, Session
 from shipit.config import Config
 from shipit.errors import EXIT_CODES, Outcome, Refused, ShipitError, Stopped
 from shipit.events import LogLine, StepChanged, Warned
@@ -105,6 +105,8 @@ def on_commands(session: Session, config: Config, message: str) -> Iterator[OnCo
     commands = OnCommands(session, config, message)
     try:
         yield commands
+    except Declined:  # nothing was begun
+        raise
     except ShipitError as error:
         commands.ended(error.outcome, exit_code=error.exit_code, reason=str(error))
         raise
