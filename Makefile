@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 CROWD := $(PYTEST) tests --ignore tests/e2e/test_sandbox.py -n 4 --dist loadfile --timeout 900
 
 .DEFAULT_GOAL := test
-.PHONY: help setup lock check format unit e2e long faults matrix rotations test demo up down clean
+.PHONY: help setup lock check format reference unit e2e long faults matrix rotations test demo up down clean
 
 help: ## This list.
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -36,6 +36,9 @@ check: setup ## Format, lint, types, layers.
 format: setup ## Let ruff format everything.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+reference: setup ## Write docs/configuration.md from the keys themselves.
+	$(BIN)/python scripts/reference.py
 
 unit: setup ## The unit tests.
 	$(PYTEST) tests -m "not e2e and not faults" -n 2 --dist worksteal --cov --cov-report=term:skip-covered

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -116,3 +117,9 @@ def test_a_variable_may_stand_for_a_duration() -> None:
 def test_several_migrations_and_their_overlays_are_valid() -> None:
     text = "[[migration]]\nname = 'x'\n[[migration]]\nname = 'y'\n[[environments.p.migration]]\nname = 'y'\n"
     assert problems(tomllib.loads(text)) == []
+
+
+def test_the_page_of_all_keys_is_the_one_that_the_keys_make() -> None:
+    script = runpy.run_path(str(ROOT / "scripts" / "reference.py"))
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    assert page == script["configuration"](), "make reference writes it anew"

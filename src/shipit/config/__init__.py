@@ -11,6 +11,6 @@ from shipit.config.keys import KeyPath, key_path, written
 from shipit.config.load import load_config
 from shipit.config.overlay import merged
 from shipit.config.request import Config, Flags, Request
-from shipit.config.structure import MigrationSpec, OnTable, ReleaseSpec, schema
+from shipit.config.structure import EnvironmentTable, MigrationSpec, OnTable, ReleaseSpec, about_of, schema
 from shipit.config.validators import check_tag, nearest
 from shipit.config.workload_names import WorkloadName, workload_name

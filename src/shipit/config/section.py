@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, get_args, get_origin
+from typing import Any
 
 import msgspec
 
@@ -98,7 +98,7 @@ class Section:
             bracketed = self.kind is FileTable and isinstance(value, dict)
             shown_as = f"[{quoted(key)}]" if bracketed else quoted(key)
             raise self._wrong((key,), shown_as, _unknown(key, self.kind))
-        about = _about(fields[key].type)
+        about = structure.about_of(fields[key].type).extra or {}
         texts = value if isinstance(value, list) else [value]
         if any(isinstance(each, str) and "\0" in each for each in texts):
             raise self.wrong(key, "holds a NUL character, which no name or argument can")
@@ -111,15 +111,6 @@ class Section:
         if about["check"] and (problem := about["check"](converted)):
             raise self.wrong(key, problem)
         return decoded
-
-
-def _about(type: Any) -> Any:
-    """What `structure.about` says of a field."""
-    return next(
-        meta.extra
-        for meta in get_args(type)[1:]
-        if get_origin(type) is Annotated and isinstance(meta, msgspec.Meta) and meta.extra
-    )
 
 
 def mismatch(value: Any, allowed: str) -> str:

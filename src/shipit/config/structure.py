@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -47,6 +47,15 @@ def about(
         description=description,
         extra={"allowed": allowed, "check": check, "decode": decode},
         extra_json_schema=schema,
+    )
+
+
+def about_of(type: Any) -> Meta:
+    """What `about` says of a field, by its type."""
+    return next(
+        meta
+        for meta in get_args(type)[1:]
+        if get_origin(type) is Annotated and isinstance(meta, Meta) and meta.extra
     )
 
 
