@@ -9,6 +9,7 @@ import typer
 from shipit import __version__
 from shipit.cli.deploy import deploy
 from shipit.cli.doctor import doctor
+from shipit.cli.help import Command, Group
 from shipit.cli.history import history
 from shipit.cli.init import init
 from shipit.cli.lock import lock
@@ -24,6 +25,7 @@ from shipit.cli.watch import watch
 
 app = typer.Typer(
     name="shipit",
+    cls=Group,
     help="Run an app's database migration once, where you can watch it, then upgrade the app with Helm.",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
@@ -36,7 +38,7 @@ app.command("init")(with_common(init))
 app.command("lock")(with_common(lock))
 app.command("logs")(with_common(logs))
 app.command("rollback")(with_common(rollback))
-_plan = typer.Typer(rich_markup_mode=None)
+_plan = typer.Typer(cls=Group, rich_markup_mode=None)
 _plan.callback(invoke_without_command=True)(with_common(plan))
 _plan.command("show")(with_common(show))
 app.add_typer(_plan, name="plan")
@@ -44,6 +46,8 @@ app.command("status")(with_common(status))
 app.command("unlock")(with_common(unlock))
 app.command("watch")(with_common(watch))
 app.command("schema")(print_schema)
+for each in (*app.registered_commands, *_plan.registered_commands):
+    each.cls = Command
 
 
 def _print_version(value: bool) -> None:  # noqa: FBT001 - typer hands it over so

@@ -28,7 +28,7 @@ def deploy(
     common: Common,
     *,
     typed_tag: Annotated[
-        str | None, typer.Argument(metavar="[TAG]", help="The same as --tag.", show_default=False)
+        str | None, typer.Argument(metavar="TAG", help="The same as --tag.", show_default=False)
     ] = None,
     tag: Annotated[
         str | None,
