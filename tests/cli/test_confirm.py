@@ -13,6 +13,9 @@ from shipit.cli.confirm import confirm
 from shipit.cli.options import Common
 from shipit.cli.session import Declined, Session, conduct
 from shipit.errors import Usage
+from tests.cli.test_app import signals
+
+__all__ = ["signals"]
 
 
 class Terminal(io.StringIO):
