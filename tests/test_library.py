@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import shipit
-from shipit import Deploy, deploy
 from shipit.errors import Interrupted, MigrationFailed, Refused, Unknown, Usage
+from shipit.library import Deploy, deploy  # other tests load the room `shipit.deploy` in this process
 from tests.scripted_api import kubeconfig
 
 TOML = '[release]\nname = "shop"\nchart = "chart"\n'
