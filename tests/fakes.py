@@ -473,6 +473,9 @@ class FakeHelm:
         self.calls.append("definitions")
         return self.crds
 
+    def without(self, revision: int) -> FakeHelm:
+        return replace(self, revisions=[each for each in self.revisions if each.number != revision])
+
     def history(self, *, within: float | None = None) -> tuple[Revision, ...]:
         return tuple(self.revisions)
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from shipit.chart.manifest import digest, split
 from shipit.config import ReleaseSpec, Request
-from shipit.deploy.pending_release import recover_pending_release
+from shipit.deploy.pending_release import as_recovered, recover_pending_release
 from shipit.errors import Busy
 from shipit.events import Warned
-from shipit.lock.record import UpgradeRecord
+from shipit.lock.record import UpgradeRecord, UpgradeState, lease_ref
 from shipit.model import Identity, Json, Ref, Revision, Values
 from tests.fakes import NAMESPACE, Fakes, Script, fakes
 from tests.releases import job
@@ -168,3 +169,57 @@ def test_a_release_that_is_not_stored_in_secrets_is_left_to_a_person(world: Fake
     world.clock.sleep(1000)
     with pytest.raises(Busy, match="was killed"):
         recover_pending_release(REQUEST, world.world, None, world.told, dead=False)
+
+
+def leave_the_lock(world: Fakes) -> None:
+    """Somebody holds it who renews it no more."""
+    world.cluster.create(
+        {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {"name": lease_ref(NAMESPACE, "shop").name, "namespace": NAMESPACE},
+            "spec": {"holderIdentity": "run-0", "leaseDurationSeconds": 15},
+        }
+    )
+
+
+def test_a_plan_sees_the_release_as_a_deploy_would_leave_it_and_changes_nothing(world: Fakes) -> None:
+    leave_the_lock(world)
+    began = world.clock.seconds
+    seen = as_recovered(REQUEST, world.world, owed(), world.told)
+    assert world.clock.seconds - began >= 15, "until the holder of the lock is certainly dead"
+    assert [each.number for each in seen.helm.history()] == [1]
+    assert [each.number for each in world.helm.history()] == [1, 2]
+    assert not gone(world)
+    (told,) = world.told.of(Warned)
+    assert told.message == (
+        "a helm that died has left revision 2 pending-upgrade: a deploy removes that revision first, and this plan is "
+        "made as if it were gone"
+    )
+
+
+def test_a_plan_needs_no_wait_where_the_holder_of_the_lock_saw_its_helm_end(world: Fakes) -> None:
+    noted = replace(owed(), state=UpgradeState.INTERRUPTED)
+    assert len(as_recovered(REQUEST, world.world, noted, world.told).helm.history()) == 1
+    with pytest.raises(Busy, match="helm is working on it, or was killed"):
+        as_recovered(REQUEST, world.world, owed(), world.told)
+
+
+def test_a_plan_refuses_while_the_lock_is_renewed(world: Fakes) -> None:
+    leave_the_lock(world)
+    get, ref = world.cluster.get, lease_ref(NAMESPACE, "shop")
+
+    def renewed(asked: Ref) -> Json | None:
+        if asked == ref:
+            body = world.cluster.objects[ref]
+            world.cluster.patch(ref, {"spec": {"x": str(world.clock.seconds)}}, uid=body["metadata"]["uid"])
+        return get(asked)
+
+    world.cluster.get = renewed  # type: ignore[assignment,method-assign]
+    with pytest.raises(Busy, match="another deploy holds the lock"):
+        as_recovered(REQUEST, world.world, owed(), world.told)
+
+
+def test_a_release_that_is_not_pending_is_seen_as_it_is(world: Fakes) -> None:
+    world.helm.revisions = [Revision(1, "deployed"), Revision(2, "failed")]
+    assert as_recovered(REQUEST, world.world, None, world.told).helm is world.helm

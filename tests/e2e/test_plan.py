@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.kit import Project, Result, hook, job
-from tests.e2e.stage import HELD, account_kubeconfig, begun, let_go
+from tests.e2e.kit import Project, Result, deployment, hook, job
+from tests.e2e.stage import HELD, StumblingHelm, account_kubeconfig, begun, let_go
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
@@ -25,23 +25,11 @@ kind: Secret
 metadata: {name: credentials}
 stringData: {password: {{ .Values.password | quote }}, user: anna-the-user}
 """
-READER = """\
-apiVersion: v1
-kind: ServiceAccount
-metadata: {name: reader}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: Role
-metadata: {name: reader}
-rules:
-  - {apiGroups: ["", apps, batch, coordination.k8s.io, autoscaling], resources: ["*"], verbs: [get, list, watch]}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {name: reader}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: reader}
-subjects: [{kind: ServiceAccount, name: reader}]
-"""
+PROBED = deployment(
+    '["sh", "-c", "sleep 100000"]',
+    'readinessProbe: {periodSeconds: 1, exec: {command: ["sh", "-c", "echo no friend yet; [ {{ .Values.friends | default `some` }} = some ]"]}}',
+)
+ROLES = Path(__file__).parents[2] / "examples" / "rbac"
 
 
 def planned(project: Project, tag: str, *args: str, output: str = "json") -> Result:
@@ -137,12 +125,15 @@ def test_an_autoscaler_is_no_hand(shop: Project) -> None:
 
 def test_who_may_only_read_sees_the_plan(shop: Project, tmp_path: Path) -> None:
     assert shop.deploy("v1").exit_code == 0
-    shop.kube.apply(READER)
-    shop.kubeconfig = account_kubeconfig(shop.kube, "reader", tmp_path / "reader.kubeconfig")
+    shop.kube.apply((ROLES / "planner.yaml").read_text())
+    shop.kubeconfig = account_kubeconfig(shop.kube, "shipit-planner", tmp_path / "planner.kubeconfig")
     seen = planned(shop, "v2", "--exit-code")
     assert seen.exit_code == 10, seen.told
     assert shown(seen)["changes"]
-    assert any("you may not deploy, and nothing was tried" in each["message"] for each in seen.of("warning"))
+    (warned,) = seen.of("warning")
+    assert "you may not deploy, and nothing was tried" in warned["message"], "and all else could be read"
+    assert shown(seen)["by_hand"] == []
+    assert shop.deploy("v2").exit_code == 3
 
 
 def test_a_plan_takes_no_lock_and_tells_who_has_it(project4: Project) -> None:
@@ -157,6 +148,38 @@ def test_a_plan_takes_no_lock_and_tells_who_has_it(project4: Project) -> None:
     assert (other.exit_code, other.outcome) == (7, "busy"), "as a deploy would end"
     let_go(project4.kube, "migrate")
     assert holder.end().exit_code == 0
+
+
+@pytest.mark.long
+def test_a_release_that_a_dead_helm_left_pending_is_planned_as_a_deploy_would_find_it(
+    project: Project,
+) -> None:
+    """The live values too, where the release keeps them; a deploy then does what the plan said."""
+    project.template("migrate", job("echo migrating"))
+    project.template("settings", SETTINGS)
+    project.template("app", PROBED)
+    project.configure(release='helm_args = ["--reuse-values"]')
+    assert project.deploy("v1", "--set", "color=green").exit_code == 0
+    helm = StumblingHelm(project, "upgrade")
+    deploy = project.start("deploy", "--tag", "v2", "--set", "friends=none")
+    deploy.until("no friend yet")
+    busy = planned(project, "v2")
+    assert (busy.exit_code, busy.outcome) == (7, "busy"), busy.told
+    helm.kill()
+    deploy.kill()
+    deploy.end()
+    assert [each["status"] for each in project.history()] == ["deployed", "pending-upgrade"]
+    before = everything(project)
+    seen = planned(project, "v3")
+    assert seen.exit_code == 0, seen.told
+    assert everything(project) == before
+    assert any("left revision 2 pending-upgrade" in each["message"] for each in seen.of("warning")), seen.told
+    plan = shown(seen)
+    assert (plan["base_revision"], plan["revision"], plan["by_hand"]) == (1, 2, [])
+    assert {each["object"]: each["action"] for each in plan["changes"]} == {"Deployment shop": "change"}  # type: ignore[attr-defined]
+    done = project.deploy("v3")
+    assert (done.exit_code, done.result["revision"]) == (0, 2), done.told
+    assert project.kube.kubectl("get", "configmap", "settings", "-o", "jsonpath={.data.color}") == "green"
 
 
 def test_a_dry_run_is_a_plan_and_github_gets_it_in_its_summary(project4: Project) -> None:

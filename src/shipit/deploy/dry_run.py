@@ -14,6 +14,7 @@ from shipit.deploy.foreseen import deleted, steps_of
 from shipit.deploy.if_changed import Volatile, rendered_again
 from shipit.deploy.live import look_at_live
 from shipit.deploy.notes import counts_anew
+from shipit.deploy.pending_release import as_recovered
 from shipit.deploy.recognition import as_found
 from shipit.errors import Forbidden, ShipitError, refusing
 from shipit.events import Compared, Emit, Event, HandChange, Planned, StepChanged, Warned
@@ -65,6 +66,7 @@ def preview(request: Request, world: World, emit: Emit, *, twice: bool = False) 
     there = _has_namespace(request, world)
     before = _last_deploy(request, world, later)
     with refusing():
+        stored, world = world, as_recovered(request, world, before.upgrade, later)
         request = with_charts(request, world, later)
         plan, rendering = draft(request, world, before.upgrade, later, before.made)
         plan, _ = look_at_live(as_found(plan, world), before.upgrade, world)
@@ -72,7 +74,7 @@ def preview(request: Request, world: World, emit: Emit, *, twice: bool = False) 
         again = cache(lambda: rendered_again(plan, request, world, before))
         reasons = reasons_to_deploy(plan, rendering, before, world, again)
         volatile = again() if twice else {}
-        found = _Found(request, world, plan, rendering, before, there)
+        found = _Found(request, world, plan, rendering, before, there, settled=world is stored)
         refused = _refusal(lambda: found.check(later))
         shown = found.told(reasons, volatile)
     emit(StepChanged("prepare", "done", summary(plan)))
@@ -125,7 +127,7 @@ def _refusal(checks: Callable[[], None]) -> ShipitError | None:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What is known of a deploy before it is checked. `there`: its namespace is."""
+    """What is known of a deploy before it is checked. `there`: its namespace is; `settled`: no revision is pending."""
 
     request: Request
     world: World
@@ -133,6 +135,7 @@ class _Found:
     rendering: ReleaseRendering
     before: LockRecord
     there: bool
+    settled: bool
 
     def check(self, emit: Emit) -> None:
         """As a deploy does; for who may not deploy, and where there is no namespace yet, what can be known all the same."""
@@ -169,8 +172,10 @@ class _Found:
         )
 
     def _by_hand(self) -> tuple[HandChange, ...]:
-        """Since the live revision; where a newer one failed, what that changed can't be told from anything else."""
+        """Since the live revision; where a newer one failed or never ended, what that changed can't be told from anything
+        else.
+        """
         live = self.rendering
-        if not live.deployed or live.deployed != live.newest:
+        if not self.settled or not live.deployed or live.deployed != live.newest:
             return ()
         return by_hand(self.world.cluster, resources(live.live), self.plan.namespace, live.deployed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from shipit.chart import resources, split
@@ -9,7 +10,7 @@ from shipit.config import Request
 from shipit.errors import Busy, Conflict
 from shipit.events import Emit, Warned
 from shipit.hints import helm, shipit
-from shipit.lock import UpgradeRecord
+from shipit.lock import UpgradeRecord, died_with_it, lease_ref
 from shipit.model import Json, Ref, Revision, World
 from shipit.plan import is_handover, is_upgrade
 
@@ -47,6 +48,29 @@ def recover_pending_release(
             )
         )
     )
+
+
+def as_recovered(request: Request, world: World, found: UpgradeRecord | None, emit: Emit) -> World:
+    """The world as `recover_pending_release` would leave it, with nothing changed.
+
+    Raises Busy as a deploy does, for a helm or a holder of the lock that may be alive.
+    """
+    history = world.helm.history()
+    if not history or not history[-1].pending:
+        return world
+    died = died_with_it(world, lease_ref(request.namespace, request.release))
+    gone = found is not None and found.helm_is_gone(holder_died=died)
+    left = left_pending(request, world, found, dead=gone)
+    if left is None:
+        return world
+    newest, _ = left
+    emit(
+        Warned(
+            f"a helm that died has left revision {newest.number} {newest.status}: a deploy removes that revision first, "
+            "and this plan is made as if it were gone"
+        )
+    )
+    return replace(world, helm=world.helm.without(newest.number))
 
 
 def left_pending(

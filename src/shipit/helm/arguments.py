@@ -61,16 +61,31 @@ def in_memory(data: Path) -> dict[str, str]:
 
 def first_revision(target: Target) -> Json:
     """The target as its first install would have left it, with nothing in it, for `in_memory`."""
+    return deployed_revision(target, 1)
+
+
+def deployed_revision(
+    target: Target,
+    revision: int,
+    *,
+    given: Json | None = None,
+    chart_values: Json | None = None,
+    server_side: bool = False,
+) -> Json:
+    """The target with that revision deployed and nothing in it, for `in_memory`: `given` are its own values, beside its
+    chart's.
+    """
     metadata = {"apiVersion": "v2", "name": target.release, "version": "0.0.0"}
     info = {"status": "deployed", "first_deployed": _LONG_AGO, "last_deployed": _LONG_AGO}
     return {
         "name": target.release,
         "namespace": target.namespace,
-        "version": 1,
+        "version": revision,
         "info": info,
-        "chart": {"metadata": metadata},
-        "config": {},
+        "chart": {"metadata": metadata, "values": chart_values or {}},
+        "config": given or {},
         "manifest": "",
+        **({"apply_method": "ssa"} if server_side else {}),
     }
 
 

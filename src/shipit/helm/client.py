@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -54,6 +55,7 @@ class HelmCli:
         self._lease = lease
         self._read_within = read_within
         self._masked = masked
+        self.left_out = 0
         self.version = version
         self.storage = storage
         self.binary = command.binary
@@ -71,7 +73,39 @@ class HelmCli:
     def render(self, chart: str, values: Values) -> Rendered:
         args = self._render_args(chart, values)
         doing = f"rendering release {self._target.release}"
-        return self._forced(responses.rendered(self._read(args, doing, chart=chart)))
+        environ = self._remembering("settled", self._settled()) if self.left_out else None
+        return self._forced(responses.rendered(self._read(args, doing, chart=chart, environ=environ)))
+
+    def without(self, revision: int) -> HelmCli:
+        same = copy.copy(self)
+        same.left_out = revision
+        return same
+
+    def _settled(self) -> list[Json]:
+        """What Helm upgrades from once the revision that is left out is gone; its history with it where it is the only
+        one.
+        """
+        history = self.history()
+        if not history or history[-1].status == "uninstalled":
+            return []
+        deployed = [each.number for each in history if each.status == "deployed"]
+        base = deployed[-1] if deployed else history[-1].number
+        given, whole = (self.values(base, chart_too=each) for each in (False, True))
+        return [
+            arguments.deployed_revision(
+                self._target,
+                history[-1].number,
+                given=given,
+                chart_values=whole,
+                server_side=self._applied_server_side(base),
+            )
+        ]
+
+    def _remembering(self, name: str, stored: Sequence[Json]) -> Mapping[str, str]:
+        """The environment of a helm that knows these revisions, and no others."""
+        data = self._folder / f"releases-{name}.json"
+        data.write_text(json.dumps(stored), encoding="utf-8")
+        return {**self._command.environ, **arguments.in_memory(data)}
 
     def _render_args(self, chart: str, values: Values) -> list[str]:
         flags = self._charts.flags_for(chart)
@@ -108,16 +142,15 @@ class HelmCli:
         return self._read(args, "reading the chart's crds/", chart=str(chart))
 
     def render_as(self, chart: str, values: Values, *, install: bool) -> Rendered:
-        data = self._folder / f"releases-{'none' if install else 'one'}.json"
         stored = [] if install else [arguments.first_revision(self._target)]
-        data.write_text(json.dumps(stored), encoding="utf-8")
-        environ = {**self._command.environ, **arguments.in_memory(data)}
+        environ = self._remembering("none" if install else "one", stored)
         args = self._render_args(chart, values)
         doing = f"rendering release {self._target.release} as {'an install' if install else 'an upgrade'}"
         return responses.rendered(self._read(args, doing, chart=chart, environ=environ))
 
     def history(self, *, within: float | None = None) -> tuple[Revision, ...]:
-        return self._history(self._target, within)
+        history = self._history(self._target, within)
+        return tuple(each for each in history if each.number != self.left_out)
 
     def history_of(self, release: str, namespace: str) -> tuple[Revision, ...]:
         return self._history(replace(self._target, release=release, namespace=namespace))
@@ -144,10 +177,12 @@ class HelmCli:
     def stored(self, revision: int) -> Rendered:
         hooks = stored_hooks(split(self.hooks(revision), self._target.namespace))
         found = Rendered(self.manifest(revision), hooks, revision, install=False, server_side=False)
-        if self.version >= arguments.STRATEGIES:
-            method = self._json("metadata --output=json", revision).get("applyMethod")
-            found = replace(found, server_side=method == "ssa")
-        return self._forced(found)
+        return self._forced(replace(found, server_side=self._applied_server_side(revision)))
+
+    def _applied_server_side(self, revision: int) -> bool:
+        if self.version < arguments.STRATEGIES:
+            return False
+        return self._json("metadata --output=json", revision).get("applyMethod") == "ssa"
 
     def values(self, revision: int, *, chart_too: bool) -> Json:
         return self._json("values --output=json" + (" --all" if chart_too else ""), revision)

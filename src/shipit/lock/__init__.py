@@ -15,4 +15,4 @@ from shipit.lock.record import (
     lease_ref,
     record_of,
 )
-from shipit.lock.take import VERBS, held, no_namespace, set_freeze, unlock
+from shipit.lock.take import VERBS, died_with_it, held, no_namespace, set_freeze, unlock

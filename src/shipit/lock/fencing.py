@@ -89,6 +89,9 @@ class _Helm:
     def definitions(self, chart: Path, values: Values) -> str:
         return self.inner.definitions(chart, values)
 
+    def without(self, revision: int) -> Helm:
+        return self.inner.without(revision)
+
     def history(self, *, within: float | None = None) -> tuple[Revision, ...]:
         return self.inner.history(within=within)
 

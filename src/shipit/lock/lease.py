@@ -17,7 +17,6 @@ from shipit.lock.record import (
     LEASE_DURATION,
     LockRecord,
     UpgradeRecord,
-    UpgradeState,
     holder_of,
     ref_of_lease,
     with_holder,
@@ -77,11 +76,7 @@ class Lease:
 
     @property
     def helm_is_gone(self) -> bool:
-        """Whether the helm of what is owed is certainly gone: its holder died with the lock, or saw it end."""
-        found = self.found
-        return (
-            found is not None and found.owed and (self.taken_over or found.state is UpgradeState.INTERRUPTED)
-        )
+        return self.found is not None and self.found.helm_is_gone(holder_died=self.taken_over)
 
     @property
     def uid(self) -> str:

@@ -96,6 +96,10 @@ class UpgradeRecord:
         """Whether a successor has something to finish, or to clear up."""
         return self.state is not UpgradeState.SETTLED
 
+    def helm_is_gone(self, *, holder_died: bool) -> bool:
+        """Whether the helm of what is owed is certainly gone: its holder died with the lock, or saw it end."""
+        return self.owed and (holder_died or self.state is UpgradeState.INTERRUPTED)
+
     @property
     def seen_ready(self) -> bool:
         """Whether the pods of its revision were seen to be ready."""

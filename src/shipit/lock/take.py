@@ -84,19 +84,38 @@ def take(
             continue
         left = wait - (clock.monotonic() - started)
         if watcher.alive and left <= 0:
-            raise Busy(
-                f"another deploy holds the lock: {holder}",
-                hint=shipit(
-                    "logs",
-                    "--follow",
-                    why="shows what it is doing; --lock-wait 10m waits for it, a dead holder's lock is taken over "
-                    "automatically",
-                ),
-            )
+            raise _held_by(holder)
         if watcher.alive and announced != holder.run:
             announced = holder.run
             emit(StepChanged("lock", "started", f"waiting for {holder}", timeout=left))
         clock.sleep(POLL)
+
+
+def died_with_it(world: World, ref: Ref) -> bool:
+    """Whether a lock's holder is dead, False where nobody holds it: known as late as one who takes it would know it.
+
+    Raises Busy for a living holder.
+    """
+    watcher = _Watcher(world.clock)
+    while True:
+        body = world.cluster.get(ref) or {}
+        holder = holder_of(body)
+        if not holder.run or watcher.dead(body):
+            return bool(holder.run)
+        if watcher.alive:
+            raise _held_by(holder)
+        world.clock.sleep(POLL)
+
+
+def _held_by(holder: LockRecord) -> Busy:
+    return Busy(
+        f"another deploy holds the lock: {holder}",
+        hint=shipit(
+            "logs",
+            "--follow",
+            why="shows what it is doing; --lock-wait 10m waits for it, a dead holder's lock is taken over automatically",
+        ),
+    )
 
 
 class _Watcher:

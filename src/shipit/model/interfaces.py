@@ -80,6 +80,9 @@ class Helm(Protocol):
     def definitions(self, chart: Path, values: Values) -> str:
         """What the `crds/` of a chart that has no templates hold, and those of the subcharts that are switched on."""
 
+    def without(self, revision: int) -> Helm:
+        """The same release as if its newest revision, which is pending, were not there: to look at, not to change."""
+
     def history(self, *, within: float | None = None) -> tuple[Revision, ...]:
         """The newest revisions, oldest first; empty when there is no release. `within` is the seconds it may take."""
 
