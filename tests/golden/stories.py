@@ -413,6 +413,26 @@ STATUS: Story = [
     ),
     (0.1, Ended("succeeded", 0, "shop", "shop-prod", "v41", 17, 0.1, message="shop: somebody deploys it")),
 ]  # fmt: skip
+
+ROLLBACK: Story = [
+    (0, Started("rollback", "r-4f2a", "shop", "shop-prod", "v1", "prod-eu", "4.1.0")),
+    (
+        0.4,
+        Warned("migrations have run since revision 11, and the schema stays where they brought it: migrate (v2, revision 12)"),
+    ),
+    (3, StepChanged("lock", "started")),
+    (3.2, StepChanged("lock", "done")),
+    (3.2, StepChanged("prepare", "started", "looking at revision 11")),
+    (4, StepChanged("prepare", "done", "back to revision 11 (v1)")),
+    (4, StepChanged("rollback", "started", timeout=300)),
+    (4.5, StepChanged("rollout", "started", timeout=300)),
+    (5, RolloutChanged("Deployment", "shop", 0, 3, "pod shop-6d9-abcde is ContainerCreating")),
+    (8, RolloutChanged("Deployment", "shop", 3, 3)),
+    (8, StepChanged("rollout", "done")),
+    (8, StepChanged("rollback", "done", "revision 13")),
+    (8.2, Ended("deployed", 0, "shop", "shop-prod", "v1", 13, 8.2, (), "shop is back at revision 11, as revision 13")),
+]  # fmt: skip
+
 STORIES = {
     "happy": HAPPY,
     "failed_migration": FAILED_MIGRATION,
@@ -424,4 +444,5 @@ STORIES = {
     "doctor": DOCTOR,
     "history_happy": HISTORY,
     "status_happy": STATUS,
+    "rollback_happy": ROLLBACK,
 }

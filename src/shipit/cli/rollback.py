@@ -75,10 +75,9 @@ def rollback(
             way = look_back(request, revision or 0, world)
             session.tag = way.tag
             session.again = rollback_again(way.revision, why="checks the state and rolls back again")
-            _tell(session, way)
             lease = world.cluster.get(lease_ref(request.namespace, request.release))
             frozen = freeze_of(lease, world.cluster.now())
-            _confirm(session, config, way, frozen)
+            ask_first(session, config, way, frozen)
             done = roll_back_to(request, way, world, session.emit, despite=frozen)
         return Done(
             f"{request.release} is back at revision {way.revision}, as revision {done.revision}",
@@ -87,6 +86,12 @@ def rollback(
         )
 
     conduct(common, work, report=report)
+
+
+def ask_first(session: Session, config: Config, way: WayBack, frozen: Freeze | None) -> None:
+    """Say what has migrated since that revision, and ask where that may matter. Raises what `confirm` raises."""
+    _tell(session, way)
+    _confirm(session, config, way, frozen)
 
 
 def _tell(session: Session, way: WayBack) -> None:
@@ -116,7 +121,8 @@ def _confirm(session: Session, config: Config, way: WayBack, frozen: Freeze | No
     elif config.confirm:
         reason = f"environment {config.environment} requires confirmation"
     else:
-        reason = f"migrations have run since revision {way.revision}, or may have, and a rollback requires confirmation"
+        ran = "have run" if way.since.ran else "may have run"
+        reason = f"migrations {ran} since revision {way.revision}: a rollback requires confirmation"
     confirm(
         session,
         (f"{config.release.name} is frozen {frozen}\n" if frozen else "")
