@@ -50,6 +50,33 @@ INITS = "".join(
 RANDOM = job("true").replace("  name: migrate\n", "  name: migrate-{{ randAlphaNum 5 | lower }}\n")
 SEED = job("echo seed").replace("  name: migrate\n", "  name: seed-{{ randAlphaNum 5 | lower }}\n")
 ROLE = "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: migrate}\nrules: []\n"
+POD = f"""\
+apiVersion: v1
+kind: Pod
+metadata: {{name: migrate}}
+spec:
+  restartPolicy: Never
+  containers: [{{name: migrate, image: {OWN_IMAGE}, command: ["true"]}}]
+"""
+NEEDS = """\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings}
+data: {color: red}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: credentials}
+stringData: {password: correct-horse}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: migrator}
+"""
+NEEDING = """\
+          envFrom: [{configMapRef: {name: settings}}, {secretRef: {name: credentials}}]
+      serviceAccountName: migrator
+"""
 SUBCHART = {
     "chart/Chart.yaml": CHART
     + "dependencies:\n  - {name: web, version: 1.0.0, alias: front, condition: front.enabled}\n",
@@ -186,6 +213,29 @@ LAYOUTS = {
     ),
     "a subchart under an alias": layout(
         {}, values="", more=SUBCHART, tag="front.image.tag", migration={"template": "charts/front/templates/migrate.yaml"}
+    ),
+    "a bare Pod": layout(
+        {"app": APP, "migrate": POD}, migration={"template": "templates/migrate.yaml"}, says="Pod migrate of templates/migrate.yaml"
+    ),
+    "a Job that needs the chart's own objects": layout(
+        {"app": APP, "needs": NEEDS, "migrate": job("true") + NEEDING},
+        migration={"template": "templates/migrate.yaml", "prerequisites": "auto"},
+    ),
+    "a tag in a list of a values file": layout(
+        {"app": image("{{ (first .Values.images).name }}:{{ (first .Values.images).tag }}", APP), "migrate": image("{{ (first .Values.images).name }}:{{ (first .Values.images).tag }}", job("true"))},
+        values="images: [{name: registry.sandbox/busybox, tag: none}]\n",
+        more={"prod.yaml": "images: [{name: registry.sandbox/busybox, tag: none}]\n"},
+        args=("-f", "prod.yaml"),
+        tag="images[0].tag",
+        migration={"template": "templates/migrate.yaml"},
+    ),
+    "a tag in a list that only the chart holds": layout(
+        {"app": image("{{ (first .Values.images).name }}:{{ (first .Values.images).tag }}", APP), "migrate": image("{{ (first .Values.images).name }}:{{ (first .Values.images).tag }}", job("true"))},
+        values="images: [{name: registry.sandbox/busybox, tag: none}]\n",
+        tag=None,
+        migration={"template": "templates/migrate.yaml"},
+        says="no value of the chart reaches the tag of an image",
+        deploys=False,
     ),
     "an image that no value reaches": layout(
         {"app": image("registry.sandbox/busybox:v1", APP), "migrate": image("registry.sandbox/busybox:v1", job("true"))},

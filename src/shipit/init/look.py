@@ -11,7 +11,7 @@ from typing import Protocol
 
 from shipit.chart import containers, file_in, image, load_yaml, pod_spec
 from shipit.errors import HelmFailed, Refused
-from shipit.init.value_keys import candidate_keys, values_of_chart
+from shipit.init.value_keys import candidate_keys, given_values, values_of_chart
 from shipit.model import Json, Rendered, Resource, Values, as_map, as_maps, as_text
 from shipit.plan import Candidate, Rendering, counterparts, migrations_of
 
@@ -94,15 +94,15 @@ class Look:
 
 def look_at(chart: Path, values: Values, render: Render) -> Look:
     """Raises HelmFailed, with its words, for a chart that can't be rendered, Refused for what it renders."""
-    tree = values_of_chart(chart, values)
-    values, first = _renderable(values, candidate_keys(chart, tree), render)
+    tree, given = values_of_chart(chart, values), given_values(values)
+    values, first = _renderable(values, candidate_keys(chart, tree, given), render)
     install, again = (Rendering.of(each, "") for each in (first, render(values)))
     upgrade, upgraded = (_upgrade(values, render) or install for _ in range(2))
     both = migrations_of(install)
     more = tuple(_more(upgrade, upgraded, both))
     found = [*zip(both, counterparts(both, migrations_of(again)), strict=True), *more]
     patterns = {id(one): text for one, other in found if (text := _pattern(one, other, chart))}
-    keys = candidate_keys(chart, tree, frozenset(each.tag for each in all_places(install)) - {""})
+    keys = candidate_keys(chart, tree, given, frozenset(each.tag for each in all_places(install)) - {""})
     migrations = tuple(one for one, _ in found)
     return Look(chart, render, values, keys, tree, install, migrations, patterns, upgrades=bool(more))
 

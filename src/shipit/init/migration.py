@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from shipit.chart import containers, image, images, pod_spec
+from shipit.chart import containers, image, images, pod_spec, ref_of
 from shipit.init.frameworks import (
     framework_of,
     runs_migrations,
@@ -20,7 +20,7 @@ from shipit.init.frameworks import (
 from shipit.init.look import Look, Place, places
 from shipit.init.switched import Switched, switched_off
 from shipit.model import Json, Resource, as_maps, as_text
-from shipit.plan import Candidate
+from shipit.plan import Candidate, Rendering, reached_by
 
 _LISTED = 8
 _SAYS_SO = "its name or command says so"
@@ -118,11 +118,21 @@ def _of_job(look: Look, one: Candidate, why: str) -> Proposal:
     beside = [each for each in look.migrations if each.source == one.source and each is not one]
     if beside:
         rows.append(Row("job", called, f"one of the {len(beside) + 1} in that template"))
+    rows += _prerequisites(one, look.install)
     others = [f"{each.kind} {look.called(each)}" for each in beside if fnmatchcase(each.name, called)]
     notes = (f"The pattern in `job` also fits {', '.join(others)}: correct it.",) if others else ()
     rows += _first_install(look)
     name = _CHANGING.sub("-", called).strip("-.") or one.stem
     return Proposal(f"{one.kind} {called} of {template}", why, tuple(rows), _places(one), notes, name=name)
+
+
+def _prerequisites(one: Candidate, rendering: Rendering) -> list[Row]:
+    """What it needs of the chart's own comes with the upgrade, which is too late for it."""
+    needed = [each.ref.title for each in reached_by(one.body, rendering, ref_of(one.body, "").namespace)]
+    if not needed:
+        return []
+    listed = ", ".join(needed[:_LISTED]) + (f" and {len(needed) - _LISTED} more" if needed[_LISTED:] else "")
+    return [Row("prerequisites", "auto", f"the chart's own {listed}: there before it runs")]
 
 
 def _first_install(look: Look) -> list[Row]:
@@ -160,6 +170,7 @@ def _of_switched(found: Switched) -> Proposal:
     rows = (
         Row("template", found.template, f"{one.kind} {one.name}"),
         Row("set", found.set, "turns it on, for shipit alone"),
+        *_prerequisites(one, found.rendering),
     )
     label = f"{one.kind} {one.name} of {found.template}"
     return Proposal(label, f"off until {keys} is true", rows, _places(one), turned_on=found.set)

@@ -21,11 +21,12 @@ _MOST_TEMPLATES, _MOST_SWITCHES = 8, 4
 
 @dataclass(frozen=True, slots=True)
 class Switched:
-    """A Job, its template in the chart, and the values that turn it on."""
+    """A Job, its template in the chart, the values that turn it on, and what the chart renders with them."""
 
     one: Candidate
     template: str
     set: Json
+    rendering: Rendering
 
 
 def switched_off(look: Look) -> Iterator[Switched]:
@@ -57,7 +58,7 @@ def _turned_on(look: Look, template: str, keys: tuple[str, ...]) -> Iterator[Swi
         return
     for one in migrations_of(rendering):
         if from_template(one.source, template):
-            yield Switched(one, template, table)
+            yield Switched(one, template, table, rendering)
 
 
 def _set(table: Json, path: list[str]) -> None:

@@ -14,6 +14,7 @@ from shipit.model import Json, Values, as_map, as_maps, as_text
 MOST_KEYS = 40
 """Each is tried in a rendering of its own."""
 _DEEPEST = 8
+KeyPath = tuple[str | int, ...]
 _TAG = re.compile(r"tag$|version$", re.IGNORECASE)
 _NO_TAG = re.compile(r"^(?:api|kube|chart|tls|schema|min|max).?version$", re.IGNORECASE)
 _USED = re.compile(r"\.Values\.((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*)")
@@ -22,23 +23,43 @@ _SUBCHART = re.compile(r"charts/([^/]+)/")
 
 def values_of_chart(chart: Path, values: Values) -> Json:
     """The chart's values, its subcharts' in their place, with those on top that were given. Raises Refused."""
-    tree = _tree(dict(kept_files(chart)), "")
+    return merged(_tree(dict(kept_files(chart)), ""), given_values(values))
+
+
+def given_values(values: Values) -> Json:
+    """Those that the chart is given. Raises Refused."""
+    tree: Json = {}
     for layer in values.layers:
         tree = merged(tree, read_values(layer))
     return tree
 
 
-def candidate_keys(chart: Path, tree: Json, tags: frozenset[str] = frozenset()) -> tuple[str, ...]:
+def candidate_keys(
+    chart: Path, tree: Json, given: Json, tags: frozenset[str] = frozenset()
+) -> tuple[str, ...]:
     """The values that are called like a tag, those of them that only a template names, and those that hold one of the
-    `tags`; the likeliest first.
+    `tags`; the likeliest first. Of lists only those that are `given`: Helm would replace one of the chart's own.
     """
-    paths = dict.fromkeys((*_paths(tree, tags), *_used(chart)))
-    ordered = sorted(paths, key=lambda path: (not path[-1].lower().endswith("tag"), len(path)))
+    paths = dict.fromkeys((*_paths(tree, tags), *_in_lists(given, tags), *_used(chart)))
+    ordered = sorted(paths, key=lambda path: (not str(path[-1]).lower().endswith("tag"), len(path)))
     return tuple(written(path) for path in ordered[:MOST_KEYS])
 
 
-def _paths(tree: Json, tags: frozenset[str], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    if len(above) == _DEEPEST:
+def _in_lists(tree: Json, tags: frozenset[str], above: KeyPath = ()) -> Iterator[KeyPath]:
+    """The paths through the lists of tables in these values: `images[0].tag`."""
+    if len(above) >= _DEEPEST:
+        return
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _in_lists(value, tags, (*above, key))
+        for number, item in enumerate(value) if isinstance(value, list) else ():
+            if isinstance(item, dict):
+                yield from _paths(item, tags, (*above, key, number))
+                yield from _in_lists(item, tags, (*above, key, number))
+
+
+def _paths(tree: Json, tags: frozenset[str], above: KeyPath = ()) -> Iterator[KeyPath]:
+    if len(above) >= _DEEPEST:
         return
     for key, value in tree.items():
         path = (*above, key)

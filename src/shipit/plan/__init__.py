@@ -15,6 +15,7 @@ from shipit.plan.own_objects import copy_of, is_copy, kept_by_helm
 from shipit.plan.parts import Path, parts_of, volatile_paths, written
 from shipit.plan.preflight import missing_to_deploy
 from shipit.plan.preparation import check, compared, draft, look_over, prepare, summary
+from shipit.plan.prerequisites import reached_by
 from shipit.plan.rendering import ReleaseRendering
 from shipit.plan.revisions import ROLLBACK_TO, live_release, newest_good
 from shipit.plan.rollback import lists_migrations, prepare_rollback

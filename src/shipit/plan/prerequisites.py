@@ -42,6 +42,11 @@ def with_prerequisites(
     return tuple(found)
 
 
+def reached_by(body: Json, rendering: Rendering, namespace: str) -> tuple[Resource, ...]:
+    """What of a rendering that is no hook a Job or Pod in that namespace needs: what `prerequisites = "auto"` means."""
+    return _Reached(tuple(_offered(rendering, None)), namespace).by(body)
+
+
 def _own(spec: MigrationSpec, request: Request, own: Sequence[Rendering | None]) -> Rendering | None:
     """The rendering that is made for a migration: those of one chart with the same values are the same."""
     pairs = zip(request.migrations, own, strict=True)
