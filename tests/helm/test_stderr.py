@@ -204,7 +204,58 @@ def test_the_cause_is_read_from_the_words(text: str, reason: HelmReason) -> None
     )
 
     assert failed.reason == reason
-    assert stderr.clean(text)[0].rstrip(":") in failed.message
+    first, *_, last = (*stderr.clean(text), stderr.clean(text)[-1])
+    announces = "specifications of the schema" in first  # what doesn't fit follows
+    assert (last.removeprefix("- ") if announces else first.rstrip(":")) in failed.message
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        (
+            (
+                "Error: values don't meet the specifications of the schema(s) in the following chart(s):\nshop:\n"
+                "- at '': missing property 'db'\n- at '/replicas': got number, want string\n"
+            ),
+            "the values don't fit the chart's schema: shop: at '': missing property 'db'; at '/replicas': got number, want string",
+            "correct them",
+        ),
+        (
+            ('Error: shop/templates/odd.yaml:1:13\n  executing "shop/templates/odd.yaml" at <.Values.a.b.c>:\n'
+            "    nil pointer evaluating interface {}.b\n"),
+            (
+                'the chart does not render: shop/templates/odd.yaml:1:13: executing "shop/templates/odd.yaml" at '
+                "<.Values.a.b.c>: nil pointer evaluating interface {}.b"
+            ),
+            "correct the template there, or give it the value that it reads",
+        ),
+        (
+            "Error: execution error at (shop/templates/odd.yaml:1:3): db.host is required",
+            "the chart does not render: execution error at (shop/templates/odd.yaml:1:3): db.host is required",
+            "the chart itself demands it",
+        ),
+        (
+            ("Error: YAML parse error on shop/templates/odd.yaml: error unmarshaling JSON: while decoding JSON: json: "
+            "cannot unmarshal array into Go value of type util.SimpleHead"),
+            ("the chart renders something that is not a Kubernetes object: YAML parse error on shop/templates/odd.yaml: "
+            "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal array into Go value of type util.SimpleHead"),
+            "each document of a template is one object",
+        ),
+        (
+            ('Error: unable to continue with install: could not get information about the resource Job "" in namespace '
+            '"shop": resource name may not be empty'),
+            ('the chart renders an object without a name: unable to continue with install: could not get information '
+            'about the resource Job "" in namespace "shop": resource name may not be empty'),
+            "give it a metadata.name",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_chart_is_said_in_one_line_with_what_to_write(
+    text: str, message: str, hint: str
+) -> None:
+    failed = stderr.failure(stderr.clean(text), "rendering release shop")
+    assert failed.message == message
+    assert failed.hint.why.startswith(hint)
 
 
 def test_a_cause_that_is_known_says_what_to_type() -> None:

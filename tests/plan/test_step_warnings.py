@@ -48,6 +48,10 @@ UNSET = "Job up may run up to 7 times: backoffLimit is not set, and Kubernetes' 
     [
         (ONCE, []),
         ({"backoffLimit": 0.0}, []),
+        (
+            {**ONCE, "suspend": True},
+            ["Job up is made suspended (suspend: true): it runs only once somebody, or a queue, lets it go"],
+        ),
         (SIX, ["Job up may run up to 7 times: backoffLimit is 6"]),
         ({}, [UNSET, TWO_AT_ONCE]),
         ({"backoffLimit": None}, [UNSET, TWO_AT_ONCE]),

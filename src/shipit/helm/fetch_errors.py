@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from shipit.errors import HelmFailed
-from shipit.helm.stderr import cause, failure, hide
+from shipit.helm.causes import cause
+from shipit.helm.stderr import failure, hide
 from shipit.hints import Hint, advice, helm
 
 # Measured with Helm 3.13, 3.22 and 4.3. The first that is found counts.

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
 
 from shipit.errors import HelmFailed, HelmReason
-from shipit.hints import NO_HINT, Command, Hint, advice, helm, kubectl, shipit
+from shipit.helm.causes import CAUSES, Cause
+from shipit.hints import NO_HINT, Command, Hint
 from shipit.output import TELLING_KEY
 
 HIDDEN = "***"
@@ -43,140 +43,11 @@ _SECRETS = (
 )
 
 
+_SCHEMA = re.compile(r"values don't meet the specifications of the schema\(s\) in the following chart\(s\):")
+_PLACE = re.compile(r"\S+:\d+:\d+")
+_MOST_SAID = 4
+"""Lines that a message holds of several."""
 _UNKNOWN_KIND = re.compile(r'no matches for kind "([^"]+)" in version "([^"]+)"')
-
-
-class Cause(NamedTuple):
-    """What a text of helm's means: when `pattern` is found in a line, `reason`, and what to say and to type."""
-
-    pattern: re.Pattern[str]
-    reason: HelmReason
-    says: str
-    hint: Hint
-
-
-def cause(pattern: str, reason: HelmReason, says: str, hint: Hint = NO_HINT) -> Cause:
-    return Cause(re.compile(pattern, re.IGNORECASE | re.MULTILINE), reason, says, hint)
-
-
-_NETWORK = r"connection refused|no such host|i/o timeout|TLS handshake|Unauthorized"
-
-# The first that is found counts. Not every network failure is the cluster's: what helm fetches from elsewhere, and
-# what a template, a post-renderer or a downloader says in its own words, comes before what only sounds like it.
-CAUSES = (
-    cause(
-        r"another operation \(install/upgrade/rollback\) is in progress",
-        "pending",
-        "another helm is working on release {release}, or was killed while it did",
-        helm("history", "{release}", namespace="{namespace}"),
-    ),
-    cause(
-        r"invalid ownership metadata|cannot be imported into the current release",
-        "ownership",
-        "an object of the chart exists and belongs to no release, or to another one",
-        advice(
-            "delete it, rename it in the chart, or hand it over: label app.kubernetes.io/managed-by=Helm and "
-            "annotations meta.helm.sh/release-name={release}, meta.helm.sh/release-namespace={namespace}"
-        ),
-    ),
-    cause(r"release: not found", "no-release", "there is no release {release} in namespace {namespace}"),
-    cause(
-        r"has no deployed releases",
-        "no-release",
-        "release {release} was uninstalled and only its history is left",
-        helm("uninstall", "{release}", namespace="{namespace}", why="removes the history too"),
-    ),
-    cause(
-        r"missing in charts/ directory|dependency build",
-        "dependencies",
-        "the chart's dependencies are missing",
-        helm("dependency", "build", "{chart}"),
-    ),
-    cause(
-        r"is forbidden: User|forbidden: user",
-        "forbidden",
-        "the API server forbids what helm needs",
-        shipit("doctor"),
-    ),
-    cause(
-        r"context \S+ does not exist",
-        "unreachable",
-        "there is no such context",
-        kubectl("config", "get-contexts"),
-    ),
-    cause(
-        rf"cluster unreachable|error calling lookup: .*(?:{_NETWORK})",
-        "unreachable",
-        "helm can't reach the cluster",
-        kubectl("cluster-info"),
-    ),
-    cause(
-        r"unknown (?:shorthand )?flag|invalid argument",
-        "arguments",
-        "helm does not know a flag of helm_args",
-        advice("see helm_args under [release]"),
-    ),
-    cause(
-        r"failed parsing --set",
-        "arguments",
-        "helm can't read an assignment",
-    ),
-    cause(
-        r"specifications of the schema[\s\S]*(?:failing loading \"http|Get \"http|schema from HTTP)",
-        "chart",
-        "helm can't fetch a schema that the chart's values.schema.json refers to",
-        advice("copy it into the chart, or add --skip-schema-validation to helm_args (Helm 3.16 or newer)"),
-    ),
-    cause(
-        r"post.?render|template: \S+:\d+|execution error at \(",
-        "render",
-        "the chart does not render",
-    ),
-    cause(
-        r"not a valid chart repository|could not download|failed to perform \"\w+\" on source"
-        r"|/v2/\S+/(?:tags|manifests|blobs)/",
-        "chart",
-        "helm can't fetch the chart, or one that it depends on",
-        advice("helm dependency build fetches the charts that a chart depends on, once and for all"),
-    ),
-    cause(
-        _NETWORK,
-        "unreachable",
-        "helm can't reach the cluster",
-        kubectl("cluster-info"),
-    ),
-    cause(r"cannot load \S+\.(?:yaml|lock|json)", "chart", "helm can't read the chart {chart}"),
-    cause(
-        r"values don't meet the specifications of the schema",
-        "render",
-        "the values don't fit the chart's schema",
-    ),
-    cause(
-        r"parse error at \(|YAML parse error|^\s*executing |error unmarshaling JSON|error converting YAML",
-        "render",
-        "the chart does not render",
-    ),
-    cause(
-        r"no matches for kind",
-        "render",
-        "the chart holds objects that the API server doesn't know",
-        advice("install the custom resource definitions that it needs, or correct its apiVersions"),
-    ),
-    cause(
-        r"unable to (?:build|decode)|cannot unmarshal|error validating",
-        "render",
-        "the chart renders something that is not a Kubernetes object",
-    ),
-    cause(
-        r"chart requires kubeVersion|Chart\.yaml|path .* not found|repo \S+ not found"
-        r"|no cached repo|failed to (?:download|fetch)|could not find protocol handler|chart .* not found"
-        r"|not a valid chart|no such file or directory|not installable",
-        "chart",
-        "helm can't use the chart {chart}",
-    ),
-    cause(r"has been cancelled|context canceled", "interrupted", "helm was interrupted"),
-    cause(r"context deadline exceeded|timed out waiting", "timeout", "helm timed out waiting"),
-)
 
 
 def clean(text: str, masked: Callable[[str], str] = str) -> tuple[str, ...]:
@@ -217,16 +88,29 @@ def failure(
     found = _find(lines, causes)
     known = {"release": release, "namespace": namespace, "chart": chart}
     what = found.says.format(**known) if found else f"helm failed while {doing}"
-    first = lines[0] if lines else "it said nothing"
-    if first.endswith(":") and len(lines) > 1:  # it only announces what follows
-        first = f"{first} {lines[-1].strip()}"
     return HelmFailed(
-        f"{what}: {first.rstrip(':')}",
+        f"{what}: {_said(lines)}",
         reason=found.reason if found else "other",
         hint=_filled(found.hint, known) if found else NO_HINT,
         details=lines if len(lines) > 1 else (),
         unknown_kinds=unknown_kinds(lines),
     )
+
+
+def _said(lines: Sequence[str]) -> str:
+    """The gist of it in one line: all of its lines are the error's details."""
+    if not lines:
+        return "it said nothing"
+    first, *rest = (line.strip() for line in lines)
+    if rest and _SCHEMA.match(first):
+        told = "; ".join(line.removeprefix("- ") for line in rest[:_MOST_SAID])
+        more = len(rest) - _MOST_SAID
+        return told.replace(":; ", ": ") + (f"; and {more} more" if more > 0 else "")
+    if rest and _PLACE.fullmatch(first):  # and what was done there, and what came of it
+        return f"{first}: {' '.join(rest[:_MOST_SAID])}"
+    if rest and first.endswith(":"):  # it only announces what follows
+        return f"{first} {rest[-1]}"
+    return first.rstrip(":")
 
 
 def unknown_kinds(lines: Iterable[str]) -> tuple[tuple[str, str], ...]:

@@ -37,8 +37,8 @@ def unclear(spec: MigrationSpec, found: Sequence[Candidate], there: Rendering) -
 def same_name(what: str, origins: Sequence[str]) -> Refused:
     """Two Jobs or Pods of one name can't both be there."""
     return Refused(
-        f"{len(origins)} migrations are called {what}",
-        hint=advice("give each a name of its own in its chart, or leave all but one out"),
+        f"{len(origins)} migrations are called {what}, and only one object of that name can be there",
+        hint=advice("give each a name of its own in its template, or leave all but one out"),
         details=tuple(filter(None, origins)),
     )
 

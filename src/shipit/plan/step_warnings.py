@@ -46,6 +46,11 @@ def _concerns(step: Step) -> Iterator[Warned]:
     if step.ref.kind == "Job":
         yield from _retried(step)
         yield from _multiplied(spec_of(step.manifest))
+        if spec_of(step.manifest).get("suspend") is True:
+            yield Warned(
+                "is made suspended (suspend: true): it runs only once somebody, or a queue, lets it go",
+                hint=advice("without a queue such as Kueue, leave suspend out of its template"),
+            )
     yield from _restarted(step)
     yield from _evictable(step)
     yield from _ended_early(step)

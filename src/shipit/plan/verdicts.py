@@ -90,6 +90,8 @@ def refused(what: str, error: ApiError) -> Refused:
         hint = advice("is what answers for that webhook running? deploy again once it is")
     if isinstance(error, Conflict):
         hint = advice("whoever set it may stop to; with Helm 4, --force-conflicts in helm_args takes it over")
+    if isinstance(error, NotFound) and error.message.startswith("namespaces "):
+        hint = advice("its template names that namespace: create it first, or leave metadata.namespace out")
     if "immutable" in error.message:
         hint = advice(
             "if it is a migration Job, name its template under [migration]: a live object's field can't be changed"
