@@ -124,7 +124,9 @@ class PodChanged:
 
 @dataclass(frozen=True, slots=True)
 class RolloutChanged:
-    """A workload of the app; `reason` says why its pods aren't ready, "" when there is nothing to say."""
+    """A workload of the app, with how many of its new pods are ready; `reason` says why the others aren't, "" when
+    there is nothing to say. `trouble`: waiting alone may not help.
+    """
 
     TYPE: ClassVar[str] = "rollout"
     kind: str
@@ -132,6 +134,7 @@ class RolloutChanged:
     ready: int
     desired: int
     reason: str = ""
+    trouble: bool = False
 
 
 @dataclass(frozen=True, slots=True)

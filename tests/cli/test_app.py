@@ -159,10 +159,10 @@ def test_a_command_line_that_is_not_understood_is_told_like_any_other_error(
     folder: Path, capsys: pytest.CaptureFixture[str], argv: tuple[str, ...], message: str, command: str
 ) -> None:
     assert cli.run([*argv, "-o", "plain"]) == 2
-    first, following, why = capsys.readouterr().err.splitlines()
+    first, blank, following, why = capsys.readouterr().err.splitlines()
     assert first.startswith("error: ")
     assert message in first
-    assert (following, why) == (f"next: {command}", "      shows how it is used")
+    assert (blank, following, why) == ("", f"Next: {command}", "      shows how it is used")
 
 
 PLAN = {

@@ -172,18 +172,19 @@ def test_plain_is_a_line_for_each_change_with_its_time(shown: dict[str, Shown]) 
     for line in good.out.splitlines():
         assert re.match(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ \S", line), line
     assert good.err == ""
-    assert "plain-good v1: deployed, revision 1" in good.out.splitlines()[-1]
-    assert "Job plain-bad failed" in bad.err
-    assert "exited with code 3" in bad.err
-    assert "the app is not installed" in bad.err
-    assert bad.err.splitlines()[-2].startswith("next: ")
+    assert "Deployed plain-good v1 as revision 1 in " in good.out.splitlines()[-1]
+    assert bad.err.startswith("Migration of v1 failed: ")
+    assert "exited with code 3" in bad.err.splitlines()[0]
+    assert "  App       not installed" in bad.err.splitlines()
+    assert "  Job       plain-bad, kept for inspection" in bad.err.splitlines()
+    assert bad.err.splitlines()[-2].startswith("Next: ")
     assert "plain-bad v1: migration_failed" in bad.out.splitlines()[-1]
     assert "exit code 4" in bad.out.splitlines()[-1]
 
 
 def test_quiet_shows_the_error_and_the_result_only(shown: dict[str, Shown]) -> None:
     assert "migrating" not in shown["quiet-good"].out
-    assert "quiet-good v1: deployed, revision 1" in shown["quiet-good"].out.splitlines()[-1]
+    assert "quiet-good v1 is deployed as revision 1, in " in shown["quiet-good"].out.splitlines()[-1]
     assert len(shown["quiet-good"].out.splitlines()) <= 3
     assert "exited with code 3" in shown["quiet-bad"].err
 
@@ -222,12 +223,13 @@ def test_a_terminal_is_left_as_it_was(shown: dict[str, Shown], name: str) -> Non
     assert screen.cursor
     text = "\n".join(screen.lines)
     assert "migrating" in text
-    assert ("deployed" if name == "rich-good" else "migration_failed") in screen.lines[-1]
+    if name == "rich-good":
+        assert "Deployed rich-good v1 as revision 1 in " in screen.lines[-1]
     colored = re.search(r"\x1b\[[0-9;]*3[0-9]", shown[name].out) is not None
     assert colored == (name == "rich-bad"), "NO_COLOR was set for the good one"
     if name == "rich-bad":
         assert "exited with code 3" in text
-        assert "next: " in text
+        assert "\nNext: " in text
 
 
 # ── a cluster whose certificate is not verified ──────────────────────────────────────────────────

@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from shipit.ending import ending_of
+from shipit.errors import (
+    AfterFailed,
+    Busy,
+    Headline,
+    Interrupted,
+    MigrationFailed,
+    MigrationTimedOut,
+    Refused,
+    ShipitError,
+    Unknown,
+    UpgradeFailed,
+    Usage,
+)
 from shipit.events import (
     AppLogLine,
     Checked,
@@ -17,6 +31,7 @@ from shipit.events import (
     MigrationResult,
     MigrationRunning,
     ObjectChange,
+    Outlined,
     PastDeploy,
     Planned,
     PlannedStep,
@@ -28,8 +43,17 @@ from shipit.events import (
     Warned,
     WorkloadState,
 )
-from shipit.hints import Hint, advice, deploy_again, kubectl, shipit
+from shipit.hints import NO_HINT, Hint, advice, deploy_again, helm, kubectl, shipit
 from shipit.output import Output
+from shipit.states import (
+    AppUntouched,
+    AppUpgraded,
+    BeforeUpgrade,
+    Leftover,
+    NotRolledBack,
+    ObjectLeft,
+    StepsNotRun,
+)
 
 
 class StoryClock:
@@ -62,19 +86,33 @@ def play(story: Story, output: Output, clock: StoryClock) -> None:
 
 
 def _log(
-    line: str, *, pod: str = "shop-migrate-x2k7d", container: str = "migrate", attempt: int = 1
+    line: str,
+    *,
+    pod: str = "shop-migrate-x2k7d",
+    container: str = "migrate",
+    attempt: int = 1,
+    init: bool = False,
 ) -> LogLine:
-    return LogLine("migrate", pod, container, attempt, line)
+    return LogLine("migrate", pod, container, attempt, line, init=init)
 
 
-def _opening(tag: str) -> Story:
+def _begun(tag: str) -> Story:
     return [
-        (0, Started("deploy", "r-4f2a", "shop", "shop-prod", tag, "prod-eu", "4.1.0")),
-        (0, StepChanged("lock", "started")),
-        (0.2, StepChanged("lock", "done")),
-        (0.2, StepChanged("prepare", "started")),
-        (1.4, StepChanged("prepare", "done", "revision 12, 1 migration")),
-        (1.4, StepChanged("migrate", "started", timeout=900)),
+        (0, Started("deploy", "r-4f2a", "shop", "shop-prod", tag, "prod-eu", "4.1.0", "production")),
+        (0.2, StepChanged("prepare", "started", f"rendering shop with {tag}")),
+        (0.6, Outlined("v1", 11, ("migrate", "upgrade", "smoke"))),
+    ]
+
+
+def _opening(tag: str, attempts: int = 1) -> Story:
+    return [
+        *_begun(tag),
+        (1.4, StepChanged("prepare", "done", "12 objects checked; before the upgrade: migrate")),
+        (1.4, StepChanged("clear", "started", "deleting Job shop-migrate of v1", timeout=120)),
+        (1.4, JobChanged("clear", "shop-migrate", "deleting")),
+        (1.4, JobChanged("clear", "shop-migrate", "deleted")),
+        (1.4, StepChanged("clear", "done", "deleted Job shop-migrate of v1")),
+        (1.4, StepChanged("migrate", "started", "Job shop-migrate", timeout=900, attempts=attempts)),
         (1.5, JobChanged("migrate", "shop-migrate", "created")),
         (1.6, PodChanged("migrate", "shop-migrate-x2k7d", "Pending")),
         (3, PodChanged("migrate", "shop-migrate-x2k7d", "Running")),
@@ -82,137 +120,216 @@ def _opening(tag: str) -> Story:
     ]
 
 
-def _upgrading() -> Story:
+_MIGRATED = MigrationResult("migrate", "shop-migrate", "succeeded", 44.6)
+
+
+def _upgrading(tag: str) -> Story:
     return [
         (45, _log("INFO  [alembic] 100 % of 81234 rows")),
         (46, PodChanged("migrate", "shop-migrate-x2k7d", "Succeeded")),
         (46, JobChanged("migrate", "shop-migrate", "complete", succeeded=1)),
-        (46, StepChanged("migrate", "done")),
-        (46, StepChanged("upgrade", "started", timeout=300)),
-        (46.5, StepChanged("rollout", "started", timeout=300)),
+        (46, StepChanged("migrate", "done", result=_MIGRATED)),
+        (46, StepChanged("upgrade", "started", f"helm upgrade to {tag}", timeout=300)),
         (47, RolloutChanged("Deployment", "shop", 0, 3, "pod shop-6d9-abcde is ContainerCreating")),
     ]
+
+
+def _upgraded(tag: str) -> Story:
+    return [
+        *_opening(tag),
+        (3.1, _log("INFO  [alembic] waiting for the database", container="wait-for-db", init=True)),
+        (4, _log("INFO  [alembic] Running upgrade 1a2b -> 3c4d, add a column")),
+        *_upgrading(tag),
+        (49, RolloutChanged("Deployment", "shop", 2, 3)),
+        (51, RolloutChanged("Deployment", "shop", 3, 3)),
+        (51, StepChanged("upgrade", "done", "revision 12")),
+        (51, StepChanged("smoke", "started", "Job shop-smoke", timeout=60, attempts=1)),
+        (51, JobChanged("smoke", "shop-smoke", "created")),
+    ]
+
+
+def _ended(
+    at: float,
+    error: ShipitError,
+    tag: str,
+    *,
+    hint: Hint = NO_HINT,
+    revision: int = 0,
+    migrations: tuple[MigrationResult, ...] = (),
+) -> Story:
+    """The end that an error makes of a deploy, as a session tells it."""
+    hint = hint or error.hint
+    states = tuple(map(str, error.states))
+    outcome, ending = error.outcome.value, ending_of(error, "deploy", tag)
+    ended = Ended(
+        outcome, error.exit_code, "shop", "shop-prod", tag, revision, at, migrations, str(error), hint
+    )
+    return [(at, Failed(outcome, error.message, hint, error.details, states, ending)), (at, ended)]
 
 
 _LOGS = shipit("logs", "shop-migrate", "-e", "prod", why="shows its whole log")
 _AGAIN = deploy_again("v2", "-f", "more values.yaml", "-e", "prod", why="checks the state and resumes")
 
 HAPPY: Story = [
-    *_opening("v2"),
-    (3.1, _log("INFO  [alembic] waiting for the database", container="wait-for-db")),
-    (4, _log("INFO  [alembic] Running upgrade 1a2b -> 3c4d, add a column")),
-    *_upgrading(),
-    (49, RolloutChanged("Deployment", "shop", 2, 3)),
-    (51, RolloutChanged("Deployment", "shop", 3, 3)),
-    (51, StepChanged("rollout", "done")),
-    (51, StepChanged("upgrade", "done", "revision 12")),
-    (51, Warned("backoffLimit of Job shop-migrate is 6: Kubernetes may run it more than once", advice("set backoffLimit: 0"))),
-    (
-        51.2,
-        Ended(
-            "deployed", 0, "shop", "shop-prod", "v2", 12, 51.2,
-            (MigrationResult("migrate", "shop-migrate", "succeeded", 44.6),),
-        ),
-    ),
+    *_upgraded("v2"),
+    (53, JobChanged("smoke", "shop-smoke", "complete", succeeded=1)),
+    (53, StepChanged("smoke", "done", result=MigrationResult("smoke", "shop-smoke", "succeeded", 2))),
+    (53, Warned("backoffLimit of Job shop-migrate is 6: Kubernetes may run it more than once", advice("set backoffLimit: 0"))),
+    (53.2, Ended("deployed", 0, "shop", "shop-prod", "v2", 12, 53.2, (_MIGRATED,), "shop v2 is deployed as revision 12")),
 ]  # fmt: skip
 
+_ERROR = 'sqlalchemy.exc.IntegrityError: (psycopg2.errors.UniqueViolation) could not create unique index "notes_slug_key"'
+_DETAIL = "DETAIL:  Key (slug)=(groceries) is duplicated."
+
 FAILED_MIGRATION: Story = [
-    *_opening("v3"),
+    *_opening("v3", attempts=2),
     (4, _log("Traceback (most recent call last):")),
-    (4, _log('sqlalchemy.exc.ProgrammingError: relation "orders" does not exist')),
+    (4, _log(_ERROR)),
     (4.5, PodChanged("migrate", "shop-migrate-x2k7d", "Error", message="container migrate exited with code 1")),
     (14.5, PodChanged("migrate", "shop-migrate-q9w8e", "Pending", attempt=2)),
-    (16, _log('sqlalchemy.exc.ProgrammingError: relation "orders" does not exist', pod="shop-migrate-q9w8e", attempt=2)),
+    (16, _log(_ERROR, pod="shop-migrate-q9w8e", attempt=2)),
+    (16, _log(_DETAIL, pod="shop-migrate-q9w8e", attempt=2)),
     (16.5, PodChanged("migrate", "shop-migrate-q9w8e", "Error", 2, "container migrate exited with code 1")),
     (17, JobChanged("migrate", "shop-migrate", "failed", failed=2, reason="BackoffLimitExceeded")),
     (17, StepChanged("migrate", "failed", "container migrate exited with code 1")),
-    (
-        17,
-        Failed(
-            "migration_failed",
-            "migrate failed: container migrate exited with code 1 (Error)\nThe app is untouched: shop still runs v2.",
-            _LOGS,
-            ("Traceback (most recent call last):", 'sqlalchemy.exc.ProgrammingError: relation "orders" does not exist'),
-        ),
-    ),
-    (
+    *_ended(
         17.1,
-        Ended(
-            "migration_failed", 4, "shop", "shop-prod", "v3", 0, 17.1,
-            (MigrationResult("migrate", "shop-migrate", "failed", 15.6),),
-            "migrate failed: container migrate exited with code 1 (Error)", _LOGS,
+        MigrationFailed(
+            "Job shop-migrate failed: container migrate exited with code 1",
+            states=(
+                ObjectLeft("Job shop-migrate", Leftover.ENDED),
+                AppUntouched(11, "v1"),
+                StepsNotRun(("smoke",)),
+            ),
+            details=("Traceback (most recent call last):", _ERROR, _DETAIL),
+            headline=Headline(
+                "Migration of v3 failed", "container migrate exited with code 1", "v3's migration did not complete"
+            ),
         ),
+        "v3",
+        hint=_LOGS,
+        migrations=(MigrationResult("migrate", "shop-migrate", "failed", 15.6),),
     ),
 ]  # fmt: skip
 
 TIMEOUT: Story = [
     *_opening("v4"),
     (5, _log("rebuilding the index")),
-    (901.4, StepChanged("migrate", "failed", "not complete within 15m")),
-    (
-        901.4,
-        Failed(
-            "migration_timed_out",
-            "migrate is not complete after 15m. Job shop-migrate still runs. The app is untouched: shop still runs v2.",
-            shipit("logs", "shop-migrate", "--follow", why="follows its log until it ends"),
-            ("rebuilding the index",),
-        ),
-    ),
-    (
+    (901.4, StepChanged("migrate", "failed")),
+    *_ended(
         901.5,
-        Ended(
-            "migration_timed_out", 5, "shop", "shop-prod", "v4", 0, 901.5,
-            (MigrationResult("migrate", "shop-migrate", "timed_out", 900.0),),
+        MigrationTimedOut(
+            "Job shop-migrate did not end within 900 s",
+            states=(ObjectLeft("Job shop-migrate", Leftover.RUNNING), AppUntouched(11, "v1")),
+            details=("rebuilding the index",),
+            headline=Headline(
+                "Migration of v4 timed out", "did not end within 15m", "v4's migration is still running"
+            ),
         ),
+        "v4",
+        hint=shipit("logs", "shop-migrate", "--follow", why="waits until it has ended"),
+        migrations=(MigrationResult("migrate", "shop-migrate", "timed_out", 900.0),),
     ),
-]  # fmt: skip
+]
+
+_CRASH = "pod shop-6d9-abcde is in CrashLoopBackOff: container shop exited with code 1"
 
 FAILED_ROLLOUT: Story = [
     *_opening("v5"),
-    *_upgrading(),
-    (50, RolloutChanged("Deployment", "shop", 0, 3, "pod shop-6d9-abcde is in CrashLoopBackOff: exit code 1")),
+    *_upgrading("v5"),
+    (50, RolloutChanged("Deployment", "shop", 0, 3, _CRASH, trouble=True)),
     (50, AppLogLine("shop-6d9-abcde", "shop", "KeyError: 'STRIPE_KEY'")),
-    (50, StepChanged("rollout", "failed", "Deployment shop cannot become ready")),
-    (50, StepChanged("upgrade", "failed")),
-    (
-        50,
-        Failed(
-            "upgrade_failed",
-            "Deployment shop cannot become ready: pod shop-6d9-abcde is in CrashLoopBackOff: exit code 1\n"
-            "The migration is done; revision 12 is failed and was not rolled back.",
-            shipit("rollback", "11", "-e", "prod", why="goes back to revision 11"),
-            ("KeyError: 'STRIPE_KEY'",),
-        ),
-    ),
-    (
+    (50, StepChanged("upgrade", "failed", _CRASH)),
+    *_ended(
         50.3,
-        Ended(
-            "upgrade_failed", 6, "shop", "shop-prod", "v5", 12, 50.3,
-            (MigrationResult("migrate", "shop-migrate", "succeeded", 44.6),),
+        UpgradeFailed(
+            f"the upgrade to v5 failed: {_CRASH}",
+            states=(BeforeUpgrade.MIGRATION, NotRolledBack(12, "failed")),
+            details=("KeyError: 'STRIPE_KEY'",),
+            headline=Headline("Upgrade to v5 failed", _CRASH),
         ),
+        "v5",
+        hint=shipit("rollback", "11", "-e", "prod", why="applies the manifest of that revision again; the database stays as it is"),
+        revision=12,
+        migrations=(_MIGRATED,),
     ),
 ]  # fmt: skip
 
 INTERRUPTED: Story = [
     *_opening("v2"),
     (4, _log("INFO  [alembic] Running upgrade 1a2b -> 3c4d, add a column")),
-    (
+    *_ended(
         9,
-        Failed(
+        Interrupted(
             "interrupted",
-            "interrupted by SIGINT. Job shop-migrate still runs. The app is untouched.",
-            _AGAIN,
+            states=(ObjectLeft("Job shop-migrate", Leftover.RUNNING), AppUntouched(11, "v1")),
+            hint=_AGAIN,
         ),
+        "v2",
     ),
-    (
-        9,
-        Ended(
-            "interrupted", 130, "shop", "shop-prod", "v2", 0, 9.0,
-            (MigrationResult("migrate", "shop-migrate", "unknown", 7.6),),
-            "interrupted by SIGINT", _AGAIN,
+]
+
+BUSY: Story = [
+    (0, Started("deploy", "r-4f2a", "shop", "shop-prod", "v2", "prod-eu", "4.1.0")),
+    (0.1, StepChanged("lock", "started", "held by ann, who deploys v1 from laptop since 12 s ago (hotfix)")),
+    *_ended(
+        6,
+        Busy(
+            "another deploy holds the lock: ann deploys v1 from laptop since 12 s ago (hotfix)",
+            hint=shipit("logs", "--follow", why="shows what it is doing"),
         ),
+        "v2",
     ),
-]  # fmt: skip
+]
+
+REFUSED: Story = [
+    *_begun("v6"),
+    (0.7, StepChanged("prepare", "failed", "Secret shop-db is missing")),
+    *_ended(
+        0.8,
+        Refused(
+            "Job shop-migrate needs Secret shop-db, which does not exist in namespace shop-prod",
+            hint=kubectl("get", "secrets", namespace="shop-prod", why="lists those that are there"),
+        ),
+        "v6",
+    ),
+]
+
+UNKNOWN: Story = [
+    *_opening("v2"),
+    (5, StepChanged("migrate", "failed", "Job shop-migrate vanished")),
+    *_ended(
+        5,
+        Unknown(
+            "Job shop-migrate vanished while shipit was watching it",
+            states=(AppUntouched(11, "v1"),),
+            hint=kubectl("get", "job,pods,events", namespace="shop-prod"),
+        ),
+        "v2",
+    ),
+]
+
+AFTER_FAILED: Story = [
+    *_upgraded("v2"),
+    (53, StepChanged("smoke", "failed", "container smoke exited with code 22")),
+    *_ended(
+        53.1,
+        AfterFailed(
+            "Job shop-smoke failed: container smoke exited with code 22",
+            states=(ObjectLeft("Job shop-smoke", Leftover.ENDED), AppUpgraded("v2", 12)),
+            details=("curl: (22) The requested URL returned error: 500",),
+            hint=helm("history", "shop", namespace="shop-prod"),
+            headline=Headline("Hook smoke of v2 failed", "container smoke exited with code 22"),
+        ),
+        "v2",
+        revision=12,
+        migrations=(_MIGRATED,),
+    ),
+]
+
+USAGE: Story = _ended(
+    0.1, Usage("--tag is empty", hint=shipit("deploy", "--help", why="shows how it is used")), ""
+)
 
 HOSTILE: Story = [
     *_opening("v2"),
@@ -439,6 +556,11 @@ STORIES = {
     "timeout": TIMEOUT,
     "failed_rollout": FAILED_ROLLOUT,
     "interrupted": INTERRUPTED,
+    "busy": BUSY,
+    "refused": REFUSED,
+    "unknown": UNKNOWN,
+    "after_failed": AFTER_FAILED,
+    "usage": USAGE,
     "hostile": HOSTILE,
     "plan_happy": PLAN,
     "doctor": DOCTOR,

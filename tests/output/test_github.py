@@ -174,7 +174,7 @@ def test_a_long_failure_keeps_its_first_line_and_the_last_of_its_log() -> None:
     assert message.startswith("it failed%0Aline 1")
     assert message.endswith("%0Anext: shipit logs%0A      shows all")
     assert "line 199 " in message
-    assert sum(line.startswith("  | line ") for line in text.splitlines()) == 200
+    assert sum(line.removeprefix("  Log").lstrip().startswith("line ") for line in text.splitlines()) == 200
 
 
 def test_ten_annotations_at_most_and_every_warning_is_shown() -> None:
@@ -222,7 +222,7 @@ class _Kept(io.StringIO):
 
 
 def test_without_the_runners_files_nothing_is_written_and_nothing_said() -> None:
-    assert told(ENDED) == "shop v2: deployed, revision 12, namespace prod, in 51s\n"
+    assert told(ENDED) == "Deployed shop v2 as revision 12 in 51s\n"
 
 
 def test_files_that_cannot_be_written_are_a_warning(tmp_path: Path) -> None:

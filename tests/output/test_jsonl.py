@@ -33,7 +33,7 @@ def test_every_line_has_time_run_and_a_type_of_the_contract() -> None:
             assert line["time"] == "2025-03-14T12:00:00.123Z"
             assert line["run"] == "r-1"
             assert line["type"] in {
-                "started", "step", "log", "app_log", "job", "pod", "rollout", "plan", "check", "history", "status", "warning", "error", "result",
+                "started", "outline", "step", "log", "app_log", "job", "pod", "rollout", "plan", "check", "history", "status", "warning", "error", "result",
             }  # fmt: skip
 
 

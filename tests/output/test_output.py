@@ -210,7 +210,7 @@ def test_leaving_ends_the_ticks_and_gives_the_cursor_back_when_something_went_wr
         deploy_that_breaks(screen)
     assert threading.active_count() == before
     assert screen.cursor
-    assert screen.rows == ["migrate: started", "migrate | last words"]
+    assert screen.rows == ["  migrate │ last words"]
 
 
 def test_quiet_says_how_it_ended_and_nothing_else() -> None:
@@ -229,4 +229,4 @@ def test_quiet_says_how_it_ended_and_nothing_else() -> None:
         output.emit(LogLine("migrate", "p", "c", 1, "x"))
         assert stdout.getvalue() == ""
         output.emit(Ended("deployed", 0, "shop", "prod", "v2", 1, 1))
-        assert "deployed" in stdout.getvalue()
+        assert "deployed" in stdout.getvalue().lower()

@@ -94,9 +94,9 @@ def test_a_failure_says_what_and_why_and_the_next_command() -> None:
     for words in (
         "shop v3: migration failed",
         "container migrate exited with code 1",
-        'ProgrammingError: relation "orders" does not exist',
+        'could not create unique index "notes_slug_key"',
         "shipit logs shop-migrate -e prod",
-        "Log of migrate, 3 lines",
+        "Log of migrate, 4 lines",
     ):
         assert words in reader.text
 

@@ -176,6 +176,9 @@ def _job_event(step: Step, job: Job) -> JobChanged:
 def _pod_event(step: Step, pod: Pod, attempt: int) -> PodChanged:
     waiting = next((c for c in pod.containers if c.state == "waiting" and c.reason), None)
     ended = next((c.termination for c in pod.containers if c.termination and c.termination.exit_code), None)
+    placed = pod.condition("PodScheduled")
+    if pod.phase == "Pending" and placed is not None and placed.status == "False":
+        return PodChanged(step.name, pod.name, placed.reason or "Unschedulable", attempt, placed.message)
     if pod.finished or waiting is None:
         reason = ended.reason if ended and pod.phase == "Failed" else ""
         if pod.disruption and pod.phase == "Failed":

@@ -164,7 +164,8 @@ class Rollout:
         return finding
 
     def _tell(self, ref: Ref, ready: int, desired: int, finding: Finding | None) -> None:
-        told = RolloutChanged(ref.kind, ref.name, ready, desired, finding.reason if finding else "")
+        trouble = finding is not None and (finding.kind == "fatal" or finding.hope != "some")
+        told = RolloutChanged(ref.kind, ref.name, ready, desired, finding.reason if finding else "", trouble)
         if self._told.get(ref) != told:
             self._told[ref] = told
             self.emit(told)

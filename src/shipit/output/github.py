@@ -128,7 +128,7 @@ class GitHub:
         if (
             told != lines
         ):  # otherwise the runner, which prints an annotation whole, would say everything twice
-            self._foreign(map(str, failure(event)))
+            self._foreign(map(str, failure(event, log_lines=None)))
         title = f"{self._account.subject} {event.outcome}".strip()
         self._command(f"::error title={_property(title)}::{_data(told)}")
 

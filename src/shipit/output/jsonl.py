@@ -66,7 +66,7 @@ def result(event: Ended) -> Fields:
     return fields(event)
 
 
-_LEFT_OUT = frozenset({"run", "result", "states", "ending", "written", "attempts", "init"})
+_LEFT_OUT = frozenset({"run", "result", "states", "ending", "written", "attempts", "init", "trouble"})
 """Said with every line; said at the end; said with the message, twice; the time of its line; for people only."""
 _SECONDS = frozenset({"timeout", "start_timeout", "elapsed", "duration"})
 

@@ -1,22 +1,23 @@
-"""A terminal: log lines and changes scroll, below them a footer says what runs, for how long, and how it fares."""
+"""A terminal: what has happened scrolls, below it a footer says what runs, for how long, and what is to come."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import IO, cast
 
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console
 from rich.live import Live
 from rich.segment import Segment, Segments
 from rich.style import Style as RichStyle
-from rich.text import Text
 
 from shipit.events import AppLogLine, Ended, Event, Failed, LogLine, StepChanged
 from shipit.model import Clock
-from shipit.output.narration import Line, Narration, Style
+from shipit.output.footer import Footer
+from shipit.output.narration import Style
 from shipit.output.progress import Progress, Silence
-from shipit.output.sanitize import one_line
+from shipit.output.scroll import Part, Row, Scroll
+from shipit.output.signs import signs_for
 from shipit.output.sink import Sink
 
 BATCH = 500
@@ -25,40 +26,13 @@ BATCH = 500
 AT_ONCE = 0.1
 """Seconds since the last print after which a log line needn't wait for others."""
 
-FOOTER_LINES = 8
-
-
-class Footer:
-    """The running step with its clock, and a line for each thing known of it; never wider than the terminal."""
-
-    def __init__(self, progress: Progress, clock: Clock) -> None:
-        self._progress = progress
-        self._clock = clock
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        for text in self._lines():
-            text.expand_tabs(8)
-            text.truncate(options.max_width, overflow="ellipsis")
-            yield text
-
-    def _lines(self) -> Iterator[Text]:
-        current = self._progress.current
-        if current is None:
-            return
-        yield Text.assemble((one_line(current.step), "bold"), "  ", current.clock(self._clock.monotonic()))
-        facts = self._progress.facts
-        shown = facts if len(facts) < FOOTER_LINES else facts[: FOOTER_LINES - 2]
-        yield from (Text(f"  {fact}", "dim") for fact in shown)
-        if len(shown) < len(facts):
-            yield Text(f"  and {len(facts) - len(shown)} more", "dim")
-
 
 class Rich:
     """Live on a terminal that can move its cursor; elsewhere the same lines without a footer, and heartbeats.
 
-    Foreign text goes in as `Text` and `Segment`, stripped of control codes: rich sees no markup in it, the terminal no
-    command. What scrolls is `Segment`s, which rich neither wraps nor measures: the terminal folds a wide line, a copied
-    one is whole, and a flood passes five times as fast.
+    Foreign text goes in as `Text` and `Segment`, stripped of control codes but for its colours: rich sees no markup in
+    it, the terminal no command. What scrolls is `Segment`s, which rich neither wraps nor measures: a command that is to
+    be copied is whole, and a flood passes five times as fast.
     """
 
     interval: float | None = 0.125
@@ -76,9 +50,11 @@ class Rich:
         self._console = _console(out, environ, no_color=no_color)
         self._errors = _console(err, environ, no_color=no_color)
         self._clock = clock
-        self._narration = Narration(verbose=verbose)
+        signs = signs_for(out.encoding)
+        colors = self._console.color_system is not None and not self._console.no_color
+        self._scroll = Scroll(signs, colors=colors, verbose=verbose)
         self._silence = Silence(clock.monotonic())
-        self._footer = Footer(self._narration.progress, clock)
+        self._footer = Footer(self._scroll, signs, clock)
         # Its refresh is ours to call: rich's own thread would take its lock and ours in the other order.
         self._live = Live(
             console=self._console,
@@ -90,11 +66,17 @@ class Rich:
         )
         self._waiting: list[Segment] = []
         self._printed_at = clock.monotonic()
+        self._width = self._console.width
 
     def show(self, event: Event) -> None:
         at = self._clock.monotonic()
-        lines = [part for line in self._narration.tell(event, at) for part in _segments(line)]
-        if isinstance(event, LogLine | AppLogLine):
+        log = isinstance(event, LogLine | AppLogLine)
+        if not log:  # asking the terminal costs more than a line of a log
+            self._width = self._console.width
+        if isinstance(event, Failed):  # the header is no error
+            self._waiting += [part for row in self._scroll.opened(self._width) for part in _segments(row)]
+        lines = [part for row in self._scroll.tell(event, at, self._width) for part in _segments(row)]
+        if log:
             self._waiting += lines
             if len(self._waiting) >= BATCH or at - self._printed_at >= AT_ONCE:
                 self._print_waiting(at)
@@ -113,11 +95,12 @@ class Rich:
     def tick(self) -> None:
         """Print what waits, move the footer's clock on; without a footer, write a heartbeat when one is due."""
         at = self._clock.monotonic()
+        self._width = self._console.width
         self._print_waiting(at)
         if self._live.is_started:
             self._live.refresh()
-        elif self._narration.progress.current and not self._console.is_interactive and self._silence.due(at):
-            self._print(self._console, _segments(Line("detail", self._narration.progress.heartbeat(at))))
+        elif self._progress.current and not self._console.is_interactive and self._silence.due(at):
+            self._print(self._console, _segments([Part("detail", self._progress.heartbeat(at))]))
 
     def close(self) -> None:
         """Print what waits and give the terminal back."""
@@ -125,6 +108,10 @@ class Rich:
             self._print_waiting(self._clock.monotonic())
         finally:
             self._live.stop()
+
+    @property
+    def _progress(self) -> Progress:
+        return self._scroll.progress
 
     def _print_waiting(self, at: float) -> None:
         if self._waiting:
@@ -159,11 +146,20 @@ _STYLES: dict[Style, RichStyle] = {
 }
 
 
-def _segments(line: Line) -> list[Segment]:
-    style = _STYLES[line.style]
-    if line.label:
-        return [Segment(line.label, style), Segment(f"{line.text}\n")]
-    return [Segment(f"{line.text}\n", style)]
+HUES = tuple(
+    RichStyle.parse(name)
+    for name in ("cyan", "magenta", "blue", "yellow", "green", "bright_cyan", "bright_magenta")
+)
+"""For the labels of containers, by turns; the labels differ in their words too."""
+
+
+def _segments(row: Row) -> list[Segment]:
+    parts = [Segment(part.text, _style(part)) for part in row]
+    return [*parts, Segment("\n")]
+
+
+def _style(part: Part) -> RichStyle:
+    return HUES[part.hue % len(HUES)] if part.hue >= 0 else _STYLES[part.style]
 
 
 def _console(sink: Sink, environ: Mapping[str, str], *, no_color: bool) -> Console:

@@ -1,4 +1,4 @@
-"""An event becomes lines with a style each: what all outputs for people have in common."""
+"""An event becomes lines with a style each, in the words that all outputs for people share."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from shipit.events import (
     Checked,
     Compared,
     Ended,
+    Ending,
     Event,
     Failed,
     History,
@@ -18,6 +19,7 @@ from shipit.events import (
     Planned,
     PodChanged,
     RolloutChanged,
+    Row,
     Started,
     Status,
     StepChanged,
@@ -26,7 +28,6 @@ from shipit.events import (
 from shipit.output.checklist import check_lines
 from shipit.output.history_lines import history_lines
 from shipit.output.phrases import (
-    PodSigns,
     hanging,
     hint_lines,
     job_words,
@@ -40,7 +41,7 @@ from shipit.output.phrases import (
 from shipit.output.plan_lines import plan_lines
 from shipit.output.prefixes import Prefixes
 from shipit.output.progress import Progress
-from shipit.output.sanitize import one_line, pieces
+from shipit.output.sanitize import log_pieces, one_line, pieces
 from shipit.output.status_lines import status_lines
 
 Style = Literal[
@@ -60,6 +61,14 @@ Style = Literal[
     "removed",
 ]
 
+TOLD_JOBS = frozenset({"created", "attached", "suspended"})
+"""States of a Job that no line of its step or its pods tells."""
+
+LOG_LINES = 6
+"""Last lines of a log in an ending: the others stand above it."""
+
+_LABELS = 10
+
 
 class Line(NamedTuple):
     """One line; `label` stands in front of a log line's text, the style is then the label's."""
@@ -78,7 +87,8 @@ class Narration:
     def __init__(self, *, verbose: bool = False) -> None:
         self.progress = Progress()
         self._prefixes = Prefixes(verbose=verbose)
-        self._signs = PodSigns()
+        self._command = ""
+        self._verbose = verbose
         self._explained = False
 
     def tell(self, event: Event, at: float) -> list[Line]:
@@ -92,17 +102,22 @@ class Narration:
             case LogLine() | AppLogLine():
                 style: Style = "log" if isinstance(event, LogLine) else "app_log"
                 label = f"{self._prefixes.of(event)} | "
-                return [Line(style, piece, label) for piece in pieces(event.line)]
+                return [Line(style, piece, label) for piece in log_pieces(event.line)]
             case Started():
+                self._command = event.command
                 return [Line("heading", started_words(event))]
             case Outlined():
                 return [Line("detail", live_words(event))]
             case StepChanged():
                 return [self._step(event, at)]
             case JobChanged():
-                return [Line("detail", one_line(f"{event.step}: {job_words(event)}"))]
+                self._prefixes.note(event)
+                return (
+                    [Line("detail", f"{event.step}: {job_words(event)}")] if event.state in TOLD_JOBS else []
+                )
             case PodChanged():
-                return [Line("detail", one_line(f"{event.step}: {self._signs.of(event)}{pod_words(event)}"))]
+                job = self.progress.job(event.step)
+                return [Line("detail", one_line(f"{event.step}: {pod_words(event, job)}"))]
             case RolloutChanged():
                 return [Line("detail", f"rollout: {rollout_words(event)}")]
             case Planned():
@@ -120,7 +135,7 @@ class Narration:
                 return [Line("warning", line) for line in lines]
             case Failed():
                 self._explained = True
-                return failure(event)
+                return failure(event, log_lines=None if self._verbose else LOG_LINES)
             case Ended():
                 return self._ending(event)
             case _:
@@ -129,7 +144,8 @@ class Narration:
     def _step(self, event: StepChanged, at: float) -> Line:
         styles: dict[str, Style] = {"started": "heading", "skipped": "detail"}
         style = styles.get(event.state) or ("done" if event.state == "done" else "failed")
-        return Line(style, step_words(event, self.progress.elapsed(event.step, at)))
+        done = self.progress.done(event) if event.state == "done" else ""
+        return Line(style, step_words(event, self.progress.elapsed(event.step, at), done))
 
     def _check(self, event: Checked) -> list[Line]:
         styles: dict[str, Style] = {"ok": "done", "failed": "failed"}
@@ -137,16 +153,36 @@ class Narration:
         return [Line(styles.get(event.state, "detail"), first), *(Line("plain", line) for line in rest)]
 
     def _ending(self, event: Ended) -> list[Line]:
-        lines = result_lines(event, explain=not self._explained)
-        last: Style = "good" if event.outcome == "succeeded" or not event.exit_code else "bad"
-        return [*(Line("plain", line) for line in lines[:-1]), *(Line(last, line) for line in lines[-1:])]
+        style: Style = "good" if event.exit_code == 0 else "plain" if event.outcome == "succeeded" else "bad"
+        return [Line(style, line) for line in result_lines(event, self._command, explain=not self._explained)]
 
 
-def failure(event: Failed) -> list[Line]:
-    """What failed and why, the evidence, and last the next command."""
+def failure(event: Failed, *, log_lines: int | None = LOG_LINES) -> list[Line]:
+    """One block: what failed and why, how that leaves the app, the database and the Job, the last lines of
+    the log (None: all), and last the command to type.
+    """
+    ending = event.ending or _ending_of(event)
+    head = f"{ending.what}: {ending.why}" if ending.why else ending.what
+    lead = "error: " if ending.what == event.message else ""
     return [
-        *(Line("error", line) for line in hanging("error: ", event.message)),
-        *(Line("plain", line) for state in event.states for line in hanging("  ", state)),
-        *(Line("plain", f"  | {piece}") for detail in event.details for piece in pieces(detail)),
-        *(Line("hint", line) for line in hint_lines(event.hint)),
+        *(Line("error", line) for line in hanging(lead, head)),
+        *(Line("plain", line) for row in ending.rows for line in _row(row.label, pieces(row.text))),
+        *(Line("plain", line) for line in _row("Log", _last(ending.log, log_lines))),
+        *([Line("plain", "")] if event.hint else []),
+        *(Line("hint", line) for line in hint_lines(event.hint, next_one="Next", advice="Hint")),
     ]
+
+
+def _ending_of(event: Failed) -> Ending:
+    """That of an error which says its states in sentences alone."""
+    return Ending(event.message, rows=tuple(Row("", state) for state in event.states), log=event.details)
+
+
+def _last(lines: tuple[str, ...], count: int | None) -> list[str]:
+    every = [piece for line in lines for piece in log_pieces(line)]
+    return every if count is None else every[-count:]
+
+
+def _row(label: str, lines: list[str]) -> list[str]:
+    lead = f"  {one_line(label):<{_LABELS}}" if label else "  "
+    return [(lead if number == 0 else " " * len(lead)) + line for number, line in enumerate(lines)]

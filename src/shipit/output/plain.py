@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from shipit.events import AppLogLine, Checked, Event, Failed, History, LogLine, Planned, Status
+from shipit.events import AppLogLine, Checked, Ended, Event, Failed, History, LogLine, Planned, Status
 from shipit.model import Clock
 from shipit.output.narration import Narration
 from shipit.output.progress import Silence
@@ -20,12 +20,13 @@ class Plain:
         self._clock = clock
         self._narration = Narration(verbose=verbose)
         self._silence = Silence(clock.monotonic())
+        self._error: list[str] = []
 
     def show(self, event: Event) -> None:
         at = self._clock.monotonic()
         lines = [str(line) for line in self._narration.tell(event, at)]
         if isinstance(event, Failed):
-            self._err.line("\n".join(lines))
+            self._error = lines
         elif isinstance(
             event, Planned | Checked | History | Status
         ):  # a page, and no account of what happens
@@ -33,7 +34,15 @@ class Plain:
         else:
             written = event.written if isinstance(event, LogLine | AppLogLine) else ""
             self._say(lines, written)
+        if isinstance(event, Ended):
+            self._say_error()
         self._silence.broken(at)
+
+    def _say_error(self) -> None:
+        """Below the result: the command to type comes last."""
+        if self._error:
+            self._err.line("\n".join(self._error))
+        self._error = []
 
     def _say(self, lines: Iterable[str], written: str = "") -> None:
         time = f"{written[:19]}Z" if written else self._clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -47,4 +56,5 @@ class Plain:
             self._say([self._narration.progress.heartbeat(at)])
 
     def close(self) -> None:
-        """Every line is already out."""
+        """Every line is out but an error that no result came after."""
+        self._say_error()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from shipit.events import AppLogLine, LogLine
+from shipit.events import AppLogLine, JobChanged, LogLine
 from shipit.output.sanitize import one_line
 
 
 class Prefixes:
-    """`migrate`; `migrate/init` once a second container of the step has spoken; `migrate#2` from the second pod on.
+    """`migrate`; `migrate/wait-for-db` for an init container, and for each container once a second one has spoken;
+    `migrate#2` for a second attempt; `migrate/x2k7d` for a pod that runs beside others.
 
     Verbose, each label names its pod and container: `migrate/shop-migrate-x2k7/init#2`.
     """
@@ -15,18 +16,32 @@ class Prefixes:
     def __init__(self, *, verbose: bool = False) -> None:
         self._verbose = verbose
         self._containers: dict[str, set[str]] = {}
+        self._parallel: dict[str, str] = {}
+        self._hues: dict[tuple[str, str], int] = {}
+
+    def note(self, event: JobChanged) -> None:
+        """Take in how many of a Job's pods run at once."""
+        if event.active > 1:
+            self._parallel[event.step] = event.job
 
     def of(self, line: LogLine | AppLogLine) -> str:
         parts = self._app(line) if isinstance(line, AppLogLine) else self._step(line)
         return one_line("/".join(parts))
 
+    def hue(self, line: LogLine | AppLogLine) -> int:
+        """A number of its own for each pod's container, counted from 0."""
+        return self._hues.setdefault((line.pod, line.container), len(self._hues))
+
     def _step(self, line: LogLine) -> list[str]:
         parts = [line.step]
+        job = self._parallel.get(line.step)
         if self._verbose:
             parts.append(line.pod)
-        if self._several(line.step, line.container):
+        elif job is not None:
+            parts.append(line.pod.removeprefix(f"{job}-"))
+        if line.init or self._several(line.step, line.container):
             parts.append(line.container)
-        if line.attempt > 1:
+        if line.attempt > 1 and job is None:
             parts[-1] += f"#{line.attempt}"
         return parts
 

@@ -38,6 +38,65 @@ def pieces(text: str) -> list[str]:
     return [piece for line in lines if (piece := _CONTROLS.sub("", scalars(line)))] or [""]
 
 
+# Colours and weights; not blinking, hidden or overstruck text, with which a line can pose as another.
+_SGR = re.compile(r"\x1b\[((?:[0-9]{1,3}(?:[;:][0-9]{1,3}){0,15})?)m")
+_HARMLESS = frozenset(
+    [
+        *range(5),
+        7,
+        *range(21, 25),
+        27,
+        *range(30, 38),
+        39,
+        *range(40, 48),
+        49,
+        *range(90, 98),
+        *range(100, 108),
+    ]
+)
+RESET = "\x1b[0m"
+
+
+def last_state(text: str) -> str:
+    """What a line shows in the end that redraws itself with carriage returns, as a progress bar does."""
+    if "\r" not in text:
+        return text
+    return next((part for part in reversed(text.split("\r")) if visible(part).strip()), "")
+
+
+def log_pieces(text: str, *, colors: bool = False) -> list[str]:
+    """The lines of a line that somebody else wrote, as `pieces`, of a bar its last state; with `colors` its colours are
+    kept, each line's ended with the line.
+    """
+    text = last_state(text)
+    if not colors or "\x1b[" not in text:
+        return pieces(text)
+    return [_colored(line) for line in text.splitlines()] or [""]
+
+
+def _colored(line: str) -> str:
+    parts, done = [], 0
+    for found in _SGR.finditer(line):
+        parts += [one_line(line[done : found.start()]), _sgr(found[1])]
+        done = found.end()
+    return "".join([*parts, one_line(line[done:]), RESET if done else ""])
+
+
+def _sgr(numbers: str) -> str:
+    """The sequence with what of it is colour, "" where nothing is."""
+    codes = [int(each or 0) for each in re.split("[;:]", numbers)]
+    kept: list[int] = []
+    while codes:
+        code = codes.pop(0)
+        if code in (38, 48):  # an indexed colour, or red, green and blue
+            more = {5: 2, 2: 4}.get(codes[0] if codes else 0, len(codes))
+            kept += [code, *codes[:more]] if more in (2, 4) and len(codes) >= more else []
+            codes = codes[more:]
+        elif code in _HARMLESS:
+            kept.append(code)
+    return f"\x1b[{';'.join(map(str, kept))}m" if kept else ""
+
+
 def one_line(text: str) -> str:
     """The whole text on one line, without control codes."""
     return text if text.isprintable() else " ".join(pieces(text))
