@@ -77,4 +77,4 @@ def test_a_migrations_log_is_shown_while_it_runs_and_afterwards(project4: Projec
     assert "is complete" in later.result["message"]
     assert other.exit_code == 3
     assert "has no migration Job nothing" in other.error["message"]
-    assert other.error["details"] == ["migrate"]
+    assert other.error["details"] == ["migrate (v1)"]
