@@ -212,10 +212,11 @@ FAILED_MIGRATION: Story = [
     ),
 ]  # fmt: skip
 
+_TOO_LATE = MigrationResult("migrate", "shop-migrate", "timed_out", 900.0)
 TIMEOUT: Story = [
     *_opening("v4"),
     (5, _log("rebuilding the index")),
-    (901.4, StepChanged("migrate", "failed")),
+    (901.4, StepChanged("migrate", "failed", result=_TOO_LATE)),
     *_ended(
         901.5,
         MigrationTimedOut(
@@ -228,7 +229,7 @@ TIMEOUT: Story = [
         ),
         "v4",
         hint=shipit("logs", "shop-migrate", "--follow", why="waits until it has ended"),
-        migrations=(MigrationResult("migrate", "shop-migrate", "timed_out", 900.0),),
+        migrations=(_TOO_LATE,),
     ),
 ]
 

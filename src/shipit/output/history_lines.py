@@ -13,13 +13,14 @@ _HEADINGS = ("WHEN (UTC)", "WHO", "TAG", "REVISION", "MIGRATION", "TOOK", "OUTCO
 
 
 def history_lines(history: History) -> Iterator[str]:
-    """A table whose columns are as wide as what they hold; nothing but a sentence when there is none."""
+    """A table of the columns that hold anything, as wide as that; nothing but a sentence when there is none."""
     if not history.deploys:
         yield one_line(f"no deploy of {history.release} is recorded in namespace {history.namespace}")
         return
     rows = [_HEADINGS, *map(_row, history.deploys)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
-    for row in rows:
+    columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
+    widths = [max(map(len, column)) for column in columns]
+    for row in zip(*columns, strict=True):
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
     times = [_migrated(each) for each in reversed(history.deploys) if each.migrations]
     if len(times) > 1:

@@ -188,7 +188,7 @@ class Scroll:
         sign = {"done": self._signs.done, "failed": self._signs.failed}.get(event.state, self._signs.skipped)
         style: Style = "done" if done else "failed" if event.state == "failed" else "detail"
         lead = self._lead(event.step)
-        first, *rest = columns(lead, text or ("skipped" if event.state == "skipped" else ""), took, width)
+        first, *rest = columns(lead, text or _said(event), took, width)
         yield [Part(style, sign), Part("plain", first[1:])]
         yield from ([Part("plain", line)] for line in rest)
 
@@ -255,3 +255,10 @@ def _headed(text: str, width: int) -> list[Row]:
 def _folded(piece: str, room: int) -> list[str]:
     """A log line in lines; one with colours of its own is left to the terminal, which knows where they end."""
     return [piece] if "\x1b" in piece else folded(piece.expandtabs(8), room)
+
+
+def _said(event: StepChanged) -> str:
+    """How a step ended that says no more of it."""
+    if event.result and event.result.outcome == "timed_out":
+        return "timed out"
+    return "skipped" if event.state == "skipped" else ""

@@ -26,14 +26,15 @@ def steps_table(record: Record) -> list[str]:
 
 
 def _row(step: StepRecord) -> list[str]:
-    about = [f"Job {step.result.job}" if step.result and step.result.job else "", step.message]
+    job = f"Job {step.result.job}" if step.result and step.result.job else ""
+    about = dict.fromkeys(filter(None, (job, step.message)))  # a step may have said no more than its Job
     return [
         _MARKS.get(step.state, "⏳"),
         escaped(step.name),
-        escaped(step.outcome),
+        escaped(step.outcome.replace("_", " ")),
         f"{step.began:%H:%M:%S}" if step.began else "",
         brief(step.seconds) if step.seconds is not None and step.state != "skipped" else "",
-        escaped("; ".join(part for part in about if part)),
+        escaped("; ".join(about)),
     ]
 
 
