@@ -162,7 +162,7 @@ def test_a_release_that_a_dead_helm_left_pending_is_planned_as_a_deploy_would_fi
     assert project.deploy("v1", "--set", "color=green").exit_code == 0
     helm = StumblingHelm(project, "upgrade")
     deploy = project.start("deploy", "--tag", "v2", "--set", "friends=none")
-    deploy.until("no friend yet")
+    project.kube.wait(lambda: project.history()[-1]["status"] == "pending-upgrade")
     busy = planned(project, "v2")
     assert (busy.exit_code, busy.outcome) == (7, "busy"), busy.told
     helm.kill()
