@@ -270,14 +270,15 @@ INTERRUPTED: Story = [
     ),
 ]
 
+_HOLDER = "ann deploys v1 from laptop since 2025-03-14 11:59:54 UTC (hotfix)"
 BUSY: Story = [
     (0, Started("deploy", "r-4f2a", "shop", "shop-prod", "v2", "prod-eu", "4.1.0")),
-    (0.1, StepChanged("lock", "started", "held by ann, who deploys v1 from laptop since 12 s ago (hotfix)")),
+    (0.1, StepChanged("lock", "started", f"{_HOLDER}; checking that it is alive")),
     *_ended(
         6,
         Busy(
-            "another deploy holds the lock: ann deploys v1 from laptop since 12 s ago (hotfix)",
-            hint=shipit("logs", "--follow", why="shows what it is doing"),
+            f"another deploy holds the lock: {_HOLDER}",
+            hint=shipit("watch", why="shows what it is doing"),
         ),
         "v2",
     ),

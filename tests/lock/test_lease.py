@@ -89,16 +89,20 @@ def test_a_dead_holder_is_taken_over_without_a_person_whatever_its_clock_said() 
     assert "anna" in world.told.of(Warned)[0].message
 
 
-def test_waiting_for_the_lock_names_the_holder_once_and_takes_it_when_it_is_given_back() -> None:
+def test_waiting_for_the_lock_names_the_holder_at_once_and_takes_it_when_it_is_given_back() -> None:
     world = fakes()
     held = take(world, ANNA)
     renewing(world, held, until=57)
     world.clock.later(60, held.end)
     take(world, BERT, wait=600)
     told = world.told.of(StepChanged)
-    assert [event.step for event in told] == ["lock"]
-    assert told[0].timeout is not None
-    assert 590 < told[0].timeout < 600
+    assert [event.message.partition("; ")[2] for event in told] == [
+        "checking that it is alive",
+        "waiting for it to end",
+    ]
+    assert all("anna deploys" in event.message for event in told)
+    assert told[1].timeout is not None
+    assert 590 < told[1].timeout < 600
     assert world.clock.seconds == pytest.approx(60, abs=2)
 
 

@@ -85,9 +85,10 @@ def take(
         left = wait - (clock.monotonic() - started)
         if watcher.alive and left <= 0:
             raise _held_by(holder)
-        if watcher.alive and announced != holder.run:
-            announced = holder.run
-            emit(StepChanged("lock", "started", f"waiting for {holder}", timeout=left))
+        told = f"{holder}; {'waiting for it to end' if watcher.alive else 'checking that it is alive'}"
+        if announced != told:
+            announced = told
+            emit(StepChanged("lock", "started", told, timeout=left if watcher.alive else None))
         clock.sleep(POLL)
 
 
@@ -111,8 +112,7 @@ def _held_by(holder: LockRecord) -> Busy:
     return Busy(
         f"another deploy holds the lock: {holder}",
         hint=shipit(
-            "logs",
-            "--follow",
+            "watch",
             why="shows what it is doing; --lock-wait 10m waits for it, a dead holder's lock is taken over automatically",
         ),
     )
