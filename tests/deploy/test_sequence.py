@@ -408,6 +408,15 @@ def test_skip_migration_upgrades_the_app_only(world: Fakes, request_: Request) -
     assert [event.step for event in world.told.of(StepChanged) if event.state == "skipped"] == ["migrate"]
 
 
+def test_skip_migration_leaves_the_job_that_failed_for_a_look(world: Fakes, request_: Request) -> None:
+    world.cluster.scripts["migrate"] = Script(outcome="failed", exit_code=3)
+    with pytest.raises(MigrationFailed):
+        go(request_, world)
+    failed = world.cluster.objects[MIGRATE]["metadata"]["uid"]
+    assert go(replace(again(request_, world), skip_migration=True), world) == 2
+    assert world.cluster.objects[MIGRATE]["metadata"]["uid"] == failed
+
+
 def test_a_hanging_helm_is_stopped(world: Fakes, request_: Request) -> None:
     world.helm.upgrade_takes = 100_000
     with pytest.raises(UpgradeFailed, match="canceled"):

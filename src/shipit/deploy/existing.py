@@ -192,8 +192,10 @@ def _goes(found: JobOrPod, plan: Plan, *, anew: bool) -> bool:
 
 
 def _is_stale(found: JobOrPod, plan: Plan, *, anew: bool) -> bool:
-    """A finished Job of shipit's, but for a hook, one that this deploy accepts, and one whose name a step will take."""
-    if RELEASE_LABEL not in found.labels:
+    """A finished Job of shipit's, but for a hook, one that this deploy accepts, one whose name a step will take, and one
+    that failed where no migration is to run: it is kept for inspection.
+    """
+    if RELEASE_LABEL not in found.labels or (plan.skipped and not found.has_succeeded):
         return False
     kept = HOOK_ANNOTATION in found.annotations or any(
         found.name == step.ref.name or is_this_deploys(found, step, plan) for step in plan.steps
