@@ -38,7 +38,7 @@ def test_a_second_deploy_is_told_who_is_at_it_or_waits_for_its_turn(project: Pro
     assert who in busy.error["message"]
     assert "(the big one)" in busy.error["message"]
     assert "--lock-wait" in busy.error["hint_why"]
-    assert busy.of("step") == []
+    assert [(each["step"], each["state"]) for each in busy.of("step")] == [("lock", "started")]
     waiting.until('"step": "lock"')
     let_go(project.kube, "migrate")
     first, second = holder.end(), waiting.end()
