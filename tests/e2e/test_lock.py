@@ -39,13 +39,15 @@ def test_a_second_deploy_is_told_who_is_at_it_or_waits_for_its_turn(project: Pro
     assert "(the big one)" in busy.error["message"]
     assert "--lock-wait" in busy.error["hint_why"]
     assert [(each["step"], each["state"]) for each in busy.of("step")] == [("lock", "started")]
-    waiting.until('"step": "lock"')
+    waiting.until("waiting for it to end")
     let_go(project.kube, "migrate")
     first, second = holder.end(), waiting.end()
     assert (first.exit_code, second.exit_code) == (0, 0), first.told + second.told
     told = [step for step in second.of("step") if step["step"] == "lock"]
-    assert [who in step["message"] for step in told] == [True], "the holder is told once"
-    assert 0 < told[0]["timeout_s"] <= 300
+    assert all(who in step["message"] for step in told)
+    words = [step["message"].rpartition("; ")[2] for step in told]
+    assert words == ["checking that it is alive", "waiting for it to end"]
+    assert 0 < told[1]["timeout_s"] <= 300
     assert (first.result["revision"], second.result["revision"]) == (1, 2)
     assert project.kube.image() == "v2"
     assert project.kube.pods_by_job() == {"migrate": [1]}
