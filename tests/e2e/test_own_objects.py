@@ -40,7 +40,9 @@ def own(project: Project) -> Json:
 
 
 def names(project: Project) -> set[str]:
-    return {each["metadata"]["name"] for each in project.kube.all("configmaps")} - {"kube-root-ca.crt"}
+    """The ConfigMaps that there are, beside the cluster's own and the record of deploys."""
+    found = {each["metadata"]["name"] for each in project.kube.all("configmaps")}
+    return found - {"kube-root-ca.crt", f"shipit-{project.release}-history"}
 
 
 def test_settings_that_a_hook_brings_early_stay_as_they_are_when_the_migration_fails(
