@@ -65,7 +65,7 @@ def test_a_users_name_in_a_secret_hides_neither_the_job_nor_the_command_to_type(
         assert end.exit_code == 4, said
         assert [secret for secret in SECRETS if secret in said] == [], kind
         for words in (
-            "Job migrator failed",
+            "kept for inspection",
             "container migrator exited with code 3",
             "connecting as migrator to postgres in production with ***",
             "smtp: ***",
