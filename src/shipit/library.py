@@ -75,7 +75,7 @@ class Deploy(Iterator[Event]):
     """A deploy under way. Its events end when it has succeeded; else the last one is followed by its error.
 
     Left early, by `close`, the end of a `with`, an exception or the loss of the last reference, it is interrupted as by
-    Ctrl-C: what runs in the cluster is left, and the next deploy of the tag goes on with it.
+    Ctrl-C: what runs in the cluster is left, and the next deploy of the tag resumes it.
     """
 
     def __init__(self, process: subprocess.Popen[str]) -> None:

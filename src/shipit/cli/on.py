@@ -105,7 +105,7 @@ def on_commands(session: Session, config: Config, message: str) -> Iterator[OnCo
     commands = OnCommands(session, config, message)
     try:
         yield commands
-    except Declined:  # nothing was begun
+    except Declined:  # nothing was started
         raise
     except ShipitError as error:
         commands.ended(error.outcome, exit_code=error.exit_code, reason=str(error))

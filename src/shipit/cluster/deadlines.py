@@ -1,4 +1,4 @@
-"""Runs work that may hang in a thread of its own; the caller waits until a deadline, then goes on without it.
+"""Runs work that may hang in a thread of its own; the caller waits until a deadline, then continues without it.
 
 A socket's timeout counts from byte to byte, name resolution and credential plugins have none at all: only a second
 thread bounds them. What was given up never reaches the network later: its connection is cut, and connecting anew

@@ -120,16 +120,10 @@ class Narration:
                 return [Line("detail", one_line(f"{event.step}: {pod_words(event, job)}"))]
             case RolloutChanged():
                 return [Line("detail", f"rollout: {rollout_words(event)}")]
-            case Planned():
-                return [Line(line.style, line.text) for line in plan_lines(event)]
-            case Checked():
-                return self._check(event)
+            case Planned() | Checked() | History() | Status():
+                return report(event)
             case Compared():
                 return []  # `shipit plan` shows it, and so do summaries and reports
-            case History():
-                return [Line("plain", line) for line in history_lines(event)]
-            case Status():
-                return [Line("plain", line) for line in status_lines(event)]
             case Warned():
                 lines = [*hanging("warning: ", event.message), *hint_lines(event.hint, "  ")]
                 return [Line("warning", line) for line in lines]
@@ -147,14 +141,24 @@ class Narration:
         done = self.progress.done(event) if event.state == "done" else ""
         return Line(style, step_words(event, self.progress.elapsed(event.step, at), done))
 
-    def _check(self, event: Checked) -> list[Line]:
-        styles: dict[str, Style] = {"ok": "done", "failed": "failed"}
-        first, *rest = check_lines(event)
-        return [Line(styles.get(event.state, "detail"), first), *(Line("plain", line) for line in rest)]
-
     def _ending(self, event: Ended) -> list[Line]:
         style: Style = "good" if event.exit_code == 0 else "plain" if event.outcome == "succeeded" else "bad"
         return [Line(style, line) for line in result_lines(event, self._command, explain=not self._explained)]
+
+
+def report(event: Planned | Checked | History | Status) -> list[Line]:
+    """What a command reports that changes nothing: a plan, a check, past deploys, how a release is."""
+    match event:
+        case Planned():
+            return [Line(line.style, line.text) for line in plan_lines(event)]
+        case Checked():
+            styles: dict[str, Style] = {"ok": "done", "failed": "failed"}
+            first, *rest = check_lines(event)
+            return [Line(styles.get(event.state, "detail"), first), *(Line("plain", line) for line in rest)]
+        case History():
+            return [Line("plain", line) for line in history_lines(event)]
+        case Status():
+            return [Line("plain", line) for line in status_lines(event)]
 
 
 def failure(event: Failed, *, log_lines: int | None = LOG_LINES) -> list[Line]:

@@ -24,10 +24,8 @@ from shipit.events import (
     StepChanged,
     Warned,
 )
-from shipit.output.checklist import check_lines
-from shipit.output.history_lines import history_lines
 from shipit.output.layout import columns, folded, hung, width_of
-from shipit.output.narration import LOG_LINES, Style, failure
+from shipit.output.narration import LOG_LINES, Style, failure, report
 from shipit.output.phrases import (
     GONE,
     GONE_ANYWAY,
@@ -41,12 +39,10 @@ from shipit.output.phrases import (
     result_lines,
     rollout_words,
 )
-from shipit.output.plan_lines import plan_lines
 from shipit.output.prefixes import Prefixes
 from shipit.output.progress import Progress
 from shipit.output.sanitize import log_pieces, one_line
 from shipit.output.signs import Signs
-from shipit.output.status_lines import status_lines
 
 NAMES = 10
 """Columns of the steps' names, more where one is longer."""
@@ -126,19 +122,10 @@ class Scroll:
             case RolloutChanged():
                 if event.trouble:
                     yield from self._trouble("rollout", rollout_words(event), width)
-            case Checked():
-                style: Style = {"ok": "done", "failed": "failed"}.get(event.state, "detail")  # type: ignore[assignment]
-                first, *rest = check_lines(event)
-                yield [Part(style, first)]
-                yield from ([Part("plain", line)] for line in rest)
             case Compared():  # the report's and the summary's
                 return
-            case History():
-                yield from ([Part("plain", line)] for line in history_lines(event))
-            case Status():
-                yield from ([Part("plain", line)] for line in status_lines(event))
-            case Planned():
-                yield from ([Part(line.style, line.text)] for line in plan_lines(event))
+            case Planned() | Checked() | History() | Status():
+                yield from ([Part(line.style, line.text)] for line in report(event))
             case Warned():
                 yield from self._warned(event, width)
             case Failed():
